@@ -313,6 +313,8 @@ fn capability(number: u32) -> Capability {
     Capability {
         os: "linux".into(),
         arch: "x86_64".into(),
+        container: String::new(),
+        cpu_model: String::new(),
         cpu_milli: 8_000,
         memory_bytes: 64 * GIB,
         slots: 1,

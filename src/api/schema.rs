@@ -163,6 +163,7 @@ pub enum Class {
     WallClock,
     Silence,
     Overdue,
+    WorkerChanged,
 }
 
 #[derive(ToSchema)]
@@ -474,6 +475,12 @@ pub struct Capability {
     pub os: ShortName,
     #[schema(example = "x86_64")]
     pub arch: ShortName,
+    /// Kind of the container in which the worker runs, such as `docker`; absent for none.
+    #[schema(required = false, nullable = false)]
+    pub container: Option<String>,
+    /// Product name of the processor; absent if it is unknown.
+    #[schema(required = false, nullable = false)]
+    pub cpu_model: Option<String>,
     /// CPU in thousandths of a core.
     #[schema(minimum = 1, maximum = 16_384_000)]
     pub cpu_milli: u64,
@@ -494,6 +501,37 @@ pub struct Capability {
     /// Kinds of devices whose detection failed, with the reasons. The worker may have such devices.
     #[schema(required = false, nullable = false)]
     pub detection_errors: Option<Vec<String>>,
+}
+
+/// The speed of a worker in a short benchmark.
+#[derive(ToSchema)]
+pub struct Calibration {
+    /// Time by the clock of the worker.
+    pub measured_at: u64,
+    /// Number of CPU threads that measured at the same time.
+    pub threads: u32,
+    /// Floating-point operations (fp32) of all threads, per second.
+    pub compute: Speed,
+    /// Bytes that all threads read and wrote in memory, per second.
+    pub memory: Speed,
+    /// The same of devices, by the id of the device.
+    #[schema(required = false, nullable = false)]
+    pub devices: Option<BTreeMap<String, DeviceSpeed>>,
+}
+
+/// The speed of a device.
+#[derive(ToSchema)]
+pub struct DeviceSpeed {
+    pub compute: Speed,
+    pub memory: Speed,
+}
+
+/// The median of several measurements, and their spread.
+#[derive(ToSchema)]
+pub struct Speed {
+    pub per_second: f64,
+    /// Interquartile range in proportion to the median.
+    pub spread: f64,
 }
 
 /// One device of a worker.
@@ -711,6 +749,8 @@ mod tests {
         let capability = domain::capability::Capability {
             os: "linux".into(),
             arch: "x86_64".into(),
+            container: String::new(),
+            cpu_model: String::new(),
             cpu_milli: 1,
             memory_bytes: 1,
             slots: 1,

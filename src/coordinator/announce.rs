@@ -13,6 +13,8 @@ use crate::scheduler::Scheduler;
 
 /// Maximum number of characters of a name that are shown.
 const NAME_CHARS: usize = 80;
+/// Maximum number of characters of the changes of a worker that are shown.
+const MAX_CHANGES: usize = 1000;
 
 /// Writes the line of a fact that has just been applied, if it has one.
 pub(crate) fn announce(fact: &Fact, scheduler: &Scheduler) {
@@ -40,6 +42,12 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
             counted(capability.accelerators.len() as u64, "accelerator"),
             capability.memory_bytes as f64 / f64::from(1u32 << 30)
         )),
+        Fact::WorkerChanged { worker: id, capability, .. } => {
+            let before = scheduler.worker(*id).and_then(|worker| worker.change);
+            let changes = before.map(|(_, before)| capability.changes_since(&before));
+            let changes = changes.unwrap_or_default().join(", ");
+            Some((true, format!("{} changed: {}", worker(*id), plain(&changes, MAX_CHANGES))))
+        }
         Fact::WorkerDraining { worker: id, by, .. } => {
             info(format!("{} is draining{}", worker(*id), asked_by(by)))
         }
@@ -94,6 +102,7 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
         | Fact::LateResult { .. }
         | Fact::RecordsLost { .. }
         | Fact::ClockChanged { .. }
+        | Fact::WorkerCalibrated { .. }
         | Fact::WorkerForgotten { .. } => None,
     }
 }

@@ -9,7 +9,8 @@
 use crate::backends::Table;
 use crate::domain::accelerator::{Accelerator, Backend};
 use crate::domain::capability::{
-    Capability, MAX_ACCELERATORS, MAX_DETECTION_ERROR_BYTES, MAX_DETECTION_ERRORS, MAX_SLOTS,
+    Capability, MAX_ACCELERATORS, MAX_DETECTION_ERROR_BYTES, MAX_DETECTION_ERRORS, MAX_NAME_BYTES,
+    MAX_SLOTS,
 };
 use crate::domain::tag::Tag;
 use crate::sys::process::printable;
@@ -79,6 +80,8 @@ pub async fn capability(host: &Host<'_>, overrides: Overrides) -> Detected {
     let capability = Capability {
         os: host.system.name().to_owned(),
         arch: machine.arch.value.clone().unwrap_or_else(|| UNKNOWN_ARCH.to_owned()),
+        container: short(machine.container.value.as_deref()),
+        cpu_model: short(machine.cpu_model.value.as_deref()),
         cpu_milli,
         memory_bytes: overrides.memory_bytes.or(machine.usable_bytes()).unwrap_or(1).max(1),
         slots: overrides.slots.unwrap_or(cores.clamp(1, MAX_SLOTS)),
@@ -116,6 +119,13 @@ fn unknown(machine: &Machine) -> Vec<String> {
         ));
     }
     notes
+}
+
+/// A name in the form that a capability accepts; empty if it is unknown.
+fn short(name: Option<&str>) -> String {
+    let mut name = printable(name.unwrap_or_default().trim(), MAX_NAME_BYTES);
+    name.truncate(name.floor_char_boundary(MAX_NAME_BYTES));
+    name
 }
 
 /// Shortens an error to the form that a capability accepts.

@@ -6,6 +6,7 @@
 
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
+use crate::domain::capability::calibration::Calibration;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::{SkipCause, TestSpec, parse_sharing};
@@ -31,6 +32,19 @@ pub enum Fact {
         place: Box<str>,
         name: Box<str>,
         capability: Arc<Capability>,
+        at: Timestamp,
+    },
+    /// The worker offers something else since then, while its process runs. Leases that no longer fit
+    /// have ended in facts before this one.
+    WorkerChanged {
+        worker: WorkerId,
+        capability: Arc<Capability>,
+        at: Timestamp,
+    },
+    /// The worker has measured its speed.
+    WorkerCalibrated {
+        worker: WorkerId,
+        calibration: Arc<Calibration>,
         at: Timestamp,
     },
     /// The worker takes no new tests. The epoch numbers the notice to the worker.
@@ -220,6 +234,8 @@ impl Fact {
     pub fn at(&self) -> Timestamp {
         match self {
             Fact::WorkerRegistered { at, .. }
+            | Fact::WorkerChanged { at, .. }
+            | Fact::WorkerCalibrated { at, .. }
             | Fact::WorkerDraining { at, .. }
             | Fact::WorkerResumed { at, .. }
             | Fact::WorkerLost { at, .. }

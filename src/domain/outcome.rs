@@ -45,6 +45,8 @@ pub enum Class {
     Silence,
     /// The worker was reachable and did not report before the deadline of the lease.
     Overdue,
+    /// The capability of the worker changed while the test ran, and no longer met its requirement.
+    WorkerChanged,
 }
 
 /// The cause of an outcome, which decides the retry budget that is used.
@@ -149,13 +151,14 @@ impl Class {
             Class::WallClock => "wall_clock",
             Class::Silence => "silence",
             Class::Overdue => "overdue",
+            Class::WorkerChanged => "worker_changed",
         }
     }
 
-    /// Whether a worker may report this class. Only the coordinator decides on the other.
+    /// Whether a worker may report this class. Only the coordinator decides on the others.
     #[must_use]
     pub fn reportable(self) -> bool {
-        self != Class::Overdue
+        !matches!(self, Class::Overdue | Class::WorkerChanged)
     }
 
     /// The name in words.

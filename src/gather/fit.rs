@@ -64,6 +64,8 @@ mod tests {
             last_seen: from_value(json!(0)).expect("a time"),
             silent_ms: crate::domain::time::Millis(0),
             registered_at: from_value(json!(0)).expect("a time"),
+            change: None,
+            speed: None,
             weights: None,
         }
     }

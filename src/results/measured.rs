@@ -36,8 +36,12 @@ pub(super) fn measured(detail: &AttemptDetail) -> Option<String> {
         };
         format!("after {} of warm-up, {settled}", counted(runs, "run"))
     });
+    let machine = detail.environment.get("machine_noise").and_then(Value::as_f64);
+    let machine = machine
+        .filter(|noise| *noise > MAX_SPREAD)
+        .map(|noise| format!("on a machine whose speed varies by {}", percent(noise)));
     let conditions: Vec<String> =
-        [threads, neighbours, shared, warm_up].into_iter().flatten().collect();
+        [threads, neighbours, shared, machine, warm_up].into_iter().flatten().collect();
     let noisy: Vec<String> = detail.metrics.iter().filter_map(noise).collect();
     let mut parts = Vec::new();
     if !conditions.is_empty() {
@@ -80,6 +84,14 @@ mod tests {
         let expected = "measured with 16 CPU threads, without another test of the worker at the same time, after 2 \
                         runs of warm-up, too few to know whether their times had settled";
         assert_eq!(of(&quiet, &[1.0, 1.0, 1.0, 1.0]).as_deref(), Some(expected));
+    }
+
+    #[test]
+    fn a_noisy_machine_is_named() {
+        let of = |noise: f64| of(&json!({ "threads": 2, "machine_noise": noise }), &[1.0; 4]);
+        assert_eq!(of(0.1).as_deref(), Some("measured with 2 CPU threads"));
+        let noisy = "measured with 2 CPU threads, on a machine whose speed varies by 25 %";
+        assert_eq!(of(0.25).as_deref(), Some(noisy));
     }
 
     #[test]

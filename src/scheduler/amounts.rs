@@ -35,10 +35,7 @@ impl Free {
 
     /// The devices that a seat would get, the lowest positions first; `None` when it does not fit.
     pub fn place(&self, need: &Requirement, capability: &Capability) -> Option<Vec<u16>> {
-        let fits = self.slots > 0
-            && need.cpu_milli <= self.cpu_milli
-            && need.memory_bytes <= self.memory_bytes;
-        if !fits {
+        if !self.has_amounts(need) {
             return None;
         }
         let wanted = usize::from(need.accelerators);
@@ -52,6 +49,23 @@ impl Free {
             .take(wanted)
             .collect();
         (devices.len() == wanted).then_some(devices)
+    }
+
+    /// Whether a seat with these devices fits.
+    pub fn has_room(&self, need: &Requirement, devices: &[u16], capability: &Capability) -> bool {
+        self.has_amounts(need)
+            && devices.iter().map(|position| usize::from(*position)).all(|position| {
+                let (usage, device) =
+                    (self.devices.get(position), capability.accelerators.get(position));
+                usage.zip(device).is_some_and(|(usage, device)| {
+                    need.fits_device(device) && usage.takes(need, device.memory_bytes)
+                })
+            })
+    }
+
+    /// Whether a slot, and enough cores and memory are free.
+    fn has_amounts(&self, need: &Requirement) -> bool {
+        self.slots > 0 && need.cpu_milli <= self.cpu_milli && need.memory_bytes <= self.memory_bytes
     }
 
     /// Takes the amounts of a seat. The caller has placed it, or replays a grant.
@@ -118,6 +132,8 @@ mod tests {
         Capability {
             os: "linux".into(),
             arch: "x86_64".into(),
+            container: String::new(),
+            cpu_model: String::new(),
             cpu_milli: 4000,
             memory_bytes: 8 * GIB,
             slots: 4,

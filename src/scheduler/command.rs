@@ -2,6 +2,7 @@
 
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
+use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::{Fact, Idempotency};
 use crate::domain::held_weights::HeldWeights;
 use crate::domain::id::{Epoch, LeaseId, RunId, WorkerId};
@@ -39,6 +40,18 @@ pub enum Command {
         incarnation: Uuid,
         received: Epoch,
         holding: Vec<LeaseId>,
+    },
+    /// The worker offers something else from now on.
+    ChangeCapability {
+        worker: WorkerId,
+        incarnation: Uuid,
+        capability: Arc<Capability>,
+    },
+    /// The worker has measured its speed.
+    ReportCalibration {
+        worker: WorkerId,
+        incarnation: Uuid,
+        calibration: Arc<Calibration>,
     },
     /// The weights that the worker has, which are never stored.
     ReportWeights {
@@ -224,5 +237,7 @@ pub struct Lease {
     pub seat: Epoch,
     /// Positions in the capability's list of accelerators.
     pub devices: Vec<u16>,
+    /// The ids of these devices.
+    pub device_ids: Vec<String>,
     pub spec: Arc<TestSpec>,
 }

@@ -25,6 +25,12 @@ impl Scheduler {
             Command::OpenClaim { worker, incarnation, received } => {
                 self.decide_open_claim(now, worker, incarnation, received)
             }
+            Command::ChangeCapability { worker, incarnation, capability } => {
+                self.decide_change(now, worker, incarnation, capability)
+            }
+            Command::ReportCalibration { worker, incarnation, calibration } => {
+                self.decide_calibration(now, worker, incarnation, calibration)
+            }
             Command::ReportWeights { worker, incarnation, report } => {
                 self.decide_report_weights(worker, incarnation, report)
             }
@@ -54,8 +60,13 @@ impl Scheduler {
             Fact::WorkerRegistered { worker, key, incarnation, place, name, capability, at } => {
                 let place = place.clone();
                 let identity = Identity { key: *key, incarnation: *incarnation, place };
-                self.apply_registered(*worker, identity, name, capability, *at);
-                Ok(())
+                self.apply_registered(*worker, identity, name, capability, *at)
+            }
+            Fact::WorkerChanged { worker, capability, at } => {
+                self.apply_changed(*worker, capability, *at)
+            }
+            Fact::WorkerCalibrated { worker, calibration, at } => {
+                self.apply_calibrated(*worker, calibration, *at)
             }
             Fact::WorkerDraining { worker, epoch, .. } => self.apply_draining(*worker, *epoch),
             Fact::WorkerResumed { worker, epoch, .. } => self.apply_resumed(*worker, *epoch),

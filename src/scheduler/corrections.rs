@@ -46,6 +46,8 @@ impl Scheduler {
         }
         for worker in self.workers.values_mut() {
             limit(&mut worker.registered_at);
+            worker.calibrations.iter_mut().for_each(|(at, _)| limit(at));
+            worker.change.iter_mut().for_each(|change| limit(&mut change.at));
             move_along(&mut worker.last_seen);
             move_along(&mut worker.due);
             for seat in worker.seats.values_mut() {

@@ -20,10 +20,10 @@ pub enum Rejected {
          last seen {} s ago", .silent.0 / 1000
     )]
     IdentityInUse { worker: WorkerId, name: Box<str>, silent: Millis },
-    #[error("{0} cannot change its capability while its process runs")]
-    OtherCapability(WorkerId),
     #[error("implausible worker capability: {0}")]
     Implausible(CapabilityError),
+    #[error("implausible calibration of worker {0}")]
+    ImplausibleCalibration(WorkerId),
     #[error("implausible weights of a worker: {0}")]
     ImplausibleWeights(HeldWeightsError),
     #[error("run {0} not found")]
@@ -73,6 +73,8 @@ pub enum FactError {
     PartOutOfOrder { run: RunId, part: u32, expected: u32 },
     #[error("version {version} of the template {path:?} does not follow version {before}")]
     VersionOutOfOrder { path: Box<str>, version: u32, before: u32 },
+    #[error("{worker} changed although a lease holds its device {device}")]
+    LostDevice { worker: WorkerId, device: String },
     #[error("the state is contradictory: {0}")]
     Invariant(String),
 }

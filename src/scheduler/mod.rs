@@ -22,6 +22,7 @@
 
 mod amounts;
 mod cancel;
+mod change;
 mod classes;
 mod command;
 mod core;

@@ -290,7 +290,7 @@ impl Scheduler {
         Finished { class: Some(Class::Overdue), duration: held, detail: detail.ok(), ..lost }
     }
 
-    fn lost(&self, lease: LeaseId) -> Finished {
+    pub(super) fn lost(&self, lease: LeaseId) -> Finished {
         let run = self.runs.get(&lease.attempt.test.run);
         let cancelled = run.is_some_and(|run| run.cancelled);
         Finished {

@@ -11,10 +11,11 @@ use super::amounts::Free;
 use super::command::Identity;
 use super::deadline::earliest_deadline;
 use super::error::FactError;
-use super::state::{Named, Note, Run, Scheduler, Seat, State, Tally, Test, Worker};
+use super::state::{Change, Named, Note, Run, Scheduler, Seat, State, Tally, Test, Worker};
 use super::status::Availability;
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
+use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::Idempotency;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
@@ -124,6 +125,10 @@ struct WorkerPiece {
     availability: AvailabilityPiece,
     registered_at: Timestamp,
     last_seen: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    change: Option<Change>,
+    #[serde(default, skip_serializing_if = "VecDeque::is_empty")]
+    calibrations: VecDeque<(Timestamp, Arc<Calibration>)>,
     seats: Vec<SeatPiece>,
     notices: Vec<(Epoch, NotePiece)>,
     accepted: Vec<Epoch>,
@@ -247,6 +252,8 @@ impl Scheduler {
             availability: (&worker.availability).into(),
             registered_at: worker.registered_at,
             last_seen: worker.last_seen,
+            change: worker.change.clone(),
+            calibrations: worker.calibrations.clone(),
             seats: seats.collect(),
             notices: worker.notices.iter().map(|(at, note)| (*at, (*note).into())).collect(),
             accepted: worker.accepted.iter().collect(),
@@ -386,6 +393,8 @@ impl Scheduler {
         let mut worker = Worker::new(identity, &piece.capability, piece.registered_at);
         worker.name = piece.name;
         worker.last_seen = piece.last_seen;
+        worker.change = piece.change;
+        worker.calibrations = piece.calibrations;
         worker.availability = piece.availability.into();
         worker.group = self.join_group(id, &piece.capability);
         if worker.availability != Availability::Active {

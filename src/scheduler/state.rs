@@ -5,14 +5,17 @@ use super::classes::{ClassId, Classes, IdSet, QueueClass};
 use super::command::{Identity, Lease};
 use super::status::Availability;
 use super::weights::table::{WeightsTable, WorkerWeights};
+use crate::domain::accelerator::Accelerator;
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
+use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::Idempotency;
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::template::AddedTemplate;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Timestamp;
+use serde::{Deserialize, Serialize};
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{Hash, Hasher};
@@ -156,6 +159,10 @@ pub(super) struct Worker {
     pub received: Epoch,
     /// Epoch of the last notice that was sent, and that the worker may therefore have received.
     pub sent: Epoch,
+    /// The last change of the capability, while this process ran.
+    pub change: Option<Change>,
+    /// The latest calibrations, oldest first, each with the time of its report.
+    pub calibrations: VecDeque<(Timestamp, Arc<Calibration>)>,
     pub free: Free,
     /// By the number of the seat, which is the epoch of its first lease.
     pub seats: BTreeMap<Epoch, Seat>,
@@ -167,6 +174,14 @@ pub(super) struct Worker {
     pub notices: BTreeMap<Epoch, Note>,
     pub accepted: Accepted,
     pub weights: WorkerWeights,
+}
+
+/// A change of the capability of a worker.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Change {
+    /// The capability before it.
+    pub before: Arc<Capability>,
+    pub at: Timestamp,
 }
 
 /// Epochs of the reports accepted last, by which a repeat is recognised.
@@ -419,10 +434,13 @@ impl Scheduler {
     pub(super) fn granted_lease(&self, worker: &Worker, test: TestId) -> Option<Lease> {
         let found = self.find(test)?;
         let State::Leased { epoch, seat, .. } = found.state else { return None };
+        let devices = worker.seats.get(&seat)?.devices.clone();
+        let device = |position: &u16| worker.capability.accelerators.get(usize::from(*position));
         Some(Lease {
             lease: LeaseId { attempt: test.attempt(found.attempts), epoch },
             seat,
-            devices: worker.seats.get(&seat)?.devices.clone(),
+            device_ids: devices.iter().filter_map(device).map(Accelerator::id).collect(),
+            devices,
             spec: Arc::clone(&found.spec),
         })
     }

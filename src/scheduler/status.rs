@@ -2,6 +2,7 @@
 
 use crate::domain::access::Subject;
 use crate::domain::capability::Capability;
+use crate::domain::capability::calibration::Calibration;
 use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::priority::Priority;
@@ -67,6 +68,10 @@ pub struct WorkerStatus {
     pub ahead: u32,
     pub last_seen: Timestamp,
     pub registered_at: Timestamp,
+    /// Time of the last change of the capability, and the capability before it.
+    pub change: Option<(Timestamp, Arc<Capability>)>,
+    /// The latest calibrations, oldest first, each with the time of its report.
+    pub calibrations: Vec<(Timestamp, Arc<Calibration>)>,
     /// `None` if the worker has not reported its weights.
     pub weights: Option<WeightsStatus>,
 }

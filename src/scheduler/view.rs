@@ -134,6 +134,8 @@ impl Worker {
             ahead: self.ahead,
             last_seen: self.last_seen,
             registered_at: self.registered_at,
+            change: self.change.as_ref().map(|change| (change.at, Arc::clone(&change.before))),
+            calibrations: self.calibrations.iter().cloned().collect(),
             weights: self.weights_status(),
         }
     }

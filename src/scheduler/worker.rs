@@ -7,7 +7,7 @@ use super::deadline::{LEASE_TIMEOUT, NEVER};
 use super::deps::SkipsByRun;
 use super::error::{FactError, Rejected};
 use super::report::Kept;
-use super::state::{Accepted, Group, Note, Scheduler, State, Worker};
+use super::state::{Accepted, Change, Group, Note, Scheduler, State, Worker};
 use super::status::Availability;
 use super::weights::table::{WeightsTable, WorkerWeights};
 use crate::domain::access::Subject;
@@ -16,7 +16,7 @@ use crate::domain::fact::{Fact, Notice};
 use crate::domain::id::{Epoch, LeaseId, TestId, WorkerId};
 use crate::domain::name;
 use crate::domain::time::{Millis, Timestamp};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -40,6 +40,8 @@ impl Worker {
             asking: false,
             received: Epoch(0),
             sent: Epoch(0),
+            change: None,
+            calibrations: VecDeque::new(),
             free: Free::all_of(capability),
             seats: BTreeMap::new(),
             due: NEVER,
@@ -96,24 +98,34 @@ impl Scheduler {
         let old = self.workers.get(&worker);
         let same_process = old.is_some_and(|old| old.identity.incarnation == incarnation);
         if let Some(old) = old {
-            if same_process && *old.capability != *capability {
-                return Err(Rejected::OtherCapability(worker));
-            }
             let silent = now.since(old.last_seen);
             if !same_process && old.present() && silent <= LEASE_TIMEOUT && !old.has_ended(&place) {
                 let name = old.name.clone();
                 return Err(Rejected::IdentityInUse { worker, name, silent });
             }
         }
-        let (kept, stale) =
+        let (mut kept, mut stale) =
             holding.iter().copied().partition::<Vec<_>, _>(|lease| self.holds(worker, *lease));
         let mut facts = Vec::new();
         if let Some(old) = old {
             // A process that does not know a lease will never report on it. Grants that
             // are still under way to the same process are not lost.
             let under_way = |epoch: Epoch| same_process && epoch > old.received;
-            let kept: HashSet<Epoch> = kept.iter().map(|lease| lease.epoch).collect();
-            let gone = |epoch: Epoch| !kept.contains(&epoch) && !under_way(epoch);
+            let known: HashSet<Epoch> = kept.iter().map(|lease| lease.epoch).collect();
+            let stays = |epoch: Epoch| known.contains(&epoch) || under_way(epoch);
+            // A process that changed while it was not registered.
+            let unfit = if same_process && *old.capability != *capability {
+                self.unfit(old, &capability, stays)
+            } else {
+                BTreeMap::new()
+            };
+            let unfit: HashSet<Epoch> = unfit
+                .keys()
+                .filter_map(|number| old.seats.get(number))
+                .flat_map(|seat| seat.queue.iter().map(|(_, epoch)| *epoch))
+                .collect();
+            stale.extend(kept.extract_if(.., |lease| unfit.contains(&lease.epoch)));
+            let gone = |epoch: Epoch| !stays(epoch) || unfit.contains(&epoch);
             let mut skips = SkipsByRun::new(now);
             let kept = if same_process { Kept::Running } else { Kept::Results };
             self.release(now, (worker, old), kept, gone, &mut skips, &mut facts);
@@ -139,9 +151,13 @@ impl Scheduler {
         name: &str,
         capability: &Arc<Capability>,
         at: Timestamp,
-    ) {
+    ) -> Result<(), FactError> {
         self.next_worker = self.next_worker.max(id.0 + 1);
         self.worker_keys.insert(identity.key, id);
+        let same = |old: &Worker| old.identity.incarnation == identity.incarnation;
+        if self.workers.get(&id).is_some_and(same) {
+            self.adopt(id, capability)?;
+        }
         let old = self.workers.remove(&id);
         if let Some(old) = &old {
             self.leave_group(id, old.group);
@@ -156,6 +172,9 @@ impl Scheduler {
         }
         let mut old = old.unwrap_or_else(|| Worker::new(identity.clone(), capability, at));
         old.heard(at);
+        if *old.capability != **capability {
+            old.change = Some(Change { before: Arc::clone(&old.capability), at });
+        }
         if !same_process {
             old.end_seats(capability, &mut self.weights);
         }
@@ -174,6 +193,7 @@ impl Scheduler {
         };
         self.workers.insert(id, worker);
         self.forget_hints(id);
+        Ok(())
     }
 
     /// Forgets workers that left long ago, so that short-lived ones do not fill the table.
@@ -248,7 +268,11 @@ impl Scheduler {
     }
 
     /// A worker that was lost must register again, to learn which leases it has lost.
-    fn check_present(&self, id: WorkerId, incarnation: Uuid) -> Result<&Worker, Rejected> {
+    pub(super) fn check_present(
+        &self,
+        id: WorkerId,
+        incarnation: Uuid,
+    ) -> Result<&Worker, Rejected> {
         let worker = self.check_incarnation(id, incarnation)?;
         if worker.present() { Ok(worker) } else { Err(Rejected::UnknownWorker(id)) }
     }

@@ -13,6 +13,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("migrations/0006_figures.sql"), fill: Some(fill_spreads) },
     Step::new(include_str!("migrations/0007_findings.sql")),
     Step::new(include_str!("migrations/0008_weights_id.sql")),
+    Step::new(include_str!("migrations/0009_capabilities.sql")),
 ];
 
 struct Step {

@@ -75,6 +75,27 @@ impl Projection<'_> {
                 let row = params![sequence, worker.0, name, os, arch, json, at];
                 self.tables.append(Table::Workers, row)
             }
+            Fact::WorkerChanged { worker, capability, at } => {
+                let json = serde_json::to_string(&**capability).unwrap_or_default();
+                let row = params![sequence, worker.0, json, at.0];
+                self.tables.append(Table::WorkerChanges, row)
+            }
+            Fact::WorkerCalibrated { worker, calibration, at } => {
+                let devices = serde_json::to_string(&calibration.devices).unwrap_or_default();
+                let (compute, memory) = (&calibration.compute, &calibration.memory);
+                let row = params![
+                    sequence,
+                    worker.0,
+                    calibration.threads,
+                    compute.per_second,
+                    compute.spread,
+                    memory.per_second,
+                    memory.spread,
+                    devices,
+                    at.0
+                ];
+                self.tables.append(Table::Calibrations, row)
+            }
             Fact::RunSubmitted { run, name, user, at, .. } => {
                 self.tables.append(Table::Runs, params![run.0, name, &**user, at.0])
             }

@@ -16,10 +16,12 @@ pub(super) enum Table {
     Cases,
     LateResults,
     Workers,
+    WorkerChanges,
+    Calibrations,
     TemplateVersions,
 }
 
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "runs",
     "run_parts",
     "run_cancellations",
@@ -32,6 +34,8 @@ const TABLES: [&str; 13] = [
     "cases",
     "late_results",
     "workers",
+    "worker_changes",
+    "calibrations",
     "template_versions",
 ];
 

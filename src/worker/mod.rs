@@ -8,10 +8,13 @@
 use crate::sys::limits::raise_open_files;
 use crate::sys::process::{Labels, MARKER, adopt_orphans};
 use crate::sys::shutdown::Shutdown;
+use crate::sys::spawn::Tasks;
 use crate::worker::attempt::context::AttemptContext;
 use crate::worker::attempt::neighbours::Neighbours;
+use crate::worker::calibration::Calibrations;
 use crate::worker::environments::{BuildSettings, Environments};
 use crate::worker::link::Link;
+use crate::worker::reassess::{Assessors, reassess};
 use crate::worker::session::state::Session;
 use crate::worker::settings::Settings;
 use crate::worker::summary::{Summary, WorkerError};
@@ -24,11 +27,14 @@ use crate::worker::work_dir::{WorkDir, WorkDirError};
 use std::sync::Arc;
 
 pub mod attempt;
+pub mod calibration;
 pub mod environments;
 pub mod files;
 pub mod link;
 pub mod machine;
+pub mod offer;
 pub mod prefetch;
+pub mod reassess;
 mod session;
 pub mod settings;
 pub mod summary;
@@ -67,8 +73,10 @@ pub async fn run<L: Link>(
         held: weights.held(),
         weights,
         link,
-        capability: Arc::new(settings.capability.clone()),
         backends: settings.backends.clone(),
+        offer: settings.offer.clone(),
+        suspicion: Arc::default(),
+        calibrations: Calibrations::open(work_dir.calibrations()),
         environments: Environments::new(build, inherited.clone(), settings.progress.clone()),
         warm: WarmPool::new(work_dir.spool(), warm_env),
         neighbours: Neighbours::default(),
@@ -78,6 +86,12 @@ pub async fn run<L: Link>(
         labels: Labels::of(&work_dir.marker()),
         work_dir,
     };
+    let mut tasks = Tasks::new();
+    let Assessors { detect, pauses, .. } = settings.assessors.clone();
+    if let Some(detect) = detect {
+        let (offer, suspicion) = (settings.offer.clone(), context.suspicion.clone());
+        tasks.spawn("reassess", reassess(offer, detect, pauses, suspicion));
+    }
     Session::new(&settings, Arc::new(context), spool, unsent).run(shutdown).await
 }
 

@@ -2,9 +2,10 @@
 
 use crate::backends::Table;
 use crate::client::Hub;
-use crate::domain::capability::Capability;
 use crate::domain::time::Millis;
 use crate::worker::environments::BuildProgress;
+use crate::worker::offer::Offer;
+use crate::worker::reassess::Assessors;
 use crate::worker::weights::limit::CacheSettings;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,9 +14,12 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Settings {
     pub name: String,
-    pub capability: Capability,
     /// The table of back-ends.
     pub backends: Arc<Table>,
+    /// What the worker offers, which may change while it runs.
+    pub offer: Arc<Offer>,
+    /// The means to assess the machine again while the worker runs.
+    pub assessors: Assessors,
     pub work_dir: PathBuf,
     /// Directory of Python environments, instead of one inside the work directory. Several
     /// workers may share it.
@@ -53,7 +57,8 @@ impl Settings {
     /// makes uv detect the driver; a worker without such a back-end uses the much smaller CPU build.
     #[must_use]
     pub fn torch_backend(&self) -> String {
-        let offered = self.capability.backends.iter();
+        let capability = self.offer.current();
+        let offered = capability.backends.iter();
         let mut builds = offered.filter_map(|backend| self.backends.get(*backend)?.torch.clone());
         let chosen = self.torch_backend.clone().or_else(|| builds.next());
         chosen.unwrap_or_else(|| "cpu".to_owned())

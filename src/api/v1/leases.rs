@@ -75,6 +75,10 @@ pub struct LeaseView {
     /// Devices that the test holds: positions in the list `accelerators` of the capability.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub devices: Vec<u16>,
+    /// Ids of these devices: the vendor with the permanent id, or with the number if there is none, such
+    /// as `nvidia:GPU-1`. Positions change when a device is lost, ids do not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub device_ids: Vec<String>,
     pub cpu_milli: u64,
     pub memory_bytes: u64,
     #[schema(value_type = schema::Launch)]

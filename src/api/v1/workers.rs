@@ -7,6 +7,7 @@
 
 use crate::api::schema;
 use crate::domain::capability::Capability;
+use crate::domain::capability::calibration::Calibration;
 use crate::domain::held_weights::HeldWeights;
 use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
@@ -86,6 +87,15 @@ pub struct Heartbeat {
     /// All leases of the worker: running, taken ahead, or with a result that was not acknowledged.
     #[schema(value_type = Vec<schema::Lease>)]
     pub holding: Vec<LeaseId>,
+    /// What the worker offers, if it changed since the last registration or heartbeat that was answered.
+    /// Leases that no longer fit are in `stale` of the answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Capability>)]
+    pub capability: Option<Arc<Capability>>,
+    /// The latest calibration of the worker, until the coordinator has answered a heartbeat with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Calibration>)]
+    pub calibration: Option<Arc<Calibration>>,
     /// Whether the worker wants no more leases. It has the same effect as a drain by a user.
     #[serde(default)]
     pub draining: bool,
@@ -141,9 +151,45 @@ pub struct WorkerView {
     pub silent_ms: Millis,
     #[schema(value_type = u64)]
     pub registered_at: Timestamp,
+    /// The last change of the capability. Absent if it never changed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<WorkerChange>,
+    /// Absent if the worker was not calibrated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub speed: Option<WorkerSpeed>,
     /// Absent if the worker has not reported its weights.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weights: Option<WorkerWeights>,
+}
+
+/// The calibrations of a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WorkerSpeed {
+    /// Time since the latest calibration was reported, by the clock of the coordinator.
+    #[schema(value_type = u64)]
+    pub since_ms: Millis,
+    #[schema(value_type = schema::Calibration)]
+    pub latest: Arc<Calibration>,
+    /// Number of remembered calibrations.
+    pub count: u32,
+    /// Noise of the worker as a proportion: the largest spread within the latest calibration, or between
+    /// all remembered ones if that is larger.
+    pub noise: f64,
+}
+
+/// A change of the capability of a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WorkerChange {
+    #[schema(value_type = u64)]
+    pub at: Timestamp,
+    /// Time since the change, by the clock of the coordinator.
+    #[schema(value_type = u64)]
+    pub since_ms: Millis,
+    /// The differences, one phrase each.
+    pub changes: Vec<String>,
+    /// The capability before the change.
+    #[schema(value_type = schema::Capability)]
+    pub before: Arc<Capability>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]

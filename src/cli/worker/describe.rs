@@ -11,16 +11,21 @@ fn cores(milli: u64) -> String {
     format!("{} cores", milli as f64 / 1000.0)
 }
 
-/// The machine in a few words.
-pub fn describe(capability: &Capability) -> String {
+/// The amounts of the machine and its back-ends.
+pub fn amounts(capability: &Capability) -> String {
     let backends: Vec<_> = capability.backends.iter().map(|backend| backend.name()).collect();
-    let mut text = format!(
+    format!(
         "{}, {}, {:.1} GiB, {}",
         counted(capability.slots.into(), "slot"),
         cores(capability.cpu_milli),
         capability.memory_bytes as f64 / f64::from(1u32 << 30),
         backends.join(" ")
-    );
+    )
+}
+
+/// The machine in a few words.
+pub fn describe(capability: &Capability) -> String {
+    let mut text = amounts(capability);
     for device in &capability.accelerators {
         text.push_str(", ");
         text.push_str(&device.model);

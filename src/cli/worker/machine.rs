@@ -13,6 +13,8 @@ use crate::domain::capability::Capability;
 use crate::gather;
 use crate::sys::caches;
 use crate::sys::process::SystemRunner;
+use crate::worker::offer::Offer;
+use crate::worker::reassess::{Assessors, Detect, ReadLimits};
 use crate::worker::settings::Settings;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,8 +84,9 @@ pub fn settings(
     };
     Settings {
         name,
-        capability,
         backends: Arc::new(backends.clone()),
+        offer: Offer::new(capability, machine.slots.is_some()),
+        assessors: assessors(flags, file, backends),
         work_dir,
         environments_dir: Some(machine.environments_dir),
         weights: machine.weights,
@@ -99,6 +102,26 @@ pub fn settings(
         pass_env: machine.pass_env,
         progress: Arc::new(Progress::new(console)),
     }
+}
+
+/// The means to assess this machine again while its worker runs.
+fn assessors(machine: &Machine, file: &File, backends: &Table) -> Assessors {
+    let given = Arc::new((machine.clone(), file.clone(), backends.clone()));
+    let detect: Detect = Arc::new(move || {
+        let given = Arc::clone(&given);
+        Box::pin(async move {
+            let (machine, file, backends) = &*given;
+            detect(machine, file, backends, &|_, _| {})
+                .await
+                .ok()
+                .map(|detected| detected.capability)
+        })
+    });
+    let limits: ReadLimits = Arc::new(|| {
+        let host = detect::Host::own(&SystemRunner, own_variable, detect::Waiting::SILENT);
+        detect::limits(&host)
+    });
+    Assessors { detect: Some(detect), limits: Some(limits), ..Assessors::default() }
 }
 
 /// The value of a variable of this process.

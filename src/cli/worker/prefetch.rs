@@ -29,14 +29,14 @@ pub async fn run(
 ) -> Result<Exit, CliError> {
     // A worker may be running in the work directory.
     settings.work_dir = settings.work_dir.join("prefetch");
-    let table = &settings.backends;
+    let (capability, table) = (settings.offer.current(), &settings.backends);
     let mut work = Work::plan(plan)?;
     work.library = library::library(console, file, templates, Vec::new())?;
     work.accelerators =
-        settings.capability.accelerators.iter().flat_map(|device| device.offered()).collect();
+        capability.accelerators.iter().flat_map(|device| device.offered()).collect();
     work.ask_hub(console, file, Some(settings.offline)).await?;
     let submission = work.submission_with_weights(console).await?;
-    let offer = with_runtimes(&settings.capability, table);
+    let offer = with_runtimes(&capability, table);
     let mine: Vec<&Arc<TestSpec>> =
         submission.tests.iter().filter(|test| test.requirement.met_by(&offer).is_ok()).collect();
     if mine.is_empty() {

@@ -1,15 +1,15 @@
 //! `dtf workers`.
 
-use crate::api::v1::workers::{WorkerState, WorkerView, WorkerWeights};
+use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::cli::args::shared::{Global, Server, Shape};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::results::stored::live;
 use crate::cli::terminal::console::Console;
-use crate::cli::worker::describe::describe;
+use crate::cli::worker::offers::{ago, offers};
 use crate::domain::id::WorkerId;
-use crate::domain::time::Millis;
-use crate::results::render::figures::{bytes, counted};
+use crate::domain::time::Timestamp;
+use crate::results::render::figures::counted;
 use crate::results::render::words::plain;
 use clap::Args;
 use comfy_table::presets::NOTHING;
@@ -93,18 +93,6 @@ fn counted_have(count: usize) -> String {
     format!("{} {verb}", counted(count as u64, "worker"))
 }
 
-/// Formats the time since the last message of a worker. An active worker sends one every few
-/// seconds.
-fn seen(silent: Millis) -> String {
-    match silent.0 / 1000 {
-        0..=1 => "now".to_owned(),
-        seconds @ 2..=119 => format!("{seconds} s ago"),
-        seconds @ 120..=7199 => format!("{} min ago", seconds / 60),
-        seconds @ 7200..=172_799 => format!("{} h ago", seconds / 3600),
-        seconds => format!("{} d ago", seconds / 86_400),
-    }
-}
-
 /// Finds the worker with this id, or the only worker with this name that has not left.
 fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, CliError> {
     if let Some(worker) = workers.iter().find(|worker| worker.worker.to_string() == wanted) {
@@ -124,34 +112,9 @@ fn find(workers: &[WorkerView], wanted: &str) -> Result<WorkerId, CliError> {
     }
 }
 
-fn offers(worker: &WorkerView) -> String {
-    let capability = &worker.capability;
-    let mut text = describe(capability);
-    if !capability.tags.is_empty() {
-        let tags: Vec<String> = capability.tags.iter().map(ToString::to_string).collect();
-        text.push_str(&format!(", tags {}", tags.join(" ")));
-    }
-    for error in &capability.detection_errors {
-        text.push_str("; ");
-        text.push_str(error);
-    }
-    if let Some(weights) = worker.weights {
-        text.push_str("; ");
-        text.push_str(&weights_text(weights));
-    }
-    text
-}
-
-/// `weights of 3 models, cache of 100 GiB with 13.0 GiB in use`.
-fn weights_text(weights: WorkerWeights) -> String {
-    let mut text = format!("weights of {}", counted(weights.held.into(), "model"));
-    if let Some(capacity) = weights.capacity_bytes {
-        text.push_str(&format!(", cache of {}", bytes(capacity as f64)));
-        if weights.used_bytes > 0 {
-            text.push_str(&format!(" with {} in use", bytes(weights.used_bytes as f64)));
-        }
-    }
-    text
+/// The present time by the clock of the coordinator.
+fn now(worker: &WorkerView) -> Timestamp {
+    worker.last_seen.after(worker.silent_ms)
 }
 
 fn table(workers: &[WorkerView], width: Option<u16>) -> String {
@@ -161,6 +124,7 @@ fn table(workers: &[WorkerView], width: Option<u16>) -> String {
         "name",
         "state",
         "last seen",
+        "registered",
         "runs",
         "ahead",
         "offers",
@@ -173,10 +137,11 @@ fn table(workers: &[WorkerView], width: Option<u16>) -> String {
             worker.worker.to_string(),
             worker.name.clone(),
             worker.state.name().to_owned(),
-            seen(worker.silent_ms),
+            ago(worker.silent_ms),
+            ago(now(worker).since(worker.registered_at)),
             worker.running.to_string(),
             worker.ahead.to_string(),
-            offers(worker),
+            offers(worker).join("\n"),
         ]);
     }
     table.to_string()
@@ -187,20 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn silence_is_told_in_round_numbers() {
-        let texts = [500, 12_000, 300_000, 10_800_000, 900_000_000].map(|ms| seen(Millis(ms)));
-        assert_eq!(texts, ["now", "12 s ago", "5 min ago", "3 h ago", "10 d ago"]);
+    fn workers_that_left_are_counted() {
         assert_eq!([1, 2].map(counted_have), ["1 worker has", "2 workers have"]);
-    }
-
-    #[test]
-    fn the_weights_of_a_worker_are_counted() {
-        let text = |held, capacity_bytes, used_bytes| {
-            weights_text(WorkerWeights { held, capacity_bytes, used_bytes })
-        };
-        assert_eq!(text(1, None, 7), "weights of 1 model");
-        assert_eq!(text(0, Some(100 << 30), 0), "weights of 0 models, cache of 100 GiB");
-        let full = "weights of 3 models, cache of 100 GiB with 13.0 GiB in use";
-        assert_eq!(text(3, Some(100 << 30), 13 << 30), full);
     }
 }

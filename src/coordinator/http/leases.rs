@@ -43,6 +43,8 @@ struct LeaseRef<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "<[u16]>::is_empty")]
     devices: &'a [u16],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    device_ids: &'a [String],
     cpu_milli: u64,
     memory_bytes: u64,
     launch: &'a RawValue,
@@ -73,6 +75,7 @@ fn borrowed(delivery: &Delivery) -> ClaimedRef<'_> {
         seat: lease.seat,
         name: &lease.spec.name,
         devices: &lease.devices,
+        device_ids: &lease.device_ids,
         cpu_milli: lease.spec.requirement.cpu_milli,
         memory_bytes: lease.spec.requirement.memory_bytes,
         launch: &lease.spec.launch,
@@ -215,7 +218,13 @@ mod tests {
             r#"{"name":"t","launch":{"run":{"command":["true"]}},"requirement":{}}"#,
         )
         .expect("a test");
-        let lent = Lease { lease: lease(), seat: Epoch(7), devices: vec![1], spec: Arc::new(spec) };
+        let lent = Lease {
+            lease: lease(),
+            seat: Epoch(7),
+            devices: vec![1],
+            device_ids: vec!["nvidia:1".into()],
+            spec: Arc::new(spec),
+        };
         let delivery = Delivery {
             received: Epoch(9),
             leases: vec![lent],

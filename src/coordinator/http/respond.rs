@@ -111,7 +111,6 @@ impl From<Rejected> for ApiError {
             Rejected::IdentityInUse { .. } => {
                 (Code::Conflict, Some("give this worker its own work directory with --work-dir"))
             }
-            Rejected::OtherCapability(_) => (Code::Conflict, Some("start the worker again")),
             Rejected::UnknownRun(_) => (Code::NotFound, Some("`dtf status` lists the runs")),
             Rejected::RunClosed(_)
             | Rejected::PartOutOfOrder { .. }
@@ -122,6 +121,7 @@ impl From<Rejected> for ApiError {
             }
             Rejected::Implausible(_)
             | Rejected::ImplausibleWeights(_)
+            | Rejected::ImplausibleCalibration(_)
             | Rejected::DuplicateName(_)
             | Rejected::BadName(_)
             | Rejected::UnknownDependency { .. }

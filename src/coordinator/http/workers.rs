@@ -5,14 +5,15 @@ use crate::api::error::Code;
 use crate::api::page::{Page, PageQuery};
 use crate::api::schema;
 use crate::api::v1::workers::{
-    Heartbeat, HeartbeatAnswer, Leave, MAX_PLACE_BYTES, Register, Registered, WorkerState,
-    WorkerView, WorkerWeights,
+    Heartbeat, HeartbeatAnswer, Leave, MAX_PLACE_BYTES, Register, Registered, WorkerChange,
+    WorkerSpeed, WorkerState, WorkerView, WorkerWeights,
 };
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::{Body, Id, Params};
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::{cursor, page_size};
 use crate::domain::access::Principal;
+use crate::domain::capability::calibration::noise;
 use crate::domain::id::WorkerId;
 use crate::domain::time::Timestamp;
 use crate::scheduler::{
@@ -28,7 +29,7 @@ use std::sync::Arc;
 /// A worker registers at its start, and again after a restart of the coordinator.
 #[utoipa::path(post, path = "/api/v1/workers", tag = "workers", request_body = Register,
     responses((status = 200, body = Registered, description = "the id of the worker, and the leases that it still has"),
-        (status = 409, description = "another process with this key is active, or this process has registered with another capability"),
+        (status = 409, description = "another process with this key is active"),
         (status = 422, description = "a value of the capability is implausible")))]
 pub(crate) async fn register(
     State(app): State<Arc<App>>,
@@ -66,14 +67,22 @@ pub(crate) async fn register(
     params(("worker" = schema::WorkerId, Path)), request_body = Heartbeat,
     responses((status = 200, body = HeartbeatAnswer, description = "the leases that the worker has lost"),
         (status = 404, description = "the worker is not registered"),
-        (status = 409, description = "another process has registered as this worker")))]
+        (status = 409, description = "another process has registered as this worker"),
+        (status = 422, description = "a value of the capability is implausible")))]
 pub(crate) async fn heartbeat(
     State(app): State<Arc<App>>,
     principal: Principal,
     Id(worker): Id<WorkerId>,
     Body(heartbeat): Body<Heartbeat>,
 ) -> Result<Json<HeartbeatAnswer>, ApiError> {
-    let Heartbeat { incarnation, received, holding, draining, weights } = heartbeat;
+    let Heartbeat { incarnation, received, holding, capability, calibration, draining, weights } =
+        heartbeat;
+    if let Some(capability) = capability {
+        app.mailbox.act(Command::ChangeCapability { worker, incarnation, capability }).await?;
+    }
+    if let Some(calibration) = calibration {
+        app.mailbox.act(Command::ReportCalibration { worker, incarnation, calibration }).await?;
+    }
     if let Some(report) = weights {
         app.mailbox.act(Command::ReportWeights { worker, incarnation, report }).await?;
     }
@@ -186,6 +195,21 @@ fn view(status: WorkerStatus, now: Timestamp) -> WorkerView {
             Availability::Lost => WorkerState::Lost,
             Availability::Gone => WorkerState::Gone,
         },
+        change: status.change.map(|(at, before)| WorkerChange {
+            at,
+            since_ms: now.since(at),
+            changes: status.capability.changes_since(&before),
+            before,
+        }),
+        speed: status.calibrations.last().map(|(at, latest)| {
+            let all = status.calibrations.iter().map(|(_, calibration)| &**calibration);
+            WorkerSpeed {
+                since_ms: now.since(*at),
+                latest: Arc::clone(latest),
+                count: u32::try_from(status.calibrations.len()).unwrap_or(u32::MAX),
+                noise: noise(all).unwrap_or(0.0),
+            }
+        }),
         capability: status.capability,
         running: status.running,
         ahead: status.ahead,

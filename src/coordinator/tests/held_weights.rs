@@ -37,7 +37,15 @@ async fn beat(
 ) -> Result<HeartbeatAnswer, ClientError> {
     let Hand { incarnation, received, .. } = *hand;
     let weights = weights.map(Arc::new);
-    let beat = Heartbeat { incarnation, received, holding: vec![], draining: false, weights };
+    let beat = Heartbeat {
+        incarnation,
+        received,
+        holding: vec![],
+        capability: None,
+        calibration: None,
+        draining: false,
+        weights,
+    };
     running.client.heartbeat(hand.worker, &beat).await
 }
 

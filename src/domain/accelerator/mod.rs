@@ -168,6 +168,17 @@ impl Accelerator {
         self
     }
 
+    /// Identifies the device among those of its worker, also when their positions change: the vendor with
+    /// the permanent id, or with the vendor's number if there is none.
+    #[must_use]
+    pub fn id(&self) -> String {
+        if self.uuid.is_empty() {
+            format!("{}:{}", self.vendor, self.pin_number())
+        } else {
+            format!("{}:{}", self.vendor, self.uuid)
+        }
+    }
+
     /// The number by which the variables of the vendor name the device.
     #[must_use]
     pub fn pin_number(&self) -> u16 {

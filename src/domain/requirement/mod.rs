@@ -393,6 +393,8 @@ mod tests {
         Capability {
             os: "linux".into(),
             arch: "x86_64".into(),
+            container: String::new(),
+            cpu_model: String::new(),
             cpu_milli: 8000,
             memory_bytes: 32 << 30,
             slots: 8,

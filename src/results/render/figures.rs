@@ -68,7 +68,7 @@ pub fn with_unit(value: f64, unit: &str) -> String {
 }
 
 /// A number with three significant digits. Larger numbers have all digits before the point.
-pub(super) fn three_digits(value: f64) -> String {
+pub fn three_digits(value: f64) -> String {
     let size = value.abs();
     if size >= 1e12 || (size > 0.0 && size < 1e-3) {
         return format!("{value:.2e}");

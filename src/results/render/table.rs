@@ -12,6 +12,7 @@ use crate::domain::outcome::{Class, Outcome};
 use crate::results::run_report::PEAK_MEMORY;
 use crate::store::MAX_SPREAD;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write;
 
@@ -215,7 +216,7 @@ fn conditions(view: &ReportView) -> Option<String> {
         Some((text, last))
     };
     let fact = |name: &'static str| {
-        move |row: &ReportRow| row.environment.get(name).and_then(serde_json::Value::as_u64)
+        move |row: &ReportRow| row.environment.get(name).and_then(Value::as_u64)
     };
     let (runs, most) = range(&|row| latency(row).map(|metric| metric.count))?;
     let mut line = format!("Latency: n = {runs} measured run{}", plural(most));
@@ -239,6 +240,15 @@ fn conditions(view: &ReportView) -> Option<String> {
         }
         (None, None) => Ok(()),
     };
+    let noise = |row: &ReportRow| row.environment.get("machine_noise").and_then(Value::as_f64);
+    let unsteady = timed().filter(|row| noise(row).is_some_and(|noise| noise > MAX_SPREAD)).count();
+    if unsteady > 0 {
+        let _ = write!(
+            line,
+            "; {} on a machine whose speed varies by more than 10 % (dtf workers shows it)",
+            figures::counted(unsteady as u64, "test")
+        );
+    }
     if timed().any(|row| latency(row).is_some_and(|metric| metric.p90.is_none())) {
         line.push_str("; p90 is shown if n is at least 10");
     }

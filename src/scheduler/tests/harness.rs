@@ -217,6 +217,15 @@ impl Sim {
         self.run(Command::ReportWeights { worker, incarnation, report });
     }
 
+    /// The worker offers its capability from now on.
+    pub fn change(&mut self, worker: &Agent) {
+        self.run(Command::ChangeCapability {
+            worker: worker.id,
+            incarnation: worker.incarnation,
+            capability: Arc::new(worker.capability.clone()),
+        });
+    }
+
     pub fn report(&mut self, worker: &Agent, reports: Vec<Finished>) -> Vec<LeaseId> {
         let answer = self.run(Command::Report {
             worker: worker.id,
@@ -331,6 +340,8 @@ pub fn capability(slots: u32) -> Capability {
     Capability {
         os: "linux".into(),
         arch: "x86_64".into(),
+        container: String::new(),
+        cpu_model: String::new(),
         cpu_milli: u64::from(slots) * 1000,
         memory_bytes: 64 * GIB,
         slots,
@@ -435,9 +446,11 @@ impl Scheduler {
             let seats: Vec<_> = seats.collect();
             let _ = writeln!(
                 text,
-                "{id} {} {:?} {:?} {:?} {seats:?} {:?}",
+                "{id} {} {:?} {:?} {:?} {:?} {:?} {seats:?} {:?}",
                 worker.identity.incarnation,
                 worker.availability,
+                worker.change,
+                worker.calibrations,
                 worker.free,
                 worker.ahead,
                 worker.accepted

@@ -1,5 +1,6 @@
 //! The scheduler from outside: requests in, facts and replies out, promises checked after each fact.
 
+mod changes;
 mod corrections;
 mod deadlines;
 mod demand;

@@ -15,19 +15,47 @@ use std::collections::BTreeMap;
 
 #[derive(Debug, Clone)]
 enum Act {
-    Submit { tests: u8, shape: u64 },
+    Submit {
+        tests: u8,
+        shape: u64,
+    },
     Claim(usize),
-    Report { worker: usize, pick: usize, outcome: u8 },
-    Return { worker: usize, pick: usize },
-    Stale { worker: usize, pick: usize },
-    Heartbeat { worker: usize, forget: bool },
-    Restart { worker: usize, keep: usize, shape: u8 },
+    Report {
+        worker: usize,
+        pick: usize,
+        outcome: u8,
+    },
+    Return {
+        worker: usize,
+        pick: usize,
+    },
+    Stale {
+        worker: usize,
+        pick: usize,
+    },
+    Heartbeat {
+        worker: usize,
+        forget: bool,
+    },
+    Restart {
+        worker: usize,
+        keep: usize,
+        shape: u8,
+    },
+    /// The same process offers something else, by a heartbeat or by a new registration.
+    Change {
+        worker: usize,
+        shape: u8,
+    },
     Leave(usize),
     Drain(usize),
     Resume(usize),
     Cancel(u8),
     Pass(u16),
-    Weights { worker: usize, shape: u8 },
+    Weights {
+        worker: usize,
+        shape: u8,
+    },
     CoordinatorRestart,
 }
 
@@ -47,6 +75,7 @@ fn act() -> impl Strategy<Value = Act> {
             .prop_map(|(worker, forget)| Act::Heartbeat { worker, forget }),
         1 => (0..3usize, any::<usize>(), any::<u8>())
             .prop_map(|(worker, keep, shape)| Act::Restart { worker, keep, shape }),
+        2 => (0..3usize, any::<u8>()).prop_map(|(worker, shape)| Act::Change { worker, shape }),
         1 => (0..3usize).prop_map(Act::Leave),
         1 => (0..3usize).prop_map(Act::Drain),
         1 => (0..3usize).prop_map(Act::Resume),
@@ -197,6 +226,7 @@ impl World {
                 self.sim.register(&self.agents[worker], &self.held[worker]);
                 self.drop_stale();
             }
+            Act::Change { worker, shape } => self.change(worker, shape),
             Act::Leave(worker) => {
                 let agent = &self.agents[worker];
                 let (id, incarnation) = (agent.id, agent.incarnation);
@@ -221,6 +251,39 @@ impl World {
                 self.sim.restart_from(replayed);
             }
         }
+    }
+
+    fn change(&mut self, worker: usize, shape: u8) {
+        self.present(worker);
+        let old = self.agents[worker].capability.clone();
+        let mut new = old.clone();
+        let grows = shape.is_multiple_of(4);
+        if grows {
+            new.slots += 1;
+            new.cpu_milli += 1500;
+            new.accelerators.extend(with_gpus(1, 3).accelerators.into_iter().filter(|device| {
+                shape.is_multiple_of(8)
+                    && old.accelerators.iter().all(|old| old.id() != device.id())
+            }));
+            new.accelerators.reverse();
+        } else {
+            new.slots = u32::from(shape / 4 % 4) + 1;
+            new.cpu_milli = u64::from(shape / 16 % 8) * 500 + 1;
+            let lost = usize::from(shape / 64);
+            new.accelerators.retain(|device| usize::from(device.index) != lost);
+            new.accelerators.iter_mut().for_each(|device| device.memory_bytes -= GIB);
+        }
+        let before = self.sim.scheduler().overview().tests_leased;
+        self.agents[worker].capability = new;
+        if shape & 2 == 0 {
+            self.sim.change(&self.agents[worker]);
+        } else {
+            self.sim.register(&self.agents[worker], &self.held[worker]);
+        }
+        if grows {
+            assert!(shape & 2 != 0 || self.sim.scheduler().overview().tests_leased == before);
+        }
+        self.drop_stale();
     }
 
     fn report_weights(&mut self, worker: usize, shape: u8) {

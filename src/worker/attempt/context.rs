@@ -7,14 +7,16 @@ use crate::domain::capability::Capability;
 use crate::domain::held_weights::HeldWeights;
 use crate::sys::process::Labels;
 use crate::worker::attempt::neighbours::Neighbours;
+use crate::worker::calibration::Calibrations;
 use crate::worker::environments::Environments;
+use crate::worker::offer::Offer;
 use crate::worker::variables::InheritedVariables;
 use crate::worker::warm::WarmPool;
 use crate::worker::weights::sources::WeightSources;
 use crate::worker::work_dir::WorkDir;
 use crate::worker::work_dir::directories::Directories;
 use std::sync::Arc;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 /// State that all attempts of a worker share.
 pub struct AttemptContext<L> {
@@ -22,9 +24,13 @@ pub struct AttemptContext<L> {
     pub directories: Directories,
     pub labels: Labels,
     pub link: Arc<L>,
-    pub capability: Arc<Capability>,
     /// How devices are pinned.
     pub backends: Arc<Table>,
+    /// What this worker offers now.
+    pub offer: Arc<Offer>,
+    pub calibrations: Calibrations,
+    /// Requests that the machine is detected again.
+    pub suspicion: Arc<Notify>,
     /// The weights that this worker has, for the coordinator.
     pub held: watch::Receiver<Arc<HeldWeights>>,
     pub inherited: InheritedVariables,
@@ -37,18 +43,31 @@ pub struct AttemptContext<L> {
 }
 
 impl<L> AttemptContext<L> {
-    /// The devices of a lease. Positions that this worker does not have are left out.
-    pub fn devices<'a>(&'a self, lease: &'a LeaseView) -> impl Iterator<Item = &'a Accelerator> {
-        lease
-            .devices
-            .iter()
-            .filter_map(|position| self.capability.accelerators.get(usize::from(*position)))
-    }
-
     /// Number of threads for the CPU share of a lease: at least one.
     #[must_use]
-    pub fn threads(&self, lease: &LeaseView) -> u64 {
-        let share = if self.all_cores { self.capability.cpu_milli } else { lease.cpu_milli };
+    pub fn threads(&self, lease: &LeaseView, capability: &Capability) -> u64 {
+        let share = if self.all_cores { capability.cpu_milli } else { lease.cpu_milli };
         (share / 1000).max(1)
     }
+}
+
+/// The devices of a lease. Positions may have changed since the lease was granted, so that ids precede
+/// them.
+///
+/// # Errors
+/// The first device that the capability does not have.
+pub fn devices<'a>(
+    lease: &LeaseView,
+    capability: &'a Capability,
+) -> Result<Vec<&'a Accelerator>, String> {
+    let offered = &capability.accelerators;
+    if lease.device_ids.is_empty() {
+        let at = |position: &u16| {
+            offered.get(usize::from(*position)).ok_or_else(|| format!("device {position}"))
+        };
+        return lease.devices.iter().map(at).collect();
+    }
+    let with_id =
+        |id: &String| offered.iter().find(|device| device.id() == *id).ok_or_else(|| id.clone());
+    lease.device_ids.iter().map(with_id).collect()
 }

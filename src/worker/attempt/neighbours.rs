@@ -20,8 +20,8 @@ struct Running {
 
 #[derive(Debug)]
 struct Encounters {
-    /// Positions of the devices that the program holds.
-    devices: Vec<u16>,
+    /// Ids of the devices that the program holds.
+    devices: Vec<String>,
     most: usize,
     shared: bool,
 }
@@ -47,15 +47,15 @@ pub struct Met {
 impl Neighbours {
     /// A program starts that holds these devices.
     #[must_use]
-    pub fn enter(&self, devices: &[u16]) -> Presence {
+    pub fn enter(&self, devices: Vec<String>) -> Presence {
         let mut running = self.lock();
         let key = running.next;
         running.next += 1;
         let most = running.programs.len();
-        let mut entering = Encounters { devices: devices.to_vec(), most, shared: false };
+        let mut entering = Encounters { devices, most, shared: false };
         for other in running.programs.values_mut() {
             other.most = other.most.max(most);
-            let shares = other.devices.iter().any(|device| devices.contains(device));
+            let shares = other.devices.iter().any(|device| entering.devices.contains(device));
             other.shared |= shares;
             entering.shared |= shares;
         }
@@ -94,31 +94,38 @@ impl Drop for Presence {
 mod tests {
     use super::*;
 
+    fn ids(devices: &[&str]) -> Vec<String> {
+        devices.iter().map(|id| (*id).to_owned()).collect()
+    }
+
     #[test]
     fn programs_count_while_they_run_at_the_same_time() {
         let neighbours = Neighbours::default();
-        let first = neighbours.enter(&[]);
+        let first = neighbours.enter(Vec::new());
         assert_eq!(first.met(), Met { most: 0, at_end: 0, device_shared: None });
-        let (second, third) = (neighbours.enter(&[]), neighbours.enter(&[]));
+        let (second, third) = (neighbours.enter(Vec::new()), neighbours.enter(Vec::new()));
         drop(second);
         assert_eq!(first.met(), Met { most: 2, at_end: 1, device_shared: None });
         drop(first);
         // The third one began when two others ran.
         assert_eq!(third.met(), Met { most: 2, at_end: 0, device_shared: None });
         drop(third);
-        assert_eq!(neighbours.enter(&[]).met(), Met { most: 0, at_end: 0, device_shared: None });
+        assert_eq!(
+            neighbours.enter(Vec::new()).met(),
+            Met { most: 0, at_end: 0, device_shared: None }
+        );
     }
 
     #[test]
     fn a_device_is_shared_once_another_program_has_held_it() {
         let neighbours = Neighbours::default();
-        let (both, other) = (neighbours.enter(&[0, 1]), neighbours.enter(&[2]));
+        let (both, other) = (neighbours.enter(ids(&["a", "b"])), neighbours.enter(ids(&["c"])));
         assert_eq!(both.met().device_shared, Some(false));
-        let second = neighbours.enter(&[1]);
+        let second = neighbours.enter(ids(&["b"]));
         drop(second);
         assert_eq!(both.met(), Met { most: 2, at_end: 1, device_shared: Some(true) });
         assert_eq!(other.met().device_shared, Some(false));
-        let later = neighbours.enter(&[1]);
+        let later = neighbours.enter(ids(&["b"]));
         assert_eq!(later.met().device_shared, Some(true));
     }
 }

@@ -4,13 +4,13 @@
 
 use crate::api::v1::leases::LeaseView;
 use crate::api::v1::test_views::AttemptDetail;
-use crate::domain::accelerator::Accelerator;
+use crate::domain::capability::Capability;
 use crate::domain::id::LeaseId;
 use crate::domain::launch::{Launch, Program};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use crate::sys::fs::Stamp;
-use crate::worker::attempt::context::AttemptContext;
+use crate::worker::attempt::context::{AttemptContext, devices};
 use crate::worker::attempt::neighbours::Met;
 use crate::worker::attempt::notes::Notes;
 use crate::worker::attempt::prepare::PreparedAttempt;
@@ -66,9 +66,11 @@ impl<L: Link> AttemptContext<L> {
         view: Box<LeaseView>,
         mut stop: watch::Receiver<StopRequest>,
     ) -> EndedAttempt {
-        let mut detail = self.describe_machine(&view);
+        let _test_runs = self.calibrations.test_runs().await;
+        let capability = self.offer.current();
+        let mut detail = self.describe_machine(&view, &capability);
         let mut duration = Millis(0);
-        let (directory, end) = match self.prepare(&view) {
+        let (directory, end) = match self.prepare(&view, capability) {
             Ok(attempt) => {
                 let end = self.run_prepared(&attempt, &mut stop, &mut detail, &mut duration).await;
                 let end = end.map(|(observation, met, shipped_junit)| EndedProgram {
@@ -86,24 +88,28 @@ impl<L: Link> AttemptContext<L> {
 
     /// The part of the details that describes the machine. The amounts of memory explain a later
     /// lack of memory; threads and slots influence every measured time.
-    fn describe_machine(&self, view: &LeaseView) -> AttemptDetail {
+    fn describe_machine(&self, view: &LeaseView, capability: &Capability) -> AttemptDetail {
+        let devices = devices(view, capability).unwrap_or_default();
         let mut detail = AttemptDetail {
-            devices: self.devices(view).map(|device| device.model.clone()).collect(),
+            devices: devices.iter().map(|device| device.model.clone()).collect(),
             ..AttemptDetail::default()
         };
         let environment = &mut detail.environment;
-        environment.insert("memory_bytes".into(), self.capability.memory_bytes.into());
+        environment.insert("memory_bytes".into(), capability.memory_bytes.into());
         // A script that sets its own number of threads reports it, which replaces this one.
-        environment.insert("threads".into(), self.threads(view).into());
-        environment.insert("slots".into(), self.capability.slots.into());
+        environment.insert("threads".into(), self.threads(view, capability).into());
+        environment.insert("slots".into(), capability.slots.into());
+        if let Some(noise) = self.calibrations.noise() {
+            environment.insert("machine_noise".into(), noise.into());
+        }
         if self.all_cores {
             environment.insert("quiet_machine".into(), true.into());
         }
-        let sizes = self.devices(view).filter_map(Accelerator::memory);
+        let sizes = devices.iter().filter_map(|device| device.memory());
         if let Some(smallest) = sizes.min() {
             environment.insert("device_memory_bytes".into(), smallest.into());
         }
-        let errors = &self.capability.detection_errors;
+        let errors = &capability.detection_errors;
         if !errors.is_empty() {
             environment.insert("detection_errors".into(), errors.clone().into());
         }
@@ -135,7 +141,7 @@ impl<L: Link> AttemptContext<L> {
         };
         // Dropped after the program has ended.
         let _weights = started.weights.take();
-        let presence = self.neighbours.enter(&attempt.view.devices);
+        let presence = self.neighbours.enter(attempt.device_ids());
         detail.set_up_ms = Some(set_up_began.elapsed().into());
         started.isolation.clone_into(&mut detail.isolation);
         if let Some(reason) = &started.cold_because {

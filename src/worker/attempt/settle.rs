@@ -60,6 +60,14 @@ impl<L: Link> AttemptContext<L> {
             self.directories.give_back(directory);
         }
         detail.message = verdict.message;
+        let has_broken = matches!(
+            verdict.outcome,
+            Outcome::Failed | Outcome::Error | Outcome::TimedOut | Outcome::ReducedPrecision
+        );
+        if has_broken && !view.devices.is_empty() {
+            // A device that fails may be the cause.
+            self.suspicion.notify_one();
+        }
         let report = Report {
             lease: view.lease,
             outcome: verdict.outcome,

@@ -111,7 +111,9 @@ impl<L: Link> AttemptContext<L> {
         attempt: &PreparedAttempt<'_>,
         environment: Option<&PythonEnvironment>,
     ) -> Variables {
-        let mut env = self.inherited.for_attempt(&attempt.directory, self.threads(attempt.view));
+        let mut env = self
+            .inherited
+            .for_attempt(&attempt.directory, self.threads(attempt.view, &attempt.capability));
         if let Some(bin) = environment.and_then(|environment| environment.bin.as_ref()) {
             let inherited = env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
             let paths = std::iter::once(bin.clone()).chain(std::env::split_paths(&inherited));
@@ -126,8 +128,7 @@ impl<L: Link> AttemptContext<L> {
         for (name, value) in &attempt.launch.env {
             set(&mut env, name, value);
         }
-        let devices: Vec<_> = self.devices(attempt.view).collect();
-        pin(&mut env, &self.backends, &devices);
+        pin(&mut env, &self.backends, &attempt.devices());
         set(&mut env, MARKER, &attempt.marker);
         set(&mut env, "DTF_ATTEMPT", attempt.view.lease.attempt.to_string());
         set(&mut env, "DTF_RESULT", attempt.protocol_file());
@@ -163,10 +164,11 @@ impl<L: Link> AttemptContext<L> {
         environment: &PythonEnvironment,
         env: &Variables,
     ) -> Result<StartedProgram, String> {
-        let kind =
-            RunnerKind::new(environment.python.clone(), self.threads(attempt.view), |name| {
-                environment.installed(name)
-            });
+        let kind = RunnerKind::new(
+            environment.python.clone(),
+            self.threads(attempt.view, &attempt.capability),
+            |name| environment.installed(name),
+        );
         let kind = kind.ok_or("no package that is worth preloading is installed")?;
         let start = WarmStart {
             id: attempt.marker.clone(),

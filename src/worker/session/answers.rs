@@ -1,13 +1,13 @@
 //! Handles the answers of the coordinator.
 
 use crate::api::v1::leases::{Claimed, LeaseView, Reported};
-use crate::api::v1::workers::{HeartbeatAnswer, Registered};
+use crate::api::v1::workers::Registered;
 use crate::domain::id::LeaseId;
 use crate::worker::attempt::supervise::StopRequest;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::{Delivery, GrantedLease};
 use crate::worker::session::job::Job;
-use crate::worker::session::requests::Requests;
+use crate::worker::session::requests::{Beat, Requests};
 use crate::worker::session::state::{Answer, Session};
 use crate::worker::summary::WorkerError;
 use std::time::Duration;
@@ -44,6 +44,7 @@ impl<L: Link> Session<L> {
         self.next_heartbeat = now + self.heartbeat_interval;
         self.worker = Some(registered.worker);
         self.summary.worker = Some(registered.worker);
+        self.requests.registered();
         self.is_drain_reported = false;
         self.machine.registered(registered.epoch);
         self.drop_stale(&registered.stale);
@@ -81,13 +82,13 @@ impl<L: Link> Session<L> {
         self.allow_requests_now();
     }
 
-    pub fn heartbeat_answered(&mut self, answer: Answer<(bool, HeartbeatAnswer)>) {
+    pub fn heartbeat_answered(&mut self, answer: Answer<Beat>) {
         match answer {
-            Ok((draining, answer)) => {
+            Ok(beat) => {
                 self.link_failures.succeeded();
-                self.is_drain_reported |= draining;
-                self.requests.weights_known(answer.weights_revision);
-                self.drop_stale(&answer.stale);
+                self.is_drain_reported |= beat.draining;
+                self.requests.reported(&beat);
+                self.drop_stale(&beat.answer.stale);
             }
             Err(error) => {
                 let wait = self.request_failed("heartbeat", &error).min(self.heartbeat_interval);

@@ -3,6 +3,7 @@
 use crate::api::v1::leases::{Claim, Claimed, MAX_REPORTS, MAX_WAIT, Report, Reported, Reports};
 use crate::api::v1::workers::{Heartbeat, HeartbeatAnswer, Register, Registered};
 use crate::domain::capability::Capability;
+use crate::domain::capability::calibration::Calibration;
 use crate::domain::held_weights::HeldWeights;
 use crate::domain::id::{Epoch, LeaseId, RunId, WorkerId};
 use crate::domain::outcome::Outcome;
@@ -10,9 +11,11 @@ use crate::domain::time::Millis;
 use crate::sys::ids;
 use crate::worker::attempt::context::AttemptContext;
 use crate::worker::attempt::result::AttemptResult;
+use crate::worker::calibration::Calibrations;
 use crate::worker::link::{Link, LinkError, RefusedFile};
 use crate::worker::machine::EndedLease;
 use crate::worker::machine::Machine;
+use crate::worker::offer::Offer;
 use crate::worker::session::job::Job;
 use crate::worker::settings::Settings;
 use futures::FutureExt;
@@ -37,7 +40,14 @@ pub struct Requests<L> {
     incarnation: Uuid,
     place: Box<str>,
     name: Box<str>,
-    capability: Arc<Capability>,
+    offer: Arc<Offer>,
+    /// The capability that the coordinator knows.
+    known_capability: Option<Arc<Capability>>,
+    /// The capability of the open registration.
+    registering: Option<Arc<Capability>>,
+    calibrations: Calibrations,
+    /// The calibration that the coordinator knows.
+    known_calibration: Option<Arc<Calibration>>,
     held: watch::Receiver<Arc<HeldWeights>>,
     /// Revision of the weights that the coordinator knows.
     known_weights: Option<u64>,
@@ -50,6 +60,15 @@ pub struct Requests<L> {
     sent_again: Option<LeaseId>,
 }
 
+/// The answer to a heartbeat, with what the heartbeat reported.
+pub struct Beat {
+    pub draining: bool,
+    /// Absent if it did not change.
+    pub capability: Option<Arc<Capability>>,
+    pub calibration: Option<Arc<Calibration>>,
+    pub answer: HeartbeatAnswer,
+}
+
 type Request<T> = BoxFuture<'static, Result<T, LinkError>>;
 
 impl<L: Link> Requests<L> {
@@ -60,7 +79,11 @@ impl<L: Link> Requests<L> {
             incarnation: ids::new_id(),
             place: context.work_dir.place.as_str().into(),
             name: settings.name.as_str().into(),
-            capability: context.capability.clone(),
+            offer: context.offer.clone(),
+            known_capability: None,
+            registering: None,
+            calibrations: context.calibrations.clone(),
+            known_calibration: None,
             held: context.held.clone(),
             known_weights: None,
             logs: context.work_dir.logs(),
@@ -70,13 +93,15 @@ impl<L: Link> Requests<L> {
         }
     }
 
-    pub fn register(&self, holding: Vec<LeaseId>) -> Request<Registered> {
+    pub fn register(&mut self, holding: Vec<LeaseId>) -> Request<Registered> {
+        let capability = self.offer.current();
+        self.registering = Some(Arc::clone(&capability));
         let body = Register {
             key: self.key,
             incarnation: self.incarnation,
             place: self.place.clone(),
             name: self.name.clone(),
-            capability: self.capability.clone(),
+            capability,
             holding,
             weights: Some(Arc::clone(&self.held.borrow())),
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -91,30 +116,55 @@ impl<L: Link> Requests<L> {
         async move { link.claim(worker, body).await }.boxed()
     }
 
-    /// Reports the weights if the last answer did not confirm their revision. The answer comes with
-    /// `draining`, so that the caller knows what was reported.
+    /// The coordinator has answered the registration.
+    pub fn registered(&mut self) {
+        self.known_capability = self.registering.take();
+        self.known_calibration = None;
+    }
+
+    /// Reports the weights if the last answer did not confirm their revision, and the capability if the
+    /// coordinator has another one. The answer comes with what was reported.
     pub fn heartbeat(
         &self,
         worker: WorkerId,
         received: Epoch,
         holding: Vec<LeaseId>,
         draining: bool,
-    ) -> Request<(bool, HeartbeatAnswer)> {
+    ) -> Request<Beat> {
+        let offered = self.offer.current();
+        let capability =
+            Some(offered).filter(|offered| self.known_capability.as_ref() != Some(offered));
+        let calibration = self.calibrations.latest();
+        let calibration =
+            calibration.filter(|latest| self.known_calibration.as_ref() != Some(latest));
         let held = Arc::clone(&self.held.borrow());
         let weights = (self.known_weights != Some(held.revision)).then_some(held);
-        let body =
-            Heartbeat { incarnation: self.incarnation, received, holding, draining, weights };
+        let body = Heartbeat {
+            incarnation: self.incarnation,
+            received,
+            holding,
+            capability: capability.clone(),
+            calibration: calibration.clone(),
+            draining,
+            weights,
+        };
         let link = self.link.clone();
         async move {
             let answer = within(HEARTBEAT_TIMEOUT, link.heartbeat(worker, body)).await?;
-            Ok((draining, answer))
+            Ok(Beat { draining, capability, calibration, answer })
         }
         .boxed()
     }
 
-    /// The coordinator knows this revision of the weights.
-    pub fn weights_known(&mut self, revision: Option<u64>) {
-        self.known_weights = revision;
+    /// The coordinator knows what a heartbeat reported.
+    pub fn reported(&mut self, beat: &Beat) {
+        if let Some(capability) = &beat.capability {
+            self.known_capability = Some(Arc::clone(capability));
+        }
+        if let Some(calibration) = &beat.calibration {
+            self.known_calibration = Some(Arc::clone(calibration));
+        }
+        self.known_weights = beat.answer.weights_revision;
     }
 
     /// The next report. Its output and artifacts are sent first. The answer comes with the number of

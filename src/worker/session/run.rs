@@ -8,6 +8,7 @@
 //! open at a time.
 
 use crate::domain::time::{Millis, Timestamp};
+use crate::sys::clock;
 use crate::sys::shutdown::Shutdown;
 use crate::worker::attempt::supervise::StopRequest;
 use crate::worker::link::Link;
@@ -133,6 +134,9 @@ impl<L: Link> Session<L> {
             draining && !self.is_drain_reported && !self.link_failures.is_failing();
         if self.heartbeat.is_none() && (must_report_drain || now >= self.next_heartbeat) {
             self.next_heartbeat = now + self.heartbeat_interval;
+            if let Some(read) = &self.read_limits {
+                self.context.offer.limited(read());
+            }
             let (received, holding) = (self.machine.received(), self.machine.holding());
             self.heartbeat = Some(self.requests.heartbeat(worker, received, holding, draining));
         }
@@ -178,8 +182,24 @@ impl<L: Link> Session<L> {
         let now = Millis::from(self.started_at.elapsed());
         self.machine.tick(Timestamp(now.0));
         self.reaper.sweep();
+        self.calibrate_if_due();
         self.context.warm.maintain().await;
         self.context.weights.refresh_if_due().await;
+    }
+
+    /// Starts the benchmark if it is due and no test runs. Its result is in the next heartbeat.
+    fn calibrate_if_due(&mut self) {
+        let calibrations = self.context.calibrations.clone();
+        let is_idle = self.worker.is_some() && self.machine.running() == 0;
+        if self.null_runner || !is_idle || !calibrations.is_due(clock::wall()) {
+            return;
+        }
+        let capability = self.context.offer.current();
+        self.attempts.spawn("calibration", async move {
+            // A panic is logged, and the benchmark repeated at the next tick.
+            let run = move || calibrations.calibrate(&capability);
+            let _ = tokio::task::spawn_blocking(run).await;
+        });
     }
 
     /// Ends the session after the main loop.

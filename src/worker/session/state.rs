@@ -1,7 +1,7 @@
 //! The state of a worker's session with its coordinator.
 
 use crate::api::v1::leases::{Claimed, Reported};
-use crate::api::v1::workers::{HeartbeatAnswer, Registered};
+use crate::api::v1::workers::Registered;
 use crate::domain::id::{LeaseId, WorkerId};
 use crate::sys::process::Reaper;
 use crate::sys::spawn::Tasks;
@@ -11,9 +11,10 @@ use crate::worker::attempt::run::EndedAttempt;
 use crate::worker::attempt::supervise::StopRequest;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::{LeavePolicy, Machine};
+use crate::worker::reassess::ReadLimits;
 use crate::worker::session::dispute::Dispute;
 use crate::worker::session::job::Job;
-use crate::worker::session::requests::Requests;
+use crate::worker::session::requests::{Beat, Requests};
 use crate::worker::session::tries::Tries;
 use crate::worker::settings::Settings;
 use crate::worker::summary::{Summary, WorkerError};
@@ -59,8 +60,7 @@ pub struct Session<L> {
     pub steps: (mpsc::UnboundedSender<AttemptStep>, mpsc::UnboundedReceiver<AttemptStep>),
     pub registering: Pending<Registered>,
     pub claim: Pending<Claimed>,
-    /// The open heartbeat. Its answer comes with whether it reported the drain.
-    pub heartbeat: Pending<(bool, HeartbeatAnswer)>,
+    pub heartbeat: Pending<Beat>,
     /// The open report. Its answer comes with the number of its batch.
     pub report: Pending<(u64, Reported)>,
     /// Whether the coordinator knows that this worker drains.
@@ -86,6 +86,8 @@ pub struct Session<L> {
     pub failure: Option<WorkerError>,
     pub reaper: Reaper,
     pub summary: Summary,
+    /// Reads the limits of the machine again.
+    pub read_limits: Option<ReadLimits>,
 }
 
 impl<L: Link> Session<L> {
@@ -133,6 +135,7 @@ impl<L: Link> Session<L> {
             failure: None,
             reaper: Reaper::default(),
             summary: Summary::default(),
+            read_limits: settings.assessors.limits.clone(),
         }
     }
 

@@ -61,8 +61,9 @@ async fn a_script_cannot_state_its_neighbours_but_the_threads_of_a_metric() {
 #[tokio::test]
 async fn on_a_quiet_machine_a_test_gets_all_cores() {
     let bench = Bench::with(|settings| {
-        (settings.quiet_machine, settings.capability.slots) = (true, 1);
-        settings.capability.cpu_milli = 8500;
+        settings.quiet_machine = true;
+        let machine = Capability { slots: 1, cpu_milli: 8500, ..capability() };
+        settings.offer = Offer::new(machine, true);
     });
     let (_, detail) = bench.fake.report(bench.fake.command(1, &["env"])).await;
     assert!(detail.output.lines().any(|line| line == "OMP_NUM_THREADS=8"), "{}", detail.output);

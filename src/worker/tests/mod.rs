@@ -15,6 +15,7 @@ use crate::domain::time::Millis;
 use crate::sys::shutdown::Trigger;
 use crate::worker::environments::NoProgress;
 use crate::worker::link::LinkError;
+use crate::worker::offer::Offer;
 use crate::worker::weights::limit::{CacheLimit, CacheSettings};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -131,6 +132,7 @@ impl Fake {
             seat: Epoch(seat),
             name: "test".into(),
             devices: Vec::new(),
+            device_ids: Vec::new(),
             cpu_milli: 2000,
             memory_bytes: 0,
             launch,
@@ -316,19 +318,9 @@ impl Link for Fake {
 fn settings(directory: &std::path::Path) -> Settings {
     Settings {
         name: "w".into(),
-        capability: Capability {
-            os: "linux".into(),
-            arch: "x86_64".into(),
-            cpu_milli: 2000,
-            memory_bytes: 1 << 30,
-            slots: 2,
-            backends: [Backend::CPU].into(),
-            accelerators: Vec::new(),
-            tags: Default::default(),
-            unusable: Vec::new(),
-            detection_errors: Vec::new(),
-        },
         backends: Arc::default(),
+        offer: Offer::new(capability(), true),
+        assessors: Assessors::default(),
         work_dir: directory.to_owned(),
         environments_dir: None,
         weights: CacheSettings {
@@ -347,6 +339,23 @@ fn settings(directory: &std::path::Path) -> Settings {
         torch_backend: None,
         pass_env: Vec::new(),
         progress: Arc::new(NoProgress),
+    }
+}
+
+fn capability() -> Capability {
+    Capability {
+        os: "linux".into(),
+        arch: "x86_64".into(),
+        container: String::new(),
+        cpu_model: String::new(),
+        cpu_milli: 2000,
+        memory_bytes: 1 << 30,
+        slots: 2,
+        backends: [Backend::CPU].into(),
+        accelerators: Vec::new(),
+        tags: Default::default(),
+        unusable: Vec::new(),
+        detection_errors: Vec::new(),
     }
 }
 

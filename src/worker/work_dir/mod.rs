@@ -110,6 +110,12 @@ impl WorkDir {
         self.root.join("spool/logs")
     }
 
+    /// The file with the latest calibrations of this worker.
+    #[must_use]
+    pub fn calibrations(&self) -> PathBuf {
+        self.root.join("calibrations.json")
+    }
+
     #[must_use]
     pub fn envs(&self) -> PathBuf {
         self.root.join("envs")

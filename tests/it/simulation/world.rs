@@ -320,6 +320,8 @@ impl World {
         let capability = Capability {
             os: "linux".into(),
             arch: "x86_64".into(),
+            container: String::new(),
+            cpu_model: String::new(),
             cpu_milli: 2_000,
             memory_bytes: 1 << 30,
             slots: 2,

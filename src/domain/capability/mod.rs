@@ -7,6 +7,9 @@ use crate::domain::tag::{MAX_TAGS, Tag};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+pub mod calibration;
+mod change;
+
 /// Maximum number of accelerators of one worker.
 pub const MAX_ACCELERATORS: usize = 64;
 /// Maximum number of back-ends of one worker or device.
@@ -31,6 +34,12 @@ pub struct Capability {
     pub os: String,
     /// Processor architecture, such as `x86_64` or `aarch64`.
     pub arch: String,
+    /// Kind of the container in which the worker runs, such as `docker`; empty for none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub container: String,
+    /// Product name of the processor; empty if it is unknown.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub cpu_model: String,
     /// CPU that tests may use, in thousandths of a core. It respects the quota of the container.
     pub cpu_milli: u64,
     /// Memory that tests may use. It respects the limit of the container.
@@ -91,6 +100,11 @@ impl Capability {
         }
         check_text("os", &self.os, MAX_NAME_BYTES)?;
         check_text("arch", &self.arch, MAX_NAME_BYTES)?;
+        for (what, text) in [("container", &self.container), ("cpu_model", &self.cpu_model)] {
+            if !text.is_empty() {
+                check_text(what, text, MAX_NAME_BYTES)?;
+            }
+        }
         for error in &self.detection_errors {
             check_text("a detection error", error, MAX_DETECTION_ERROR_BYTES)?;
         }
@@ -105,6 +119,12 @@ impl Capability {
         }
         Ok(())
     }
+}
+
+/// Number of tests that a worker with this CPU runs at the same time, unless it is given another one.
+#[must_use]
+pub fn slots_for(cpu_milli: u64) -> u32 {
+    u32::try_from(cpu_milli / 1000).unwrap_or(MAX_SLOTS).clamp(1, MAX_SLOTS)
 }
 
 fn check_device(device: &Accelerator) -> Result<(), CapabilityError> {

@@ -1,0 +1,153 @@
+//! Calibrates this worker: how fast it is in a short benchmark, and how much that varies.
+//!
+//! The benchmark runs when the worker is idle: after its start unless it was calibrated within a day,
+//! then daily. Promises: no test runs beside the benchmark; a test that arrives meanwhile waits for less
+//! than a second. The latest calibrations are kept in the work directory.
+
+pub mod measure;
+
+use crate::domain::capability::Capability;
+use crate::domain::capability::calibration::{Calibration, MAX_CALIBRATIONS, noise};
+use crate::domain::time::{Millis, Timestamp};
+use crate::sys::clock;
+use crate::sys::fs::write_whole;
+use measure::{USUAL, measure};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+
+/// Time after which a calibration is repeated.
+const PERIOD: Millis = Millis::from_secs(24 * 3600);
+/// Maximum size of the file with the latest calibrations, in bytes.
+const MAX_FILE_BYTES: u64 = 256 * 1024;
+
+/// The calibrations of a worker. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Calibrations {
+    file: PathBuf,
+    history: Arc<Mutex<Vec<Arc<Calibration>>>>,
+    /// Held for reading by tests, and for writing by the benchmark.
+    quiet: Arc<RwLock<()>>,
+}
+
+impl Calibrations {
+    /// Reads those that an earlier process kept in this file. Without a readable file there are none.
+    #[must_use]
+    pub fn open(file: PathBuf) -> Self {
+        let is_small = std::fs::metadata(&file).is_ok_and(|found| found.len() <= MAX_FILE_BYTES);
+        let text = if is_small { std::fs::read(&file).unwrap_or_default() } else { Vec::new() };
+        let mut history: Vec<Arc<Calibration>> = serde_json::from_slice(&text).unwrap_or_default();
+        history.retain(|calibration| calibration.is_plausible());
+        history.truncate(MAX_CALIBRATIONS);
+        Self { file, history: Arc::new(Mutex::new(history)), quiet: Arc::default() }
+    }
+
+    /// A test runs as long as the guard exists. Waits for the end of a benchmark.
+    pub async fn test_runs(&self) -> OwnedRwLockReadGuard<()> {
+        Arc::clone(&self.quiet).read_owned().await
+    }
+
+    #[must_use]
+    pub fn latest(&self) -> Option<Arc<Calibration>> {
+        self.lock().last().cloned()
+    }
+
+    /// See [`noise`].
+    #[must_use]
+    pub fn noise(&self) -> Option<f64> {
+        noise(self.lock().iter().map(|calibration| &**calibration))
+    }
+
+    /// Whether the latest calibration is older than a day, or there is none.
+    #[must_use]
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        self.latest().is_none_or(|latest| {
+            // A time in the future is that of another clock.
+            now < latest.measured_at || now.since(latest.measured_at) >= PERIOD
+        })
+    }
+
+    /// Runs the benchmark unless a test runs. The thread is occupied for less than a second.
+    pub fn calibrate(&self, capability: &Capability) {
+        let Ok(alone) = self.quiet.try_write() else { return };
+        let measured = measure(capability.cpu_milli, capability.memory_bytes, USUAL);
+        drop(alone);
+        let Some(measured) = measured else { return };
+        let calibration = Calibration {
+            measured_at: clock::wall(),
+            threads: u32::try_from(measured.threads).unwrap_or(u32::MAX),
+            compute: measured.compute,
+            memory: measured.memory,
+            devices: BTreeMap::new(),
+        };
+        self.add(calibration);
+    }
+
+    fn add(&self, calibration: Calibration) {
+        let mut history = self.lock();
+        history.push(Arc::new(calibration));
+        let excess = history.len().saturating_sub(MAX_CALIBRATIONS);
+        history.drain(..excess);
+        let text = serde_json::to_vec(&*history).unwrap_or_default();
+        drop(history);
+        if let Err(error) = write_whole(&self.file, &text) {
+            tracing::warn!(path = %self.file.display(), %error, "cannot keep the calibration");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Calibration>>> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::capability::calibration::Speed;
+
+    fn calibration(at: u64, spread: f64) -> Calibration {
+        let speed = Speed { per_second: 1e9, spread };
+        let (measured_at, devices) = (Timestamp(at), BTreeMap::new());
+        Calibration { measured_at, threads: 1, compute: speed, memory: speed, devices }
+    }
+
+    #[test]
+    fn calibrations_are_kept_for_the_next_process() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("calibration.json");
+        let calibrations = Calibrations::open(file.clone());
+        assert!(calibrations.is_due(Timestamp(5)) && calibrations.noise().is_none());
+        for at in 1..20 {
+            calibrations.add(calibration(at, 0.25));
+        }
+        let again = Calibrations::open(file.clone());
+        assert_eq!(again.latest().expect("kept").measured_at, Timestamp(19));
+        assert_eq!((again.lock().len(), again.noise()), (MAX_CALIBRATIONS, Some(0.25)));
+        assert!(!again.is_due(Timestamp(PERIOD.0 + 18)) && again.is_due(Timestamp(PERIOD.0 + 19)));
+        assert!(again.is_due(Timestamp(18)), "the clock was set back");
+        std::fs::write(&file, "[{}").expect("written");
+        assert!(Calibrations::open(file).latest().is_none());
+    }
+
+    #[tokio::test]
+    async fn no_test_runs_beside_the_benchmark() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let calibrations = Calibrations::open(directory.path().join("calibration.json"));
+        let capability: Capability = serde_json::from_value(serde_json::json!({
+            "os": "linux", "arch": "x86_64", "cpu_milli": 1000, "memory_bytes": 1 << 26,
+            "slots": 1, "backends": ["cpu"],
+        }))
+        .expect("a capability");
+        let test = calibrations.test_runs().await;
+        calibrations.calibrate(&capability);
+        assert!(calibrations.latest().is_none(), "a test runs");
+        drop(test);
+        let alone = calibrations.quiet.try_write().expect("idle");
+        let waiting = std::pin::pin!(calibrations.test_runs());
+        assert!(futures::poll!(waiting).is_pending(), "the test waits for the benchmark");
+        drop(alone);
+        calibrations.calibrate(&capability);
+        assert_eq!(calibrations.latest().expect("measured").threads, 1);
+    }
+}
