@@ -19,8 +19,10 @@ pub(super) fn is_empty_listing(output: &str) -> bool {
         .is_some_and(|document| list(&document).is_some_and(Vec::is_empty))
 }
 
+/// The list in a document: the document itself, or a list in it.
 fn list(document: &Value) -> Option<&Vec<Value>> {
-    document.get("gpudata").unwrap_or(document).as_array()
+    let in_mapping = || document.as_object()?.values().find_map(Value::as_array);
+    document.as_array().or_else(in_mapping)
 }
 
 /// None if an entry has no number, so that this is another list.
@@ -42,7 +44,7 @@ fn card(value: &Value) -> Card {
         bus: text(&["bus/bdf", "bdf"]).and_then(|bus| field::pci_address(&bus)),
         device_id: text(&["asic/deviceid"]),
         target: text(&["asic/targetgraphicsversion"]),
-        memory: size(&["vram/size", "vram/vramsize", "memusage/totalvram"]),
+        memory: size(&["vram/size", "vram/vramsize", "vram/vramtotal", "memusage/totalvram"]),
         shared_memory: size(&["memusage/totalgtt"]),
         driver: text(&["driver/version", "driver/driverversion"]),
         source: "amd-smi",

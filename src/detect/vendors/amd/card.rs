@@ -5,7 +5,7 @@ use crate::detect::vendors::field;
 use crate::domain::accelerator::{Accelerator, Backend, Proof, Vendor};
 
 /// The source of facts that no tool reports.
-pub(super) const KERNEL: &str = "kernel";
+pub(super) const KERNEL: &str = "sysfs";
 /// Targets of graphics devices that are a part of a processor.
 const INTEGRATED_TARGETS: &[&str] = &[
     "gfx801", "gfx902", "gfx909", "gfx90c", "gfx1013", "gfx1033", "gfx1035", "gfx1036", "gfx1037",
@@ -37,6 +37,8 @@ pub(super) struct Card {
     pub partitions: u64,
     /// Place among these partitions.
     pub partition: u64,
+    /// The compute driver lists the device, or a tool does.
+    pub has_compute_driver: bool,
     /// The memory is that of the partition, not that of the card.
     pub is_memory_of_partition: bool,
     /// The tool that reported these facts, or [`KERNEL`].
@@ -69,10 +71,10 @@ impl Card {
         set_memory(&mut accelerator, memory, self.source);
         if integrated {
             self.share_with_processor(&mut accelerator, memory);
-            // Not every one is supported, so without a tool a runtime must find it.
-            if self.source == KERNEL {
-                accelerator.backends.insert(Backend::ROCM, Proof::Hardware);
-            }
+        }
+        // Not all graphics in processors are supported, so without a tool a runtime must find them.
+        if self.source == KERNEL && (integrated || !self.has_compute_driver) {
+            accelerator.backends.insert(Backend::ROCM, Proof::Hardware);
         }
         if self.partitions > 1 {
             accelerator.partition_of.clone_from(&accelerator.uuid);

@@ -61,6 +61,7 @@ fn card(host: &Host<'_>, node: u32, graphics: &[Card]) -> Option<Card> {
         driver: driver(host),
         is_integrated: value("cpu_cores_count").map(|count| count > 0),
         is_memory_of_partition: total > 0,
+        has_compute_driver: true,
         source: KERNEL,
         ..Card::default()
     })

@@ -50,8 +50,15 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen) -> VendorDevices {
     let is_of_kernel = of_tools.is_none();
     let mut result = match of_tools {
         Some(result) => result,
-        None if kernel.is_empty() => MAKER.without_tool(seen, "rocm-smi or amd-smi"),
-        None => devices(kernel),
+        None if !kernel.is_empty() => devices(kernel),
+        None => {
+            let graphics = kernel::graphics(host);
+            if graphics.is_empty() {
+                MAKER.without_tool(seen, "rocm-smi or amd-smi")
+            } else {
+                devices(graphics)
+            }
+        }
     };
     forbid(host, &mut result, is_of_kernel);
     override_target(host, &mut result);

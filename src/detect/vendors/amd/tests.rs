@@ -115,9 +115,11 @@ fn both_roots_of_amd_smi_and_its_units_are_read() {
         "bus": {"bdf": "0000:0C:00.0"}, "driver": {"name": "amdgpu", "version": "6.8.5"},
         "vram": {"type": "HBM", "size": {"value": 196592, "unit": "MB"}}}"#;
     let expected = "amd 0 | AMD Instinct MI300X | 0xab12 | 196592 MiB of amd-smi | 6.8.5 | gfx942 | rocm=Driver";
-    for text in
-        [format!("[{device}]"), format!("SyntaxWarning: x\n{{\"gpu_data\": [{device}]}}\n] after")]
-    {
+    for text in [
+        format!("[{device}]"),
+        format!("SyntaxWarning: x\n{{\"gpu_data\": [{device}]}}\n] after"),
+        format!("{{\"gpus\": [{device}]}}"),
+    ] {
         assert_eq!(usable(&printing("amd-smi", &text)), [expected]);
     }
     let in_gigabytes = device.replace("196592", "\"191.98\"").replace("\"MB\"", "\"GB\"");
@@ -188,7 +190,7 @@ fn devices_are_found_in_the_files_of_the_kernel_without_a_tool() {
     assert_eq!(
         usable(&found),
         [
-            "amd 0 | PCI device 1002:74a1 | 0x4d2 | 196592 MiB of kernel | 6.8.5 | gfx942 | rocm=Driver"
+            "amd 0 | PCI device 1002:74a1 | 0x4d2 | 196592 MiB of sysfs | 6.8.5 | gfx942 | rocm=Driver"
         ]
     );
     // A tool that fails does not hide them.
@@ -287,5 +289,21 @@ fn graphics_in_a_processor_need_a_tool_or_a_runtime() {
     assert_eq!(
         usable(&found),
         ["amd 0 | unknown (integrated) | 0000:04:00.0 | unified | gfx1036 | rocm=Hardware"]
+    );
+}
+
+#[test]
+fn a_graphics_driver_alone_is_no_proof() {
+    let files = [
+        ("sys/class/drm/card1/device/vendor", "0x1002\n"),
+        ("sys/class/drm/card1/device/device", "0x744c\n"),
+        ("sys/class/drm/card1/device/uevent", "DRIVER=amdgpu\nPCI_SLOT_NAME=0000:03:00.0\n"),
+        ("sys/class/drm/card1/device/mem_info_vram_total", "25753026560\n"),
+        ("sys/class/drm/card1/device/unique_id", "5f2c4d1e00000000\n"),
+    ];
+    let found = detected(&files, |_| Completion::NotFound);
+    assert_eq!(
+        usable(&found),
+        ["amd 0 | PCI device 1002:744c | 0x5f2c4d1e00000000 | 24560 MiB of sysfs | rocm=Hardware"]
     );
 }

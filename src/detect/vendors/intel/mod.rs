@@ -73,15 +73,17 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
     result
 }
 
+/// The list in a document: one of these entries, or the document itself.
 fn list(document: &Value) -> Option<&Vec<Value>> {
-    document.get("devicelist").or_else(|| document.get("devices"))?.as_array()
+    let entry = document.get("devicelist").or_else(|| document.get("devices"));
+    entry.unwrap_or(document).as_array()
 }
 
 /// The devices in the first part of the output that is a listing.
 fn cards(output: &str) -> Option<Vec<Card>> {
     json::documents(output)
-        .find_map(|document| Some(list(&document)?.iter().filter_map(card).collect::<Vec<_>>()))
-        .filter(|cards| !cards.is_empty())
+        .filter_map(|document| Some(list(&document)?.iter().filter_map(card).collect::<Vec<_>>()))
+        .find(|cards| !cards.is_empty())
 }
 
 fn is_empty_listing(output: &str) -> bool {
@@ -159,7 +161,7 @@ fn kernel_card(host: &Host<'_>, name: &str) -> Option<Card> {
         bus: event("PCI_SLOT_NAME=").and_then(field::pci_address).unwrap_or_default(),
         driver: event("DRIVER=").unwrap_or_default().to_owned(),
         memory,
-        source: "kernel",
+        source: "sysfs",
         has_own_memory: Some(memory.is_some()),
         is_out_of_reach: !has_node(host, &format!("/dev/dri/{name}")),
         ..Card::default()

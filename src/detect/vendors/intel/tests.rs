@@ -56,19 +56,22 @@ fn each_listed_device_is_queried_for_its_memory() {
 }
 
 #[test]
-fn the_other_form_of_the_list_is_read() {
+fn the_other_forms_of_the_list_are_read() {
     let text = r#"{"DEVICES": [{"Device_ID": "0", "Device_Name": "Intel Arc", "PCI_BDF_Address": "0000:03:00.0",
         "memory_physical_size_byte": 17079205888}]}"#;
-    let found = detected(&[], |line| match line {
-        "xpu-smi discovery -j" => exited(0, text, ""),
-        _ => Completion::NotFound,
-    });
-    assert_eq!(
-        usable(&found),
-        [
-            "intel 0 | Intel Arc | 0000:03:00.0 | 16288 MiB of xpu-smi | openvino=Hardware,xpu=Driver"
-        ]
-    );
+    let list = text.trim_start_matches("{\"DEVICES\": ").trim_end_matches('}').to_owned();
+    for text in [text.to_owned(), list] {
+        let found = detected(&[], |line| match line {
+            "xpu-smi discovery -j" => exited(0, &text, "[]"),
+            _ => Completion::NotFound,
+        });
+        assert_eq!(
+            usable(&found),
+            [
+                "intel 0 | Intel Arc | 0000:03:00.0 | 16288 MiB of xpu-smi | openvino=Hardware,xpu=Driver"
+            ]
+        );
+    }
 }
 
 #[test]
@@ -92,7 +95,7 @@ fn devices_are_found_in_the_files_of_the_drivers() {
     let i915 = kernel("i915", "03", &[("sys/class/drm/card1/lmem_total_bytes", "17179869184\n")]);
     let discrete = |driver: &str, memory: &str| {
         format!(
-            "intel 0 | PCI device 8086:56a0 | 0000:03:00.0 | {memory} of kernel | {driver} | \
+            "intel 0 | PCI device 8086:56a0 | 0000:03:00.0 | {memory} of sysfs | {driver} | \
              openvino=Hardware,xpu=Driver"
         )
     };

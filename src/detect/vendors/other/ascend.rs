@@ -44,7 +44,8 @@ pub(super) fn devices(output: &str) -> VendorDevices {
             (Some((name, health)), Some(bus)) if is_numbered => {
                 let position = result.devices.len() + result.unusable.len();
                 let Ok(position) = u16::try_from(position) else { break };
-                let model = product(&format!("Ascend {name}"));
+                let model =
+                    product(&format!("Ascend {}", name.trim_start_matches("Ascend").trim()));
                 let mut accelerator =
                     Accelerator::new(position, Vendor::HUAWEI, &model).with_backend(Backend::NPU);
                 accelerator.uuid = fact(&bus);

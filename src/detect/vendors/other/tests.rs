@@ -85,6 +85,23 @@ fn ascend_tables_are_read() {
     assert_eq!(usable(&found), [device(0, "c1", "Driver")]);
     let alarm = "Unusable: npu-smi reports the health \"Alarm\"";
     assert_eq!(unusable(&found), [format!("{} | {alarm}", device(1, "c2", "Hardware"))]);
+    let other_form = "\
+| npu-smi 22.0.0                       Version:22.0.2                                        |
+| NPU     Name      | Health          | Power(W)     Temp(C)           Hugepages-Usage(page) |
+| Chip    Device    | Bus-Id          | AICore(%)    Memory-Usage(MB)                        |
+| 0       Ascend310 | OK              | 16.2         42                0    / 0              |
+| 0       0         | 0000:86:00.0    | 0            994  / 21534                            |
+| 0       Ascend310 | OK              | -            42                0    / 0              |
+| 1       1         | 0000:87:00.0    | 0            994  / 21534                            |
+| NPU     Chip      | Process id      | Process name             | Process memory(MB)        |
+| 0       0         | 1234            | python                   | 1000                      |
+";
+    let chip = |index: u32, bus: &str| {
+        format!(
+            "huawei {index} | Ascend 310 | 0000:{bus}:00.0 | 21534 MiB of npu-smi | 22.0.2 | npu=Driver"
+        )
+    };
+    assert_eq!(usable(&printing("npu-smi", other_form)), [chip(0, "86"), chip(1, "87")]);
     let failed = printing("npu-smi", "DrvMngGetConsoleLogLevel failed. (g_conLogLevel=3)\n");
     assert_eq!((failed.accelerators.len(), failed.unusable.len()), (0, 1));
 }
@@ -145,4 +162,37 @@ fn a_tool_of_one_vendor_that_fails_does_not_hide_the_others() {
         _ => Completion::NotFound,
     });
     assert_eq!((found.accelerators.len(), found.errors.len()), (1, 1));
+}
+
+#[test]
+fn tpu_chips_behind_vfio_are_not_mistaken_for_network_adapters() {
+    let device = |address: &str, class: &str| {
+        let directory = format!("sys/bus/pci/devices/{address}");
+        [
+            (format!("{directory}/vendor"), "0x1ae0\n".to_owned()),
+            (format!("{directory}/class"), class.to_owned()),
+        ]
+    };
+    let files = [
+        device("0000:00:04.0", "0x088000"),
+        device("0000:00:05.0", "0x020000"),
+        device("0000:00:06.0", "0x088000"),
+    ];
+    let mut files: Vec<(&str, &str)> =
+        files.iter().flatten().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    assert_eq!(detected(&files, |_| Completion::NotFound).accelerators, []);
+    files.push(("dev/vfio/0", ""));
+    assert_eq!(
+        usable(&detected(&files, |_| Completion::NotFound)),
+        [
+            "google 0 | TPU | 0000:00:04.0 | tpu=Driver",
+            "google 1 | TPU | 0000:00:06.0 | tpu=Driver"
+        ]
+    );
+}
+
+#[test]
+fn the_signal_processor_of_qualcomm_needs_a_runtime() {
+    let found = detected(&[("dev/fastrpc-cdsp", "")], |_| Completion::NotFound);
+    assert_eq!(usable(&found), ["qualcomm 0 | Hexagon NPU | qnn=Hardware"]);
 }
