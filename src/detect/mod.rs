@@ -104,7 +104,7 @@ pub fn limits(host: &Host<'_>) -> Limits {
     platform::of_system(host.system).limits(host)
 }
 
-/// What a person is told about facts that decide which tests run here.
+/// Notes about unknown facts that decide which tests run here.
 fn unknown(machine: &Machine) -> Vec<String> {
     let mut notes = Vec::new();
     if machine.cpu_milli.value.is_none() {

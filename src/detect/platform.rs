@@ -1,4 +1,4 @@
-//! What differs between the systems on which workers run.
+//! The differences between the systems on which workers run.
 //!
 //! Every kind can be used on every system, with recorded files and programs.
 

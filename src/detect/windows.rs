@@ -46,7 +46,7 @@ async fn query(host: &Host<'_>, class: &str, fields: &str) -> Vec<Row> {
 
 /// The rows in an output.
 pub(super) fn rows(text: &str) -> Vec<Row> {
-    let starts = text.match_indices(['{', '[']).take(MAX_STARTS).map(|(start, _)| start);
+    let mut starts = text.match_indices(['{', '[']).take(MAX_STARTS).map(|(start, _)| start);
     let json = |start: usize| {
         let rest = text.get(start..)?;
         let value = serde_json::Deserializer::from_str(rest).into_iter::<Value>().next()?.ok()?;
@@ -57,7 +57,7 @@ pub(super) fn rows(text: &str) -> Vec<Row> {
         let rows: Vec<Row> = objects.iter().filter_map(json_row).collect();
         (!rows.is_empty()).then_some(rows)
     };
-    starts.filter_map(json).next().unwrap_or_else(|| listed_rows(text))
+    starts.find_map(json).unwrap_or_else(|| listed_rows(text))
 }
 
 fn json_row(value: &Value) -> Option<Row> {

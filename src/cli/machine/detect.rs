@@ -9,9 +9,12 @@ use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::cli::work::library;
 use crate::cli::worker::machine::own_variable;
+use crate::config::roles::WorkerSettings;
+use crate::config::{File, Resolver};
 use crate::detect::{
-    self, Detected, Host, NOTICE_INTERVAL, Overrides, Report, VisibleDevices, Waiting,
+    self, Detected, Fact, Host, NOTICE_INTERVAL, Overrides, Report, VisibleDevices, Waiting,
 };
+use crate::sys::disk::DiskSpace;
 use crate::sys::process::SystemRunner;
 use clap::Args;
 use std::path::PathBuf;
@@ -47,7 +50,8 @@ pub struct DetectArgs {
 }
 
 pub async fn run(console: Console, global: &Global, args: DetectArgs) -> Result<Exit, CliError> {
-    let backends = Arc::new(library::backends(&settings(global)?, &args.backends)?);
+    let file = settings(global)?;
+    let backends = Arc::new(library::backends(&file, &args.backends)?);
     // It ends before anything is printed.
     let progress = Mutex::new(Some(Progress::new(console)));
     let notice = |tool: &str, span: Duration| {
@@ -74,11 +78,24 @@ pub async fn run(console: Console, global: &Global, args: DetectArgs) -> Result<
     if args.json {
         console.json(&Report::of(host.system, &detected.machine, &detected.capability))?;
     } else if args.explain {
-        console.result(&explain::whole(&host, &detected))?;
+        console.result(&explain::whole(&host, &detected, &disk(&host, &file)))?;
     } else {
-        console.result(&explain::summary(&host, &detected))?;
+        console.result(&explain::summary(&host, &detected, &disk(&host, &file)))?;
     }
     Ok(Exit::Passed)
+}
+
+/// The disk of the work directory of a worker on this machine, or of the directory above it that exists.
+fn disk(host: &Host<'_>, file: &File) -> Fact<DiskSpace> {
+    if !host.is_own() {
+        return Fact {
+            value: None,
+            source: "a system call, which describes this machine".to_owned(),
+        };
+    }
+    let directory = WorkerSettings::resolve(None, None, None, &mut Resolver::new(file)).work_dir;
+    let space = directory.ancestors().find_map(|directory| DiskSpace::of(directory).ok());
+    Fact { value: space.flatten(), source: format!("the system, for {}", directory.display()) }
 }
 
 fn warn(console: Console, detected: &Detected) {

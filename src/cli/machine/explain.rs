@@ -3,7 +3,9 @@
 use crate::detect::{self, Detected, Event, Fact, Host, Machine};
 use crate::domain::accelerator::{Accelerator, DeviceState, Proof};
 use crate::results::render::figures;
+use crate::sys::disk::DiskSpace;
 use crate::sys::process::printable;
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 /// Maximum length of a shown line of a file or an output, in characters.
@@ -12,7 +14,6 @@ const MAX_LINE_CHARS: usize = 200;
 const MAX_LINES: usize = 12;
 
 /// A size with three digits, in the unit that fits.
-#[expect(clippy::cast_precision_loss, reason = "three digits are shown")]
 fn bytes(value: u64) -> String {
     figures::bytes(value as f64)
 }
@@ -29,7 +30,7 @@ fn line<T>(name: &'static str, fact: &Fact<T>, show: impl Fn(&T) -> String) -> L
     Line { name, value, source: fact.source.clone() }
 }
 
-fn facts(host: &Host<'_>, machine: &Machine) -> Vec<Line> {
+fn facts(host: &Host<'_>, machine: &Machine, disk: &Fact<DiskSpace>) -> Vec<Line> {
     let or_none = |mut line: Line| {
         if line.value == "unknown" {
             "none".clone_into(&mut line.value);
@@ -46,7 +47,6 @@ fn facts(host: &Host<'_>, machine: &Machine) -> Vec<Line> {
             kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
         kinds.join(", ")
     };
-    #[expect(clippy::cast_precision_loss, reason = "a number of cores that people read")]
     let cores = |milli: &u64| format!("{} cores", *milli as f64 / 1000.0);
     let size = |value: &u64| bytes(*value);
     let mut lines = vec![
@@ -59,6 +59,7 @@ fn facts(host: &Host<'_>, machine: &Machine) -> Vec<Line> {
         line("memory", &machine.memory_bytes, size),
         or_none(line("memory limit", &machine.memory_limit_bytes, size)),
         line("available memory", &machine.available_bytes, size),
+        line("disk", disk, |disk| format!("{} free of {}", bytes(disk.free), bytes(disk.total))),
         or_none(line("container", &machine.container, Clone::clone)),
     ];
     if machine.core_kinds.value.is_some() {
@@ -68,9 +69,9 @@ fn facts(host: &Host<'_>, machine: &Machine) -> Vec<Line> {
 }
 
 /// The facts and the devices.
-pub fn summary(host: &Host<'_>, detected: &Detected) -> String {
+pub fn summary(host: &Host<'_>, detected: &Detected, disk: &Fact<DiskSpace>) -> String {
     let mut text = String::new();
-    for Line { name, value, .. } in facts(host, &detected.machine) {
+    for Line { name, value, .. } in facts(host, &detected.machine, disk) {
         let _ = writeln!(text, "{name:<17} {value}");
     }
     text.push_str(&devices(detected));
@@ -78,9 +79,9 @@ pub fn summary(host: &Host<'_>, detected: &Detected) -> String {
 }
 
 /// The facts with their sources, the devices, and everything that was read and called.
-pub fn whole(host: &Host<'_>, detected: &Detected) -> String {
+pub fn whole(host: &Host<'_>, detected: &Detected, disk: &Fact<DiskSpace>) -> String {
     let mut text = String::new();
-    let lines = facts(host, &detected.machine);
+    let lines = facts(host, &detected.machine, disk);
     let width = lines.iter().map(|line| line.value.chars().count()).max().unwrap_or(0);
     for Line { name, value, source } in lines {
         let _ = writeln!(text, "{name:<17} {value:<width$}  from {source}");
@@ -92,13 +93,19 @@ pub fn whole(host: &Host<'_>, detected: &Detected) -> String {
     let _ = writeln!(text, "{:<17} {}", "platform", platform.name());
     let _ = writeln!(text, "{:<17} {}", "service manager", platform.service(host));
     let _ = writeln!(text, "{:<17} {installed}", "package managers");
-    let _ = writeln!(text, "{:<17} {:?}", "form of paths", platform.paths());
+    let paths = format!("{:?}", platform.paths()).to_lowercase();
+    let _ = writeln!(text, "{:<17} {paths}", "form of paths");
     let _ = writeln!(text, "{:<17} {}", "process tree", platform.process_tree());
     text.push_str(&devices(detected));
     text.push_str("\nFiles and programs, in their order:\n");
     let trace = host.trace();
+    // A file is often read for several facts.
+    let mut seen = BTreeSet::new();
     for event in &trace.events {
-        text.push_str(&shown(event));
+        let event = shown(event);
+        if seen.insert(event.clone()) {
+            text.push_str(&event);
+        }
     }
     if trace.omitted > 0 {
         let _ = writeln!(text, "  and {} more", trace.omitted);

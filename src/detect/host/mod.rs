@@ -209,7 +209,7 @@ impl<'a> Host<'a> {
         each.into_iter().flatten().collect()
     }
 
-    /// What was read and called so far.
+    /// The files that were read and the programs that were called so far.
     pub fn trace(&self) -> Trace {
         self.trace.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -84,10 +84,13 @@ fn name(text: &str) -> Option<String> {
     is_name.then(|| text.to_ascii_lowercase())
 }
 
+/// Whether a part of a path is that of a kind.
+type IsKind = fn(&str) -> bool;
+
 /// The kind that a path of a control group or of a container's directory shows. The services of the
 /// runtimes themselves, such as `docker.service`, are not containers.
 fn by_path(path: &str) -> Option<&'static str> {
-    let kinds: [(&str, fn(&str) -> bool); 6] = [
+    let kinds: [(&str, IsKind); 6] = [
         ("kubernetes", |part| part.starts_with("kubepods")),
         ("podman", |part| part.starts_with("libpod")),
         ("lxc", |part| part == "lxc" || part.starts_with("lxc.payload")),
@@ -100,7 +103,7 @@ fn by_path(path: &str) -> Option<&'static str> {
 }
 
 fn is_scope(part: &str, prefix: &str) -> bool {
-    part.starts_with(prefix) && part.ends_with(".scope")
+    part.starts_with(prefix) && part.strip_suffix(".scope").is_some()
 }
 
 /// The kind that a line of the mounts shows: where the root and the files of the runtime are from. A

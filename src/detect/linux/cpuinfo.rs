@@ -1,6 +1,6 @@
 //! Parses `/proc/cpuinfo`, whose form differs between architectures.
 //!
-//! Most architectures print one block of `key : value` lines for each processor. s390x prints one line
+//! On x86 and other architectures it has one block of `key : value` lines for each processor. s390x prints one line
 //! for each processor, SPARC and Alpha one block for all. ARM prints numbers in place of the model.
 
 use super::cpu_names::{arm_core, s390_machine};

@@ -101,7 +101,7 @@ fn within_quota(processors: &Fact<u64>, quota: &Fact<u64>) -> Fact<u64> {
     }
 }
 
-/// The memory limit. One that is not below the memory of the machine is none.
+/// The memory limit. A value that is not below the memory of the machine is not a limit.
 fn memory_limit(groups: &mut Groups<'_>, total: &Fact<u64>) -> Fact<u64> {
     let limit = groups.memory_bytes();
     let is_limit = |limit: &u64| *limit < total.value.unwrap_or(NO_LIMIT_BYTES);

@@ -363,7 +363,7 @@ fn containers_are_recognised_by_the_first_evidence() {
             vec![("proc/self/cgroup", "0::/\n"), ("proc/self/mountinfo", docker_root)],
             Some("docker"),
         ),
-        // A machine that runs containers is none.
+        // A machine that runs containers is not a container.
         (vec![("proc/self/cgroup", "0::/system.slice/docker.service\n")], None),
         (vec![("proc/self/mountinfo", machine_with_docker)], None),
         (vec![("run/systemd/container", "\u{1b}[31m; rm\n")], None),
