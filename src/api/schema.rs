@@ -547,14 +547,14 @@ pub struct Accelerator {
     pub model: ShortName,
     #[schema(required = false, nullable = false)]
     pub uuid: Option<String>,
-    /// The back-ends that use the device, with what proves it.
+    /// The back-ends that use the device, with the evidence.
     pub backends: BTreeMap<String, Proof>,
     #[schema(required = false, nullable = false)]
     pub architecture: Option<String>,
     /// 0 if the memory is unknown.
     #[schema(required = false, nullable = false, maximum = 1_125_899_906_842_624_u64)]
     pub memory_bytes: Option<u64>,
-    /// Where the memory is from, such as `nvidia-smi`.
+    /// Origin of the memory size, such as `nvidia-smi`.
     #[schema(required = false, nullable = false)]
     pub memory_source: Option<String>,
     /// The memory was computed or assumed, not reported.
@@ -570,12 +570,12 @@ pub struct Accelerator {
     pub driver: Option<String>,
     #[schema(required = false, nullable = false)]
     pub state: Option<DeviceState>,
-    /// Why the state is not `ok`.
+    /// Reason for a state other than `ok`.
     #[schema(required = false, nullable = false)]
     pub reason: Option<String>,
 }
 
-/// What proves that a back-end can use a device. Tests need a driver or a runtime.
+/// The evidence that a back-end can use a device. Tests need a driver or a runtime.
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum Proof {

@@ -66,7 +66,7 @@ impl std::str::FromStr for Backend {
     }
 }
 
-/// What is known of a back-end on a device, in ascending order.
+/// The evidence that a back-end can use a device, in ascending order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Proof {
@@ -116,7 +116,7 @@ pub struct Accelerator {
     /// Total memory of the device; 0 if it is unknown. [`Self::memory`] distinguishes the two.
     #[serde(default)]
     pub memory_bytes: u64,
-    /// Where the memory is from, such as `nvidia-smi` or `system memory`; empty if it is unknown.
+    /// Origin of the memory size, such as `nvidia-smi` or `system memory`; empty if it is unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub memory_source: String,
     /// The memory was computed or assumed, not reported.
@@ -133,7 +133,7 @@ pub struct Accelerator {
     pub driver: String,
     #[serde(default, skip_serializing_if = "is_ok")]
     pub state: DeviceState,
-    /// Why the state is not `ok`; empty otherwise.
+    /// Reason for a state other than `ok`; empty otherwise.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub reason: String,
 }
