@@ -5,7 +5,7 @@ use crate::deploy::spec::{DeployError, Spec};
 use crate::text::render::Engine;
 use serde_json::Value;
 
-/// Who may do what with a generated file.
+/// Permissions of a generated file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
     /// Everybody may read and run it.

@@ -260,7 +260,7 @@ pub struct ServedFile {
     pub sha256: String,
 }
 
-/// Where the executable comes from.
+/// Source of the executable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Program {
     /// A file beside the script.

@@ -69,7 +69,7 @@ pub struct DeployScriptArgs {
     /// Display name of the worker in reports [default: the name of its host, pod or job]
     #[arg(long, value_name = "NAME")]
     name: Option<Line>,
-    /// Where the program comes from
+    /// Source of the program
     #[arg(long, value_enum, default_value_t, value_name = "SOURCE")]
     binary: BinaryName,
     /// Directory of the installation on the machine [default: depends on the mode, see docs/deploy.md]
@@ -101,7 +101,7 @@ struct WorkerFlags {
     idle_timeout: Option<Millis>,
 }
 
-/// What a container, a service or a batch job receives.
+/// Resources of a container, a service or a batch job.
 #[derive(Debug, Args)]
 struct ResourceFlags {
     /// Accelerators of a container or a batch job
@@ -281,7 +281,7 @@ async fn spec(
     })
 }
 
-/// Where the program comes from. The coordinator is asked for the digests of its files.
+/// The source of the program. The coordinator is asked for the digests of its files.
 async fn program(
     console: Console,
     global: &Global,
