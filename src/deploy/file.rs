@@ -34,7 +34,7 @@ pub struct Part {
 pub enum Content {
     /// A template, with lines that end as its language requires.
     Template { template: &'static str, is_dos: bool },
-    /// The settings of the scripts for Windows as JSON, which PowerShell reads without quoting.
+    /// The settings of the scripts for Windows as JSON, which their language reads without quoting.
     Json,
 }
 

@@ -197,6 +197,18 @@ def test_a_service_of_systemd_is_installed_and_removed(tmp_path):
         assert call in calls, call
 
 
+def test_a_user_of_a_service_reaches_its_program_and_nothing_private(tmp_path):
+    out = generate(tmp_path, "--target=linux", "--mode=nohup", f"--prefix={tmp_path}/opt/dtf/w", url=LOCAL)
+    stub(out / "dtf", PROGRAM)
+    done = run(["sh"], out / "control.sh", "install", home=tmp_path)
+    prefix = tmp_path / "opt" / "dtf" / "w"
+    assert done.returncode == 0 and prefix.exists(), done.stderr
+    for path in (prefix.parent.parent, prefix.parent, prefix, prefix / "bin", prefix / "bin" / "dtf", prefix / "etc"):
+        assert path.stat().st_mode & 0o777 == 0o755, path
+    for name in ("work", "cache", "log", "run", "data"):
+        assert (prefix / name).stat().st_mode & 0o777 == 0o700, name
+
+
 def test_a_missing_token_stops_the_installation(tmp_path):
     out = generate(tmp_path, "--target=linux", "--mode=nohup")
     stub(out / "dtf", PROGRAM)

@@ -2,7 +2,7 @@
 //! deployment, from the generated script to a machine without processes of it.
 
 use crate::python::environments;
-use crate::support::{Home, eventually, finished};
+use crate::support::{Finished, Home, eventually, finished};
 use serde_json::json;
 use std::path::Path;
 use std::process::Command;
@@ -53,6 +53,29 @@ fn processes_below(directory: &Path) -> Vec<String> {
         .collect()
 }
 
+/// Runs a control script with a separate home directory.
+fn control(home: &Home, script: &Path, args: &[&str]) -> Finished {
+    let mut command = Command::new("sh");
+    command.arg(script).args(args).current_dir(home.root.path());
+    finished(&command.env("HOME", home.root.path()).output().expect("sh starts"))
+}
+
+#[test]
+fn a_script_installs_the_program_that_the_coordinator_runs() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let mut generate =
+        vec!["deploy-script", "--target", "linux", "--mode", "nohup", "--out", "set"];
+    generate.extend(["--binary", "coordinator"]);
+    home.at(&coordinator, &generate).expect_code(0);
+    let installed = control(&home, &home.path("set/control.sh"), &["install"]).expect_code(0);
+    assert!(installed.out.contains(env!("CARGO_PKG_VERSION")), "{}", installed.out);
+    let program = home.path(".local/share/dtf/dtf-worker/bin/dtf");
+    let same = std::fs::read(program).expect("installed")
+        == std::fs::read(env!("CARGO_BIN_EXE_dtf")).expect("read");
+    assert!(same, "another program than that of the coordinator");
+}
+
 #[test]
 fn a_generated_script_deploys_a_worker_that_runs_a_test_and_stops() {
     let home = Home::new();
@@ -65,11 +88,7 @@ fn a_generated_script_deploys_a_worker_that_runs_a_test_and_stops() {
     home.dtf(&generate).expect_code(0);
     // The program is a file beside the script. A link would be copied as its target.
     std::fs::copy(env!("CARGO_BIN_EXE_dtf"), home.path("set/dtf")).expect("copied");
-    let control = |script: &Path, args: &[&str]| {
-        let mut command = Command::new("sh");
-        command.arg(script).args(args).current_dir(home.root.path());
-        finished(&command.env("HOME", home.root.path()).output().expect("sh starts"))
-    };
+    let control = |script: &Path, args: &[&str]| control(&home, script, args);
     let script = home.path("set/control.sh");
     control(&script, &["install"]).expect_code(0);
     control(&script, &["install"]).expect_code(0);

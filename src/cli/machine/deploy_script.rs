@@ -201,7 +201,10 @@ pub async fn run(
     })?;
     console.result(&format!("{}\n", directory.display()))?;
     let count = files.len() + usize::from(token.is_some());
-    console.note(&format!("wrote {count} files for {}", spec.target.word()));
+    console.note(&format!(
+        "wrote {count} files for {}; docs/deploy.md describes the next step",
+        spec.target.word()
+    ));
     if spec.has_token && token.is_none() {
         console.warning(&format!(
             "the set has no token: put it into {} with chmod 600, or give --token-file",
