@@ -50,6 +50,8 @@ complete -c dtf -n "__fish_dtf_needs_command" -f -a "workers" -d 'List workers, 
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "weights" -d 'List, verify, remove and push the weights of models'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "templates" -d 'List, show, add and check test templates'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "log" -d 'Read the event log of a coordinator that is not running'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "detect" -d 'Show the processors, memory and devices of this machine'
+complete -c dtf -n "__fish_dtf_needs_command" -f -a "deploy-script" -d 'Write scripts that install and start a worker or a coordinator'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "path" -d 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "config" -d 'Show the settings in effect'
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
@@ -90,8 +92,11 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -l torch-backend -d 'Bui
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l offline -d 'Do not use the network: build environments from caches only' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l name -d 'Name of this worker in reports [default: the host name]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l work-dir -d 'Directory of running attempts, files and results that are not yet sent' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l prefetch -d 'Build the environments and fetch the weights for this plan, then exit; no test is run' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l idle-timeout -d 'Exit after this time without a test, such as 10m' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
@@ -106,6 +111,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -s q -l quiet -d 'Print 
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand submit" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l wait-timeout -d 'Stop waiting after this time, with exit code 8' -r
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l unschedulable-timeout -d 'Stop waiting, with exit code 102, after this time without a worker for the remaining tests [default: 1m while there are workers, else unlimited]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand submit" -l output -d 'Output format of the report with --wait, otherwise of the run id (csv only with --wait)' -r -f -a "table\t''
@@ -139,6 +145,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand wait" -s q -l quiet -d 'Print on
 complete -c dtf -n "__fish_dtf_using_subcommand wait" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l coordinator -d 'Coordinator that provides templates, the hardware of its workers and earlier measurements' -r
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand check" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l offline -d 'Do not ask the model hub about models that this machine does not know' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand check" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
@@ -165,6 +172,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l revision -d 'Revision of
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l compare -d 'Another checkpoint of the model, tested and compared with it on the same inputs' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l set -d 'Additional parameter of the template. Repeatable' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l slots -d 'Maximum number of tests that run at the same time [default: number of CPU cores]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l tags -d 'Tags of this machine, which tests can require; separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l allow-remote-code -d 'Allow tests to run Python code that comes with a model' -r -f -a "true\t''
@@ -213,6 +221,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l revision -d 'Revisi
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l compare -d 'Another checkpoint of the model, tested and compared with it on the same inputs' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l set -d 'Additional parameter of the template. Repeatable' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l from-pytest -d 'Generate tests from this directory or file of a pytest suite' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l shard-time -d 'Maximum expected time of one shard [default: a quarter of the suite, between 10s and 1m]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l durations -d 'Measured times of the tests: a JUnit file (.xml) or `.test_durations` of pytest-split' -r -F
@@ -341,6 +350,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand debug" -l torch-backend -d 'Buil
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l offline -d 'Do not use the network: build environments from caches only' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
@@ -445,6 +455,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_s
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and not __fish_seen_subcommand_from list show add check history help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
@@ -457,6 +468,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from list" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from show" -l color -d 'When to print colours' -r -f -a "auto\t''
@@ -479,6 +491,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subco
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from add" -s h -l help -d 'Print help'
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l python -d 'Python interpreter for the check [default: python3 in PATH]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand templates; and __fish_seen_subcommand_from check" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
@@ -541,6 +554,72 @@ complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_
 complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "dump" -d 'Print the records of the log as JSON, one per line'
 complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "export" -d 'Write the readable records to a new log'
 complete -c dtf -n "__fish_dtf_using_subcommand log; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -l fake-root -d 'Directory with recorded files of another machine, instead of those of this one' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -l json -d 'Print one JSON document'
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -l explain -d 'Show the source of each fact: the files and programs that were read'
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand detect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l target -d 'Platform of the machine' -r -f -a "linux\t''
+macos\t''
+windows\t''
+docker\t''
+kubernetes\t''
+slurm\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l coordinator -d 'Address of the coordinator, as the machine reaches it' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l role -d 'Part of dtf that runs on the machine' -r -f -a "worker\t''
+coordinator\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l mode -d 'How the platform starts and restarts it [default: the first one of the target]' -r -f -a "system\t''
+user\t''
+nohup\t''
+daemon\t''
+agent\t''
+task\t''
+service\t''
+compose\t''
+deployment\t''
+job\t''
+batch\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l out -d 'Directory of the files [default: dtf-deploy-ID]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l id -d 'Name of service, files and objects [default: dtf-worker or dtf-coordinator]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l name -d 'Display name of the worker in reports [default: the name of its host, pod or job]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l binary -d 'Source of the program' -r -f -a "file\t'The file dtf beside the script'
+coordinator\t'The program of the coordinator, checked by its SHA-256'
+package\t'The Python package dtf'"
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l prefix -d 'Directory of the installation on the machine [default: depends on the mode, see docs/deploy.md]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l env -d 'Environment variable of the program; secrets are refused. Repeatable' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l drain -d 'Time that running tests have to end when the worker is stopped' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l slots -d 'Maximum number of tests at a time, 1 to 4096 [default: one for each core]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l tags -d 'Labels that tests can require' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l idle-timeout -d 'Exit after this time without a test, such as 10m' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l hw -d 'Accelerators of a container or a batch job' -r -f -a "cpu\t''
+cuda\t''
+rocm\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l gpus -d 'Number of accelerators of each container or job [default: 1, without --hw 0]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l cpus -d 'Maximum number of cores' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l memory -d 'Maximum memory, such as 64GiB' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l replicas -d 'Number of pods or batch jobs' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l time-limit -d 'Maximum time of a batch job' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l partition -d 'Partition of the Slurm cluster' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l device-group -d 'Number of the group that owns the devices of a Kubernetes node with --hw rocm' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l image -d 'Name of the container image [default: dtf-HW:VERSION]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l base-image -d 'Image that the container image is built on [default: one for --hw]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l startup-only -d 'Write only the script that starts it, without installation'
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -l dry-run -d 'Print the files instead of writing them'
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand deploy-script" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dtf -n "__fish_dtf_using_subcommand path; and not __fish_seen_subcommand_from convert help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand path; and not __fish_seen_subcommand_from convert help" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand path; and not __fish_seen_subcommand_from convert help" -l color -d 'When to print colours' -r -f -a "auto\t''
@@ -612,10 +691,12 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l offline -d 'Do not use the network: build environments from caches only' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l name -d 'Name of this worker in reports [default: the host name]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l work-dir -d 'Directory of running attempts, files and results that are not yet sent' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l prefetch -d 'Build the environments and fetch the weights for this plan, then exit; no test is run' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l idle-timeout -d 'Exit after this time without a test, such as 10m' -r
-complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l color -d 'When to print colours' -r -f -a "auto\t''
@@ -663,29 +744,31 @@ never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand openapi" -s h -l help -d 'Print help'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator, which schedules tests and stores results'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "worker" -d 'Run tests for a coordinator on this machine'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "submit" -d 'Submit the tests of a plan to a coordinator'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "wait" -d 'Wait until a run has finished and print its report'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "check" -d 'Check a plan and list its mistakes without submitting it'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "run" -d 'Run a plan, or tests of models, on this machine'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that also run without dtf'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "report" -d 'Show results: passed, failed and flaky tests, with latencies'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "status" -d 'Show the state of the coordinator and its newest runs'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: drop its waiting tests and stop its running ones'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "logs" -d 'Print the output of a test'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "debug" -d 'Run a failed model test again to find where its difference begins'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain a worker'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "weights" -d 'List, verify, remove and push the weights of models'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "templates" -d 'List, show, add and check test templates'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "log" -d 'Read the event log of a coordinator that is not running'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "path" -d 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "config" -d 'Show the settings in effect'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
-complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log path config completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "coordinator" -d 'Start a coordinator, which schedules tests and stores results'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "worker" -d 'Run tests for a coordinator on this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "submit" -d 'Submit the tests of a plan to a coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "wait" -d 'Wait until a run has finished and print its report'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "check" -d 'Check a plan and list its mistakes without submitting it'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "run" -d 'Run a plan, or tests of models, on this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "generate" -d 'Write tests for models: a plan, and scripts that also run without dtf'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "report" -d 'Show results: passed, failed and flaky tests, with latencies'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "status" -d 'Show the state of the coordinator and its newest runs'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "cancel" -d 'Cancel a run: drop its waiting tests and stop its running ones'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "logs" -d 'Print the output of a test'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "why" -d 'Explain why a test waits, was skipped, or ended as it did'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "debug" -d 'Run a failed model test again to find where its difference begins'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "workers" -d 'List workers, or drain a worker'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "weights" -d 'List, verify, remove and push the weights of models'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "templates" -d 'List, show, add and check test templates'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "log" -d 'Read the event log of a coordinator that is not running'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "detect" -d 'Show the processors, memory and devices of this machine'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "deploy-script" -d 'Write scripts that install and start a worker or a coordinator'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "path" -d 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "config" -d 'Show the settings in effect'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "config-reference" -d 'Print docs/config.md'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "openapi" -d 'Print docs/openapi.json'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and not __fish_seen_subcommand_from coordinator worker submit wait check run generate report status cancel logs why debug workers weights templates log detect deploy-script path config completions config-reference openapi help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from weights" -f -a "list" -d 'List stored weights, those that were used last first'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from weights" -f -a "verify" -d 'Read stored weights and compare them with their digests'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from weights" -f -a "remove" -d 'Remove stored weights that no waiting or running test needs'

@@ -49,6 +49,8 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('weights', 'weights', [CompletionResultType]::ParameterValue, 'List, verify, remove and push the weights of models')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'List, show, add and check test templates')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Read the event log of a coordinator that is not running')
+            [CompletionResult]::new('detect', 'detect', [CompletionResultType]::ParameterValue, 'Show the processors, memory and devices of this machine')
+            [CompletionResult]::new('deploy-script', 'deploy-script', [CompletionResultType]::ParameterValue, 'Write scripts that install and start a worker or a coordinator')
             [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the settings in effect')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -92,8 +94,11 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not use the network: build environments from caches only')
             [CompletionResult]::new('--pass-env', '--pass-env', [CompletionResultType]::ParameterName, 'Additional environment variables to pass to tests, separated by commas')
+            [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this worker in reports [default: the host name]')
             [CompletionResult]::new('--work-dir', '--work-dir', [CompletionResultType]::ParameterName, 'Directory of running attempts, files and results that are not yet sent')
+            [CompletionResult]::new('--prefetch', '--prefetch', [CompletionResultType]::ParameterName, 'Build the environments and fetch the weights for this plan, then exit; no test is run')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Exit after this time without a test, such as 10m')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
@@ -112,6 +117,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         'dtf;submit' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'Stop waiting after this time, with exit code 8')
             [CompletionResult]::new('--unschedulable-timeout', '--unschedulable-timeout', [CompletionResultType]::ParameterName, 'Stop waiting, with exit code 102, after this time without a worker for the remaining tests [default: 1m while there are workers, else unlimited]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format of the report with --wait, otherwise of the run id (csv only with --wait)')
@@ -149,6 +155,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         'dtf;check' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Coordinator that provides templates, the hardware of its workers and earlier measurements')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not ask the model hub about models that this machine does not know')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
@@ -178,6 +185,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Another checkpoint of the model, tested and compared with it on the same inputs')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Additional parameter of the template. Repeatable')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--slots', '--slots', [CompletionResultType]::ParameterName, 'Maximum number of tests that run at the same time [default: number of CPU cores]')
             [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Tags of this machine, which tests can require; separated by commas')
             [CompletionResult]::new('--allow-remote-code', '--allow-remote-code', [CompletionResultType]::ParameterName, 'Allow tests to run Python code that comes with a model')
@@ -225,6 +233,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Another checkpoint of the model, tested and compared with it on the same inputs')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Additional parameter of the template. Repeatable')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--from-pytest', '--from-pytest', [CompletionResultType]::ParameterName, 'Generate tests from this directory or file of a pytest suite')
             [CompletionResult]::new('--shard-time', '--shard-time', [CompletionResultType]::ParameterName, 'Maximum expected time of one shard [default: a quarter of the suite, between 10s and 1m]')
             [CompletionResult]::new('--durations', '--durations', [CompletionResultType]::ParameterName, 'Measured times of the tests: a JUnit file (.xml) or `.test_durations` of pytest-split')
@@ -364,6 +373,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not use the network: build environments from caches only')
             [CompletionResult]::new('--pass-env', '--pass-env', [CompletionResultType]::ParameterName, 'Additional environment variables to pass to tests, separated by commas')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
@@ -515,6 +525,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         'dtf;templates;list' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
@@ -530,6 +541,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         'dtf;templates;show' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
@@ -559,6 +571,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         'dtf;templates;check' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'Python interpreter for the check [default: python3 in PATH]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
@@ -671,6 +684,60 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         'dtf;log;help;help' {
             break
         }
+        'dtf;detect' {
+            [CompletionResult]::new('--fake-root', '--fake-root', [CompletionResultType]::ParameterName, 'Directory with recorded files of another machine, instead of those of this one')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print one JSON document')
+            [CompletionResult]::new('--explain', '--explain', [CompletionResultType]::ParameterName, 'Show the source of each fact: the files and programs that were read')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;deploy-script' {
+            [CompletionResult]::new('--target', '--target', [CompletionResultType]::ParameterName, 'Platform of the machine')
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator, as the machine reaches it')
+            [CompletionResult]::new('--role', '--role', [CompletionResultType]::ParameterName, 'Part of dtf that runs on the machine')
+            [CompletionResult]::new('--mode', '--mode', [CompletionResultType]::ParameterName, 'How the platform starts and restarts it [default: the first one of the target]')
+            [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Directory of the files [default: dtf-deploy-ID]')
+            [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Name of service, files and objects [default: dtf-worker or dtf-coordinator]')
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Display name of the worker in reports [default: the name of its host, pod or job]')
+            [CompletionResult]::new('--binary', '--binary', [CompletionResultType]::ParameterName, 'Source of the program')
+            [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'Directory of the installation on the machine [default: depends on the mode, see docs/deploy.md]')
+            [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Environment variable of the program; secrets are refused. Repeatable')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'Time that running tests have to end when the worker is stopped')
+            [CompletionResult]::new('--slots', '--slots', [CompletionResultType]::ParameterName, 'Maximum number of tests at a time, 1 to 4096 [default: one for each core]')
+            [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Labels that tests can require')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Exit after this time without a test, such as 10m')
+            [CompletionResult]::new('--hw', '--hw', [CompletionResultType]::ParameterName, 'Accelerators of a container or a batch job')
+            [CompletionResult]::new('--gpus', '--gpus', [CompletionResultType]::ParameterName, 'Number of accelerators of each container or job [default: 1, without --hw 0]')
+            [CompletionResult]::new('--cpus', '--cpus', [CompletionResultType]::ParameterName, 'Maximum number of cores')
+            [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'Maximum memory, such as 64GiB')
+            [CompletionResult]::new('--replicas', '--replicas', [CompletionResultType]::ParameterName, 'Number of pods or batch jobs')
+            [CompletionResult]::new('--time-limit', '--time-limit', [CompletionResultType]::ParameterName, 'Maximum time of a batch job')
+            [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'Partition of the Slurm cluster')
+            [CompletionResult]::new('--device-group', '--device-group', [CompletionResultType]::ParameterName, 'Number of the group that owns the devices of a Kubernetes node with --hw rocm')
+            [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Name of the container image [default: dtf-HW:VERSION]')
+            [CompletionResult]::new('--base-image', '--base-image', [CompletionResultType]::ParameterName, 'Image that the container image is built on [default: one for --hw]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--startup-only', '--startup-only', [CompletionResultType]::ParameterName, 'Write only the script that starts it, without installation')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Print the files instead of writing them')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'dtf;path' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
@@ -751,10 +818,12 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not use the network: build environments from caches only')
             [CompletionResult]::new('--pass-env', '--pass-env', [CompletionResultType]::ParameterName, 'Additional environment variables to pass to tests, separated by commas')
+            [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this worker in reports [default: the host name]')
             [CompletionResult]::new('--work-dir', '--work-dir', [CompletionResultType]::ParameterName, 'Directory of running attempts, files and results that are not yet sent')
+            [CompletionResult]::new('--prefetch', '--prefetch', [CompletionResultType]::ParameterName, 'Build the environments and fetch the weights for this plan, then exit; no test is run')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Exit after this time without a test, such as 10m')
-            [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
@@ -851,6 +920,8 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('weights', 'weights', [CompletionResultType]::ParameterValue, 'List, verify, remove and push the weights of models')
             [CompletionResult]::new('templates', 'templates', [CompletionResultType]::ParameterValue, 'List, show, add and check test templates')
             [CompletionResult]::new('log', 'log', [CompletionResultType]::ParameterValue, 'Read the event log of a coordinator that is not running')
+            [CompletionResult]::new('detect', 'detect', [CompletionResultType]::ParameterValue, 'Show the processors, memory and devices of this machine')
+            [CompletionResult]::new('deploy-script', 'deploy-script', [CompletionResultType]::ParameterValue, 'Write scripts that install and start a worker or a coordinator')
             [CompletionResult]::new('path', 'path', [CompletionResultType]::ParameterValue, 'Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'Show the settings in effect')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
@@ -952,6 +1023,12 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             break
         }
         'dtf;help;log;export' {
+            break
+        }
+        'dtf;help;detect' {
+            break
+        }
+        'dtf;help;deploy-script' {
             break
         }
         'dtf;help;path' {

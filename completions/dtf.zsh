@@ -72,8 +72,11 @@ _arguments "${_arguments_options[@]}" : \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
 '--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \
 '--work-dir=[Directory of running attempts, files and results that are not yet sent]:DIR:_files' \
+'(--ephemeral --idle-timeout)--prefetch=[Build the environments and fetch the weights for this plan, then exit; no test is run]:PLAN:_files' \
 '--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
@@ -93,6 +96,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--wait-timeout=[Stop waiting after this time, with exit code 8]:DURATION:_default' \
 '--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
 '--output=[Output format of the report with --wait, otherwise of the run id (csv only with --wait)]:OUTPUT:(table json csv)' \
@@ -134,6 +138,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Coordinator that provides templates, the hardware of its workers and earlier measurements]:URL:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--offline=[Do not ask the model hub about models that this machine does not know]::BOOL:(true false)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
@@ -165,6 +170,7 @@ _arguments "${_arguments_options[@]}" : \
 '--compare=[Another checkpoint of the model, tested and compared with it on the same inputs]:MODEL:_default' \
 '*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
 '--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
 '--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
@@ -214,6 +220,7 @@ _arguments "${_arguments_options[@]}" : \
 '--compare=[Another checkpoint of the model, tested and compared with it on the same inputs]:MODEL:_default' \
 '*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '(--out --explain)--from-pytest=[Generate tests from this directory or file of a pytest suite]:PATH:_files' \
 '--shard-time=[Maximum expected time of one shard \[default\: a quarter of the suite, between 10s and 1m\]]:DURATION:_default' \
 '--durations=[Measured times of the tests\: a JUnit file (.xml) or \`.test_durations\` of pytest-split]:FILE:_files' \
@@ -363,6 +370,7 @@ _arguments "${_arguments_options[@]}" : \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
 '--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
@@ -548,6 +556,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
@@ -564,6 +573,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
@@ -597,6 +607,7 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--python=[Python interpreter for the check \[default\: python3 in PATH\]]:FILE:_default' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
@@ -755,6 +766,64 @@ esac
     ;;
 esac
 ;;
+(detect)
+_arguments "${_arguments_options[@]}" : \
+'--fake-root=[Directory with recorded files of another machine, instead of those of this one]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--json[Print one JSON document]' \
+'(--json)--explain[Show the source of each fact\: the files and programs that were read]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(deploy-script)
+_arguments "${_arguments_options[@]}" : \
+'--target=[Platform of the machine]:TARGET:(linux macos windows docker kubernetes slurm)' \
+'--coordinator=[Address of the coordinator, as the machine reaches it]:URL:_default' \
+'--role=[Part of dtf that runs on the machine]:ROLE:(worker coordinator)' \
+'--mode=[How the platform starts and restarts it \[default\: the first one of the target\]]:MODE:(system user nohup daemon agent task service compose deployment job batch)' \
+'--out=[Directory of the files \[default\: dtf-deploy-ID\]]:DIR:_files' \
+'--id=[Name of service, files and objects \[default\: dtf-worker or dtf-coordinator\]]:ID:_default' \
+'--name=[Display name of the worker in reports \[default\: the name of its host, pod or job\]]:NAME:_default' \
+'--binary=[Source of the program]:SOURCE:((file\:"The file dtf beside the script"
+coordinator\:"The program of the coordinator, checked by its SHA-256"
+package\:"The Python package dtf"))' \
+'--prefix=[Directory of the installation on the machine \[default\: depends on the mode, see docs/deploy.md\]]:DIR:_default' \
+'*--env=[Environment variable of the program; secrets are refused. Repeatable]:NAME=VALUE:_default' \
+'--drain=[Time that running tests have to end when the worker is stopped]:DURATION:_default' \
+'--slots=[Maximum number of tests at a time, 1 to 4096 \[default\: one for each core\]]:N:_default' \
+'*--tags=[Labels that tests can require]:TAGS:_default' \
+'--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
+'--hw=[Accelerators of a container or a batch job]:HW:(cpu cuda rocm)' \
+'--gpus=[Number of accelerators of each container or job \[default\: 1, without --hw 0\]]:N:_default' \
+'--cpus=[Maximum number of cores]:N:_default' \
+'--memory=[Maximum memory, such as 64GiB]:SIZE:_default' \
+'--replicas=[Number of pods or batch jobs]:N:_default' \
+'--time-limit=[Maximum time of a batch job]:DURATION:_default' \
+'--partition=[Partition of the Slurm cluster]:NAME:_default' \
+'--device-group=[Number of the group that owns the devices of a Kubernetes node with --hw rocm]:GID:_default' \
+'--image=[Name of the container image \[default\: dtf-HW\:VERSION\]]:IMAGE:_default' \
+'--base-image=[Image that the container image is built on \[default\: one for --hw\]]:IMAGE:_default' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--startup-only[Write only the script that starts it, without installation]' \
+'--dry-run[Print the files instead of writing them]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
 (path)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
@@ -868,10 +937,12 @@ _arguments "${_arguments_options[@]}" : \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
 '--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \
 '--work-dir=[Directory of running attempts, files and results that are not yet sent]:DIR:_files' \
+'(--ephemeral --idle-timeout)--prefetch=[Build the environments and fetch the weights for this plan, then exit; no test is run]:PLAN:_files' \
 '--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
-'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
@@ -1132,6 +1203,14 @@ _arguments "${_arguments_options[@]}" : \
     ;;
 esac
 ;;
+(detect)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(deploy-script)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (path)
 _arguments "${_arguments_options[@]}" : \
 ":: :_dtf__subcmd__help__subcmd__path_commands" \
@@ -1221,6 +1300,8 @@ _dtf_commands() {
 'weights:List, verify, remove and push the weights of models' \
 'templates:List, show, add and check test templates' \
 'log:Read the event log of a coordinator that is not running' \
+'detect:Show the processors, memory and devices of this machine' \
+'deploy-script:Write scripts that install and start a worker or a coordinator' \
 'path:Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin' \
 'config:Show the settings in effect' \
 'completions:Print a completion script for a shell' \
@@ -1303,6 +1384,16 @@ _dtf__subcmd__debug_commands() {
     local commands; commands=()
     _describe -t commands 'dtf debug commands' commands "$@"
 }
+(( $+functions[_dtf__subcmd__deploy-script_commands] )) ||
+_dtf__subcmd__deploy-script_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf deploy-script commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__detect_commands] )) ||
+_dtf__subcmd__detect_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf detect commands' commands "$@"
+}
 (( $+functions[_dtf__subcmd__generate_commands] )) ||
 _dtf__subcmd__generate_commands() {
     local commands; commands=()
@@ -1328,6 +1419,8 @@ _dtf__subcmd__help_commands() {
 'weights:List, verify, remove and push the weights of models' \
 'templates:List, show, add and check test templates' \
 'log:Read the event log of a coordinator that is not running' \
+'detect:Show the processors, memory and devices of this machine' \
+'deploy-script:Write scripts that install and start a worker or a coordinator' \
 'path:Convert paths between Windows, POSIX, WSL, MSYS2 and Cygwin' \
 'config:Show the settings in effect' \
 'completions:Print a completion script for a shell' \
@@ -1384,6 +1477,16 @@ _dtf__subcmd__help__subcmd__coordinator_commands() {
 _dtf__subcmd__help__subcmd__debug_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help debug commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__deploy-script_commands] )) ||
+_dtf__subcmd__help__subcmd__deploy-script_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help deploy-script commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__detect_commands] )) ||
+_dtf__subcmd__help__subcmd__detect_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help detect commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__help__subcmd__generate_commands] )) ||
 _dtf__subcmd__help__subcmd__generate_commands() {

@@ -58,6 +58,14 @@ def test_shellcheck_has_nothing_to_report(sets):
             assert done.returncode == 0, f"{request}: {done.stdout}"
 
 
+@pytest.mark.parametrize("name", ["sh", "dash", "bash", "busybox", "ksh", "zsh"])
+def test_the_shell_is_installed(name):
+    if not shutil.which(name):
+        assert name not in ("sh", "dash", "bash"), "every machine of the CI has it"
+        pytest.skip(f"NOT RUN: no test runs in {name}, which is not installed")
+    assert name in [words[0] for words in SHELLS]
+
+
 def test_every_shell_reads_the_scripts(sets):
     assert len(SHELLS) >= 2, "the tests need two shells"
     for out in sets.values():

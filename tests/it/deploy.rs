@@ -14,7 +14,7 @@ fn plan(packages: &str) -> String {
     format!(
         "schema: 1\nname: deploy\ndefaults:\n  files: [\".\"]\n  timeout: 10m\n  \
            env: {{DTF_BINARY: \"{}\"}}\n  environment: {{packages: [{}]}}\ntests:\n  \
-         - name: \"{{file}}\"\n    matrix: {{file: [quoting, scripts, validators]}}\n    \
+         - name: \"{{file}}\"\n    matrix: {{file: [platforms, quoting, scripts, validators]}}\n    \
              cmd: [python, -m, pytest, -q, -rs, -p, \"no:cacheprovider\", \"test_{{file}}.py\"]\n",
         env!("CARGO_BIN_EXE_dtf"),
         packages.join(", ")
@@ -36,7 +36,7 @@ fn independent_tools_accept_the_scripts_and_every_shell_runs_them() {
     let environments = environments().display().to_string();
     let plan = plan.to_str().expect("a plain path");
     let run = home.dtf(&["run", plan, "--environments-dir", &environments]);
-    for test in ["r1.t0", "r1.t1", "r1.t2"] {
+    for test in ["r1.t0", "r1.t1", "r1.t2", "r1.t3"] {
         // The output names what was not run: a shell or tool that this machine does not have.
         eprintln!("{test}:\n{}", home.dtf(&["logs", test]).out);
     }

@@ -201,10 +201,16 @@ pub async fn run(
     })?;
     console.result(&format!("{}\n", directory.display()))?;
     let count = files.len() + usize::from(token.is_some());
-    console.note(&format!(
-        "wrote {count} files for {}; docs/deploy.md describes the next step",
-        spec.target.word()
-    ));
+    let next = match (spec.startup_only, spec.target) {
+        (false, Target::Windows) => {
+            "copy the directory to the machine and run there: control.bat install"
+        }
+        (false, Target::Kubernetes) => "run: control.sh image, then control.sh install",
+        (false, _) => "copy the directory to the machine and run there: control.sh install",
+        (true, _) => "docs/deploy.md describes how to use them",
+    };
+    let place = directory.display();
+    console.note(&format!("wrote {count} files for {} to {place}; {next}", spec.target.word()));
     if spec.has_token && token.is_none() {
         console.warning(&format!(
             "the set has no token: put it into {} with chmod 600, or give --token-file",
@@ -324,7 +330,7 @@ fn token(path: &Path, role: Role) -> Result<String, CliError> {
 
 fn print(console: Console, files: &[File]) -> Result<Exit, CliError> {
     for file in files {
-        console.result(&format!("==> {} <==\n{}\n", file.name, file.text.replace('\r', "")))?;
+        console.document(&format!("==> {} <==\n{}\n", file.name, file.text.replace('\r', "")))?;
     }
     Ok(Exit::Passed)
 }
