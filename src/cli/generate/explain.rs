@@ -7,7 +7,9 @@ use crate::cli::args::shared::Output;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
+use crate::cli::work::listed_weights::ListedWeights;
 use crate::domain::accelerator::backend_text;
+use crate::domain::test::TestSpec;
 use crate::models::catalogue::Origin;
 use crate::models::classify::Confidence;
 use crate::models::estimate::{Estimate, Range};
@@ -19,6 +21,7 @@ use crate::results::render::{csv_field, figures, words};
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, Table};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// Version of the JSON documents.
 const SCHEMA: u32 = 1;
@@ -75,12 +78,14 @@ struct Test<'a> {
     /// More than this is reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     out_of_memory_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<ListedWeights>,
     depends_on: Vec<&'a str>,
     estimates: Option<Estimate>,
 }
 
 impl<'a> Test<'a> {
-    fn new(test: &'a Planned) -> Self {
+    fn new(test: &'a Planned, specs: &HashMap<&str, &TestSpec>) -> Self {
         let Planned { entry, terms, known } = test;
         let taken = entry.inputs.iter().map(|input| input.test.as_str());
         let expected = entry.settings.expected.map(|span| span.0);
@@ -95,6 +100,7 @@ impl<'a> Test<'a> {
             estimated_time: expected.is_none(),
             learned: known.past.is_some(),
             out_of_memory_bytes: Some(known.too_little.largest()).filter(|bytes| *bytes > 0),
+            weights: specs.get(&*entry.name).and_then(|spec| ListedWeights::of(spec)),
             depends_on: taken.chain(entry.depends_on.iter().map(String::as_str)).collect(),
             estimates: known.estimate,
         }
@@ -103,9 +109,10 @@ impl<'a> Test<'a> {
 
 /// Prints the classification of each model, and its tests with their priorities.
 pub fn models(console: Console, made: &Generated, json: bool) -> Result<Exit, CliError> {
+    let specs = specs(made);
     for model in &made.models {
         if json {
-            console.json(&document(model))?;
+            console.json(&document(model, &specs))?;
         } else {
             console.result(&text(model))?;
         }
@@ -120,7 +127,8 @@ pub fn tests(
     unschedulable: &[Unschedulable],
     output: Output,
 ) -> Result<Exit, CliError> {
-    let tests = made.tests().map(Test::new).collect();
+    let specs = specs(made);
+    let tests = made.tests().map(|test| Test::new(test, &specs)).collect();
     match output {
         Output::Json => console.json(&Listing { schema: SCHEMA, tests, unschedulable })?,
         Output::Csv => console.result(&csv(&tests))?,
@@ -129,7 +137,12 @@ pub fn tests(
     Ok(Exit::Passed)
 }
 
-fn document(model: &ModelTests) -> Explained<'_> {
+/// The submitted tests by their names.
+fn specs(made: &Generated) -> HashMap<&str, &TestSpec> {
+    made.submission.tests.iter().map(|test| (&*test.name, &**test)).collect()
+}
+
+fn document<'a>(model: &'a ModelTests, specs: &HashMap<&str, &TestSpec>) -> Explained<'a> {
     let About { model: name, classification: class, flags, origin, revision, .. } = &model.about;
     let estimates = model.tests.first().and_then(|test| test.known.estimate);
     Explained {
@@ -146,7 +159,7 @@ fn document(model: &ModelTests) -> Explained<'_> {
         parameters: estimates.map(|estimate| estimate.parameters),
         estimates,
         refused: model.refusal.as_ref().map(|refusal| refusal.message.as_str()),
-        tests: model.tests.iter().map(Test::new).collect(),
+        tests: model.tests.iter().map(|test| Test::new(test, specs)).collect(),
     }
 }
 
@@ -213,7 +226,8 @@ fn text(model: &ModelTests) -> String {
 }
 
 fn list(tests: &Vec<Test<'_>>) -> String {
-    let mut table = plain(["test", "memory", "device memory", "time", "priority", "after"]);
+    let mut table =
+        plain(["test", "weights", "memory", "device memory", "time", "priority", "after"]);
     for test in tests {
         let bytes = |bytes: Option<u64>| {
             bytes.map_or_else(String::new, |bytes| figures::bytes(bytes as f64))
@@ -223,6 +237,7 @@ fn list(tests: &Vec<Test<'_>>) -> String {
         let time = time.map(|ms| format!("{mark}{}", figures::seconds(ms as f64 / 1000.0)));
         table.add_row([
             test.name.to_owned(),
+            test.weights.as_ref().map(ListedWeights::text).unwrap_or_default(),
             bytes(test.memory_bytes),
             bytes(test.accelerator_memory_bytes),
             time.unwrap_or_default(),
@@ -241,10 +256,11 @@ fn list(tests: &Vec<Test<'_>>) -> String {
 
 fn csv(tests: &[Test<'_>]) -> String {
     let mut text = "name,backend,priority,memory_bytes,accelerator_memory_bytes,expected_ms,\
-                    learned,depends_on\r\n"
+                    learned,weights,weights_id,weights_bytes,depends_on\r\n"
         .to_owned();
     let number = |value: Option<u64>| value.map(|value| value.to_string()).unwrap_or_default();
     for test in tests {
+        let [kind, id, size] = ListedWeights::fields(test.weights.as_ref());
         let fields = [
             csv_field(test.name),
             test.backend.clone(),
@@ -253,6 +269,9 @@ fn csv(tests: &[Test<'_>]) -> String {
             number(test.accelerator_memory_bytes),
             number(test.expected_ms),
             test.learned.to_string(),
+            kind,
+            id,
+            size,
             csv_field(&test.depends_on.join(" ")),
         ];
         text.push_str(&fields.join(","));

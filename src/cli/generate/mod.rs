@@ -103,7 +103,10 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
         return cli_run::perform(console, global, work, &options).await;
     }
     work.ask_hub(console, &file, args.local.machine.offline).await?;
-    let made = work.generated()?;
+    let made = match mode {
+        Mode::Print(View::List) => work.generated_with_weights(console).await?,
+        _ => work.generated()?,
+    };
     // An explanation includes the tests that cannot be run as they are.
     let explains = matches!(mode, Mode::Print(View::Explanation));
     let made = if explains { made } else { made.runnable()? };

@@ -5,6 +5,7 @@ use crate::api;
 use crate::cli::args::shared::Output;
 use crate::cli::error::CliError;
 use crate::cli::terminal::console::Console;
+use crate::cli::work::listed_weights::ListedWeights;
 use crate::domain::accelerator::backend_text;
 use crate::domain::capability::Capability;
 use crate::domain::test::TestSpec;
@@ -29,6 +30,8 @@ struct Row<'a> {
     accelerators: u16,
     accelerator_memory_bytes: u64,
     expected_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    weights: Option<ListedWeights>,
     depends_on: Vec<&'a str>,
     /// The reason why this machine cannot run the test.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,13 +66,23 @@ fn row<'a>(test: &'a TestSpec, all: &'a [Arc<TestSpec>], capability: &Capability
         accelerators: need.accelerators,
         accelerator_memory_bytes: need.accelerator_memory_bytes,
         expected_ms: test.expected_ms.map(|span| span.0),
+        weights: ListedWeights::of(test),
         depends_on: test.depends_on.iter().filter_map(name).collect(),
         lacks: need.met_by(capability).err().map(|lacks| lacks.to_string()),
     }
 }
 
-const HEADING: [&str; 8] =
-    ["test", "back-end", "memory", "devices", "device memory", "time", "priority", "after"];
+const HEADING: [&str; 9] = [
+    "test",
+    "back-end",
+    "weights",
+    "memory",
+    "devices",
+    "device memory",
+    "time",
+    "priority",
+    "after",
+];
 
 fn table(rows: &[Row<'_>], width: Option<u16>) -> String {
     let mut table = Table::new();
@@ -84,6 +97,7 @@ fn table(rows: &[Row<'_>], width: Option<u16>) -> String {
         table.add_row([
             row.name.to_owned(),
             row.backend.clone(),
+            row.weights.as_ref().map(ListedWeights::text).unwrap_or_default(),
             bytes(row.memory_bytes),
             some(row.accelerators.into(), row.accelerators.to_string()),
             bytes(row.accelerator_memory_bytes),
@@ -92,7 +106,7 @@ fn table(rows: &[Row<'_>], width: Option<u16>) -> String {
             row.depends_on.len().to_string(),
         ]);
     }
-    for column in table.column_iter_mut().skip(2) {
+    for column in table.column_iter_mut().skip(3) {
         column.set_cell_alignment(CellAlignment::Right);
     }
     let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
@@ -106,9 +120,10 @@ fn table(rows: &[Row<'_>], width: Option<u16>) -> String {
 
 fn csv(rows: &[Row<'_>]) -> String {
     let mut text = "name,backend,priority,memory_bytes,accelerators,accelerator_memory_bytes,\
-                    expected_ms,depends_on,lacks\r\n"
+                    expected_ms,weights,weights_id,weights_bytes,depends_on,lacks\r\n"
         .to_owned();
     for row in rows {
+        let [kind, id, size] = ListedWeights::fields(row.weights.as_ref());
         let fields = [
             csv_field(row.name),
             row.backend.clone(),
@@ -117,6 +132,9 @@ fn csv(rows: &[Row<'_>]) -> String {
             row.accelerators.to_string(),
             row.accelerator_memory_bytes.to_string(),
             row.expected_ms.map(|ms| ms.to_string()).unwrap_or_default(),
+            kind,
+            id,
+            size,
             csv_field(&row.depends_on.join(" ")),
             csv_field(row.lacks.as_deref().unwrap_or_default()),
         ];

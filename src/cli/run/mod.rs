@@ -88,8 +88,7 @@ pub async fn perform(
     let backends = work.library.backends();
     let capability = machine::capability(console, &local.machine, &file, backends).await?;
     work.accelerators = capability.accelerators.iter().flat_map(Accelerator::offered).collect();
-    let submission =
-        if dry_run { work.submission()? } else { work.submission_with_weights(console).await? };
+    let submission = work.submission_with_weights(console).await?;
     warnings::warn_doubts(console, &submission);
     if dry_run {
         let lacking = listing::show(console, &submission.tests, &capability, output)?;

@@ -3,6 +3,7 @@
 
 pub mod folders;
 pub mod library;
+pub mod listed_weights;
 pub mod plan_file;
 pub mod warnings;
 
@@ -302,6 +303,20 @@ impl Work {
         let manifests = folders::read(console, &submission.unread).await?;
         self.directory.manifests.extend(manifests);
         self.submission()
+    }
+
+    /// The generated tests with the weights of directories, whose files are read.
+    pub async fn generated_with_weights(
+        &mut self,
+        console: Console,
+    ) -> Result<Generated, CliError> {
+        let made = self.generated()?;
+        if made.submission.unread.is_empty() {
+            return Ok(made);
+        }
+        let manifests = folders::read(console, &made.submission.unread).await?;
+        self.directory.manifests.extend(manifests);
+        self.generated()
     }
 
     /// The tests. Those with weights in directories have them only after

@@ -25,6 +25,32 @@ fn weights_that_cannot_be_used_stop_a_run_before_it_starts() {
 }
 
 #[test]
+fn a_dry_run_lists_the_weights_of_each_test() {
+    let home = Home::new();
+    home.write("mine/config.json", CONFIG);
+    let header = r#"{"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}}"#;
+    let tensors = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes(), &[0; 8]].concat();
+    std::fs::write(home.path("mine/model.safetensors"), &tensors).expect("written");
+    for command in [["generate", "./mine"], ["run", "./mine"]] {
+        let dry = [&command[..], &["--hw", "cpu", "--dry-run"]].concat();
+        let listed = home.dtf(&[&dry[..], &["--output", "json"]].concat()).expect_code(0).json();
+        let weights = &listed["tests"][0]["weights"];
+        assert_eq!(weights["kind"], "folder", "{listed}");
+        let size = (CONFIG.len() + tensors.len()) as u64;
+        assert_eq!(weights["size_bytes"], size, "{listed}");
+        let id = weights["id"].as_str().expect("an identity");
+        assert!(id.starts_with("sha256:") && id.len() == 71, "{id}");
+        let table = home.dtf(&dry).expect_code(0).out;
+        assert!(table.contains(&format!("folder {}", &id[..14])), "{table}");
+        let csv = home.dtf(&[&dry[..], &["--output", "csv"]].concat()).expect_code(0).out;
+        assert!(csv.contains(&format!(",folder,{id},{size},")), "{csv}");
+        let random = [&dry[..], &["--weights", "random"]].concat();
+        let table = home.dtf(&random).expect_code(0).out;
+        assert!(table.contains(" random "), "{table}");
+    }
+}
+
+#[test]
 fn random_weights_are_refused_where_real_ones_are_required() {
     let home = Home::new();
     home.write("bare/config.json", CONFIG);
