@@ -21,7 +21,7 @@ demo: ## build, test four real models on this machine, print the report
 	@$(CARGO) run --quiet -- run examples/quickstart.yaml
 
 wheel: ## build a wheel that needs nothing else, in dist/
-	@scripts/wheel.sh --release
+	@scripts/wheel.sh --release --out dist
 
 bench: ## measure speed and size on an idle machine; PARTS="warm rest" runs only these parts
 	@scripts/bench.sh $(PARTS)

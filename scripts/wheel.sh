@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds a wheel of dtf that needs nothing else: `scripts/wheel.sh --release` writes it to dist/. The
-# arguments are those of `maturin build`.
+# Builds a wheel of dtf that needs nothing else: `scripts/wheel.sh --release --out dist`. The arguments are
+# those of `maturin build`.
 #
 # The prebuilt DuckDB library is copied into the wheel; with DUCKDB=bundled, or where there is none,
 # DuckDB is a part of the program. The tag of the wheel names the oldest system that can run it. The tools
@@ -23,4 +23,4 @@ if [[ ! -x $environment/bin/maturin ]]; then
   "$environment/bin/python" -m pip install --quiet --disable-pip-version-check "${tools[0]}"
 fi
 export PATH="$environment/bin:$PATH" CARGO_PROGRAM=maturin
-exec "$here/cargo.sh" build --out dist "$@"
+exec "$here/cargo.sh" build "$@"

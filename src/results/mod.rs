@@ -15,6 +15,7 @@ mod open;
 mod output;
 mod reader;
 pub mod render;
+mod reproduce;
 mod run_report;
 mod substitute;
 pub mod uncompared;

@@ -7,6 +7,7 @@ use crate::api::v1::reports::{
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use crate::results::reader::Reader;
+use crate::results::reproduce;
 use crate::store::reports::run_report as rows;
 use crate::store::{MAX_SPREAD, StoreError};
 
@@ -79,7 +80,9 @@ fn row(row: rows::ReportRow) -> ReportRow {
     {
         metrics.insert(position, one(PEAK_MEMORY, "bytes", bytes as f64));
     }
+    let environment = json(environment);
     ReportRow {
+        reproduce: reproduce::command(test.test, test.outcome, &environment),
         noisy: metrics.iter().any(|metric| metric.noisy),
         test: test.test,
         name: test.name,
@@ -101,7 +104,7 @@ fn row(row: rows::ReportRow) -> ReportRow {
         labels: test.labels,
         isolation,
         devices: json(devices),
-        environment: json(environment),
+        environment,
         metrics,
     }
 }

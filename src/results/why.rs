@@ -6,6 +6,7 @@ use crate::domain::findings::Findings;
 use crate::domain::id::TestId;
 use crate::results::measured::measured;
 use crate::results::reader::Reader;
+use crate::results::reproduce::{command, packages};
 use crate::store::StoreError;
 
 /// Maximum number of attempts that an explanation includes.
@@ -47,6 +48,8 @@ fn explain(test: TestView, attempts: &[AttemptView]) -> Why {
         weights_id: reported("weights_id"),
         would_not_notice,
         first_differs,
+        reproduce: last.and_then(|last| command(test.test, test.outcome, &last.detail.environment)),
+        packages: last.map(|last| packages(&last.detail.environment)).unwrap_or_default(),
         blocked_by: Vec::new(),
         workers: Vec::new(),
         measured: attempts.last().and_then(|attempt| measured(&attempt.detail)),

@@ -33,21 +33,28 @@ fn run(home: &Home, program: &Path, args: &[&str]) -> Finished {
     finished(&output.unwrap_or_else(|error| panic!("{}: {error}", program.display())))
 }
 
-/// The program runs a test, and loads no library from a place that another machine lacks.
-fn works(home: &Home, program: &Path, root: &Path) {
+/// The program starts and runs a test.
+fn works(home: &Home, program: &Path) {
     let version = run(home, program, &["--version"]).expect_code(0).out;
     assert_eq!(version.trim(), concat!("dtf ", env!("CARGO_PKG_VERSION")));
     let plan = home.write("p.yaml", "schema: 1\ntests: [{name: a, cmd: [\"true\"]}]\n");
     run(home, program, &["run", plan.to_str().expect("a plain path")]).expect_code(0);
-    if cfg!(target_os = "linux") {
-        let mut listing = with_program(program, &home.command(&[]));
-        let listing = listing.env("LD_TRACE_LOADED_OBJECTS", "1").output().expect("listed");
-        let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
-        for line in listing.lines().filter(|line| line.contains("duckdb")) {
-            let path = line.split_whitespace().nth(2).expect(line);
-            let path = Path::new(path).canonicalize().expect(line);
-            assert!(path.starts_with(root.canonicalize().expect("a directory")), "{listing}");
-        }
+}
+
+/// The binary loads no library from a place that another machine lacks.
+fn loads_from(home: &Home, binary: &Path, root: &Path) {
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    let mut listing = with_program(binary, &home.command(&[]));
+    let listing = listing.env("LD_TRACE_LOADED_OBJECTS", "1").output().expect("listed");
+    let listing = String::from_utf8_lossy(&listing.stdout).into_owned();
+    let lines: Vec<_> = listing.lines().filter(|line| line.contains("libduckdb")).collect();
+    assert_eq!(lines.len(), usize::from(library().is_some()), "{listing}");
+    for line in lines {
+        let path = Path::new(line.split_whitespace().nth(2).expect(line));
+        let path = path.canonicalize().expect(line);
+        assert!(path.starts_with(root.canonicalize().expect("a directory")), "{listing}");
     }
 }
 
@@ -100,7 +107,8 @@ fn a_coordinator_serves_the_program_that_it_runs() {
     let built = std::fs::read(env!("CARGO_BIN_EXE_dtf")).expect("read");
     assert!(std::fs::read(other.join("dtf")).expect("read") == built, "the program that runs");
     drop(coordinator);
-    works(&home, &other.join("dtf"), &other);
+    works(&home, &other.join("dtf"));
+    loads_from(&home, &other.join("dtf"), &other);
 }
 
 /// Runs a script of the project.
@@ -142,8 +150,12 @@ fn a_wheel_runs_in_a_fresh_environment() {
     let wheel = wheel.display().to_string();
     let install = ["-m", "pip", "install", "--quiet", "--no-index", &wheel];
     python(&environment.join("bin/python"), &install);
-    // Nothing of the build is found from here.
-    works(&home, &environment.join("bin/dtf"), &environment);
+    works(&home, &environment.join("bin/dtf"));
+    // Beside a library, the wheel has a script that starts the binary.
+    let packages = only(&environment.join("lib"), "").join("site-packages");
+    let inner = packages.join("dtf.scripts/dtf");
+    let binary = if inner.is_file() { inner } else { environment.join("bin/dtf") };
+    loads_from(&home, &binary, &environment);
 }
 
 #[test]
@@ -169,7 +181,8 @@ fn a_release_archive_runs_where_it_is_unpacked_and_its_checksum_holds() {
     for file in ["README.md", "LICENSE-MIT", "completions/dtf.bash"] {
         assert!(top.join(file).is_file(), "{file}");
     }
-    works(&home, &top.join("dtf"), &top);
+    works(&home, &top.join("dtf"));
+    loads_from(&home, &top.join("dtf"), &top);
 }
 
 #[test]
@@ -209,7 +222,7 @@ fn workflows_match_the_published_schema_and_pin_every_action() {
     let environments = environments().display().to_string();
     let plan = plan.to_str().expect("a plain path");
     let run = ["run", plan, "--environments-dir", &environments, "--output", "json"];
-    let report = home.dtf(&run).expect_code(1).json();
+    let report = home.dtf(&run).expect_code(100).json();
     let rows = report["rows"].as_array().expect("rows");
     let outcome = |name: &str| rows.iter().find(|row| row["name"] == name).expect(name);
     assert_eq!(outcome("valid")["outcome"], "passed", "{report}");

@@ -600,6 +600,16 @@ def bitsandbytes(weight, kind):
     return {"weight": packed, **parts}, values
 
 
+def fp8(weight, block):
+    """Blocks of fp8 with a scale each, as transformers and the checkpoints of DeepSeek have them."""
+    rows, columns = (size // block for size in weight.shape)
+    blocks = weight.reshape(rows, block, columns, block)
+    scales = blocks.abs().amax(dim=(1, 3)) / torch.finfo(torch.float8_e4m3fn).max
+    packed = (blocks / scales[:, None, :, None]).to(torch.float8_e4m3fn)
+    values = (packed.float() * scales[:, None, :, None]).reshape(weight.shape)
+    return {"weight": packed.reshape(weight.shape), "weight_scale_inv": scales}, values
+
+
 def quantisation(method, **more):
     return {"quantization_config": {"quant_method": method, **more}}
 
@@ -620,6 +630,7 @@ QUANTISED = {
     "fp4": (lambda w: bitsandbytes(w, "fp4"), quantisation("bitsandbytes", load_in_4bit=True)),
     "nested": (lambda w: bitsandbytes(w, "nested"), quantisation("bitsandbytes", load_in_4bit=True)),
     "int8": (lambda w: bitsandbytes(w, 8), quantisation("bitsandbytes", load_in_8bit=True)),
+    "fp8": (lambda w: fp8(w, 16), quantisation("fp8", weight_block_size=[16, 16])),
 }
 
 
@@ -708,3 +719,55 @@ def test_damaged_quantised_weights_are_an_error(frameworks, tmp_path, damage):
     change_tensors(tmp_path, do)
     message = prevented(source)
     assert reason in message, message
+
+
+# The values of the 16 numbers of fp4 (e2m1).
+FP4_VALUES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
+
+
+def mxfp4(weight):
+    """[experts, in, out] in blocks of 32 values along `in` with a power of two each, as the checkpoints of
+    gpt-oss have them: blocks [experts, out, in/32, 16] and scales [experts, out, in/32] in bytes."""
+    blocks = weight.transpose(1, 2).unflatten(2, (-1, 32))
+    exponents = torch.ceil(torch.log2(blocks.abs().amax(-1) / 6.0)).clamp(min=-100)
+    scaled = blocks / torch.exp2(exponents)[..., None]
+    numbers = (scaled[..., None] - torch.tensor(FP4_VALUES)).abs().argmin(-1)
+    values = torch.tensor(FP4_VALUES)[numbers] * torch.exp2(exponents)[..., None]
+    packed = (numbers[..., 0::2] | (numbers[..., 1::2] << 4)).to(torch.uint8)
+    meant = values.flatten(2).transpose(1, 2)
+    return packed, (exponents + 127).to(torch.uint8), meant
+
+
+def test_experts_in_mxfp4_are_converted_to_the_values_that_they_represent(frameworks, tmp_path):
+    from safetensors.torch import save_file
+
+    sizes = {"hidden_size": 64, "intermediate_size": 32, "head_dim": 16, "vocab_size": 96}
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "num_hidden_layers": 2}
+    experts = {"num_local_experts": 4, "num_experts_per_tok": 2, "max_position_embeddings": 256}
+    torch.manual_seed(7)
+    config = frameworks.GptOssConfig(**sizes, **heads, **experts, pad_token_id=0, eos_token_id=1)
+    model = frameworks.GptOssForCausalLM(config).float().eval()
+    model.save_pretrained(tmp_path)
+    weights = {}
+    for name, value in model.state_dict().items():
+        if not name.endswith(("gate_up_proj", "down_proj")):
+            weights[name] = value.clone()
+            continue
+        packed, scales, meant = mxfp4(value)
+        weights |= {f"{name}_blocks": packed.contiguous(), f"{name}_scales": scales.contiguous()}
+        with torch.no_grad():
+            value.copy_(meant)
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    edit(tmp_path / "config.json", lambda config: config.update(quantisation("mxfp4")))
+    config = json.loads((tmp_path / "config.json").read_text(encoding="utf-8"))
+    context = {"config": config, "model_type": "gpt_oss", "model": "./mine"}
+    parameters = {"warm_up": 1, "iterations": 2, "min_seconds": 0}
+    source = render("decoder_moe", parameters=parameters, weights_directory=str(tmp_path), **context)
+    loaded, kind, _ = weights_of(source)
+    assert kind == "folder"
+    theirs = model.state_dict()
+    assert loaded.state_dict().keys() == theirs.keys(), "the experts are plain parameters"
+    for name, value in loaded.state_dict().items():
+        assert value.dtype == torch.float32
+        size = theirs[name].abs().max()
+        assert (value - theirs[name]).abs().max() <= 1e-6 * size, name

@@ -747,6 +747,8 @@ def test_exported_graphs_agree_with_torch(run, runtime, family):
     code, events, output = run(render(family, parameters={**QUICK, "runtime": runtime}))
     assert (code, events[-1]["runtime"]) == (0, runtime), output
     facts = of_kind(events, "environment")[0]
+    assert {"torch", "transformers"} <= facts["packages"].keys()
+    assert facts["torch"].startswith(facts["packages"]["torch"])
     assert facts[runtime] and facts["device"]
     checks = [event["name"] for event in of_kind(events, "check")]
     assert checks == ["finite", "repeatable", "reference", "order", "measured"]

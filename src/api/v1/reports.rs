@@ -149,6 +149,11 @@ pub struct ReportRow {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::FirstDifference>)]
     pub first_differs: Option<FirstDifference>,
+    /// For a failed test that dtf generated: the command that runs it again where it failed, with the
+    /// same weights. `environment.packages` has the versions of its packages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "dtf debug r12.t3")]
+    pub reproduce: Option<String>,
     pub labels: BTreeMap<String, String>,
     /// How the attempt was started: `warm` or `cold`; absent for plain commands.
     #[serde(default, skip_serializing_if = "String::is_empty")]

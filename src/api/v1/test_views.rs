@@ -282,6 +282,14 @@ pub struct Why {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::FirstDifference>)]
     pub first_differs: Option<FirstDifference>,
+    /// For a failed test that dtf generated: the command that runs it again where it failed, with the
+    /// same weights.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(example = "dtf debug r12.t3")]
+    pub reproduce: Option<String>,
+    /// Versions of the packages that the test requires, as the last attempt reported them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub packages: BTreeMap<String, String>,
     /// For a test that has ended: the conditions of its measurements, in one sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measured: Option<String>,

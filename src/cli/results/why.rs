@@ -15,6 +15,8 @@ use clap::Args;
 
 /// Maximum number of characters of the source and the identity of weights.
 const WEIGHTS_CHARS: usize = 400;
+/// Maximum number of characters of the versions of packages.
+const PACKAGES_CHARS: usize = 2000;
 
 /// Explain why a test waits, was skipped, or ended as it did
 #[derive(Debug, Args)]
@@ -58,6 +60,14 @@ fn sentences(why: &Why) -> String {
         let (place, values) = (findings::difference(module), findings::values(module));
         let colon = if values.is_empty() { "" } else { ": " };
         lines.push(format!("  {place}{colon}{values}"));
+    }
+    if let Some(command) = &why.reproduce {
+        lines.push(format!("  reproduce: {}", plain(command, WEIGHTS_CHARS)));
+    }
+    if !why.packages.is_empty() {
+        let pins = why.packages.iter().map(|(name, version)| format!("{name}=={version}"));
+        let pins = pins.collect::<Vec<_>>().join(" ");
+        lines.push(format!("  packages: {}", plain(&pins, PACKAGES_CHARS)));
     }
     lines.extend(why.measured.iter().map(|measured| format!("  {measured}")));
     lines.extend(why.blocked_by.iter().map(|test| format!("  waiting for {test}")));

@@ -79,7 +79,7 @@ mod tests {
                 format!(
                     r#","weights":{{"source":"folder","manifest":"{digest}","size_bytes":1048576,"path":"/m"}}"#
                 ),
-                "folder sha256:2d2e1e6 1 MiB",
+                "folder sha256:2d2e1e6 1.00 MiB",
             ),
             (
                 format!(r#","weights":{{"source":"hub","model":"gpt2","commit":"{commit}"}}"#),

@@ -18,6 +18,7 @@ use crate::results::render::figures::{bytes, counted};
 use crate::scheduler::{Explanation, Scheduler, TestStatus, WorkerFit};
 use axum::Json;
 use axum::extract::State;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -168,6 +169,8 @@ fn view(test: TestId, explanation: Explanation, waited_ms: Option<u64>) -> Why {
         weights_id: None,
         would_not_notice: None,
         first_differs: None,
+        reproduce: None,
+        packages: BTreeMap::new(),
         blocked_by: explanation.blocked_by,
         measured: None,
         workers: workers

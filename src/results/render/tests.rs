@@ -46,6 +46,7 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         weights_id: None,
         would_not_notice: None,
         first_differs: None,
+        reproduce: None,
         labels: BTreeMap::new(),
         isolation: String::new(),
         devices: vec![],
