@@ -96,6 +96,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -l templates -d 'Directo
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l name -d 'Name of this worker in reports [default: the host name]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l work-dir -d 'Directory of running attempts, files and results that are not yet sent' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l runtimes -d 'Libraries to offer as back-ends: openvino, onnxruntime, …; they are installed and tried first' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l prefetch -d 'Build the environments and fetch the weights for this plan, then exit; no test is run' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l idle-timeout -d 'Exit after this time without a test, such as 10m' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
@@ -695,6 +696,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l name -d 'Name of this worker in reports [default: the host name]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l work-dir -d 'Directory of running attempts, files and results that are not yet sent' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l runtimes -d 'Libraries to offer as back-ends: openvino, onnxruntime, …; they are installed and tried first' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l prefetch -d 'Build the environments and fetch the weights for this plan, then exit; no test is run' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l idle-timeout -d 'Exit after this time without a test, such as 10m' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F

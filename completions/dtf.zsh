@@ -76,6 +76,7 @@ _arguments "${_arguments_options[@]}" : \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \
 '--work-dir=[Directory of running attempts, files and results that are not yet sent]:DIR:_files' \
+'*--runtimes=[Libraries to offer as back-ends\: openvino, onnxruntime, …; they are installed and tried first]:BACKEND,…:_default' \
 '(--ephemeral --idle-timeout)--prefetch=[Build the environments and fetch the weights for this plan, then exit; no test is run]:PLAN:_files' \
 '--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
@@ -941,6 +942,7 @@ _arguments "${_arguments_options[@]}" : \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \
 '--work-dir=[Directory of running attempts, files and results that are not yet sent]:DIR:_files' \
+'*--runtimes=[Libraries to offer as back-ends\: openvino, onnxruntime, …; they are installed and tried first]:BACKEND,…:_default' \
 '(--ephemeral --idle-timeout)--prefetch=[Build the environments and fetch the weights for this plan, then exit; no test is run]:PLAN:_files' \
 '--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \

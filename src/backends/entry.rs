@@ -141,6 +141,13 @@ impl Entry {
         requirements
     }
 
+    /// The requirements of the library that runs models instead of torch, without those of a test.
+    #[must_use]
+    pub fn library(&self) -> Option<Vec<String>> {
+        let library = self.runtime.clone().filter(|runtime| runtime != "torch")?;
+        Some(self.requirements(vec![library]))
+    }
+
     /// The names of the variables that pin devices.
     pub fn variables(&self) -> impl Iterator<Item = &str> {
         let pin = self.pin.iter();
@@ -148,7 +155,7 @@ impl Entry {
         set.map(String::as_str)
     }
 
-    /// What Python needs to know of this back-end.
+    /// The facts about this back-end that Python needs.
     #[must_use]
     pub fn hooks(&self) -> Map<String, Value> {
         let mut hooks = Map::new();

@@ -127,7 +127,7 @@ impl Table {
         if self.0.contains_key(&backend) {
             return Ok(());
         }
-        let known: Vec<&str> = self.names().chain(["any"]).collect();
+        let known: Vec<&str> = self.names().collect();
         let hint = did_you_mean(backend.name(), &known);
         Err(ValueError::new(format!("unknown back-end {:?}", backend.name())).hint(format!(
             "{hint}; a file backends.yaml adds further back-ends (docs/backends.md)"

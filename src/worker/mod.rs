@@ -14,6 +14,7 @@ use crate::worker::attempt::neighbours::Neighbours;
 use crate::worker::calibration::Calibrations;
 use crate::worker::environments::{BuildSettings, Environments};
 use crate::worker::link::Link;
+use crate::worker::proofs::{Place, Prover, UsedEnvironments};
 use crate::worker::reassess::{Assessors, reassess};
 use crate::worker::session::state::Session;
 use crate::worker::settings::Settings;
@@ -34,6 +35,7 @@ pub mod link;
 pub mod machine;
 pub mod offer;
 pub mod prefetch;
+pub mod proofs;
 pub mod reassess;
 mod session;
 pub mod settings;
@@ -69,6 +71,10 @@ pub async fn run<L: Link>(
     set(&mut warm_env, MARKER, format!("{}warm/", work_dir.marker()));
     let weights = WeightSources::new(link.clone(), settings.weights.clone(), settings.hub.clone());
     weights.refresh().await;
+    let environments =
+        Arc::new(Environments::new(build, inherited.clone(), settings.progress.clone()));
+    let prover = prover(&settings, &environments, (&work_dir, &inherited)).await;
+    let (used_environments, used) = UsedEnvironments::new();
     let context = AttemptContext {
         held: weights.held(),
         weights,
@@ -77,7 +83,8 @@ pub async fn run<L: Link>(
         offer: settings.offer.clone(),
         suspicion: Arc::default(),
         calibrations: Calibrations::open(work_dir.calibrations()),
-        environments: Environments::new(build, inherited.clone(), settings.progress.clone()),
+        environments: environments.clone(),
+        used_environments,
         warm: WarmPool::new(work_dir.spool(), warm_env),
         neighbours: Neighbours::default(),
         all_cores: settings.quiet_machine,
@@ -91,6 +98,9 @@ pub async fn run<L: Link>(
     if let Some(detect) = detect {
         let (offer, suspicion) = (settings.offer.clone(), context.suspicion.clone());
         tasks.spawn("reassess", reassess(offer, detect, pauses, suspicion));
+    }
+    if !settings.null_runner {
+        tasks.spawn("proofs", prover.run(environments, used));
     }
     Session::new(&settings, Arc::new(context), spool, unsent).run(shutdown).await
 }
@@ -111,4 +121,28 @@ fn build_settings(settings: &Settings, work_dir: &WorkDir) -> Result<BuildSettin
         offline: settings.offline,
         marker: format!("{}build/", work_dir.marker()),
     })
+}
+
+/// Asks environments for back-ends. What earlier probes reported, and the environments that are to be
+/// asked first, are in the offer.
+async fn prover(
+    settings: &Settings,
+    environments: &Environments,
+    (work_dir, inherited): (&WorkDir, &InheritedVariables),
+) -> Prover {
+    let place =
+        Place { cwd: work_dir.envs(), marker: work_dir.marker(), inherited: inherited.clone() };
+    let offer = settings.offer.clone();
+    let mut prover = Prover::new(settings.backends.clone(), offer, environments, place);
+    prover.recall(environments).await;
+    for environment in &settings.prove_first {
+        match environments.prepare(environment, &work_dir.files()).await {
+            Ok(environment) => drop(prover.prove(&environment, true).await),
+            Err(error) => {
+                tracing::warn!(%error, "cannot build an environment to ask for back-ends")
+            }
+        }
+    }
+    prover.announce();
+    prover
 }

@@ -7,8 +7,10 @@
 use crate::domain::causes::with_causes;
 use crate::domain::launch::{Environment, Launch, Program};
 use crate::sys::fs::write_whole;
-use crate::worker::environments::Environments;
+use crate::worker::environments::{Environments, PythonEnvironment};
 use crate::worker::link::Link;
+use crate::worker::proofs::findings::{Answer, Claim};
+use crate::worker::proofs::{Place, Prover};
 use crate::worker::settings::Settings;
 use crate::worker::summary::WorkerError;
 use crate::worker::variables::InheritedVariables;
@@ -50,7 +52,7 @@ pub type Report<'a> = &'a (dyn Fn(PrefetchEvent<'_>) + Send + Sync);
 pub struct Prefetched {
     pub environments: usize,
     pub weights: usize,
-    /// What is not there, with the reason.
+    /// The environments and weights that are missing, with the reason.
     pub failures: Vec<String>,
 }
 
@@ -70,11 +72,22 @@ pub async fn prefetch<L: Link>(
     let environments = Environments::new(builds, inherited.clone(), settings.progress.clone());
     let weights = WeightSources::new(link.clone(), settings.weights.clone(), settings.hub.clone());
     let cache = work_dir.files();
+    let place =
+        Place { cwd: work_dir.envs(), marker: work_dir.marker(), inherited: inherited.clone() };
+    let offer = settings.offer.clone();
+    let mut prover = Prover::new(settings.backends.clone(), offer, &environments, place);
     let mut result = Prefetched::default();
     for (environment, name) in distinct(tests, environment) {
         let needed = needed_by(name);
         match prepare(environment, contents, &cache, (&environments, link.as_ref())).await {
-            Ok(()) => result.environments += 1,
+            Ok(ready) => {
+                result.environments += 1;
+                for (claim, answer) in prover.prove(&ready, true).await {
+                    if let Some(line) = described(&claim, &answer) {
+                        report(PrefetchEvent::Done(&line));
+                    }
+                }
+            }
             Err(reason) => {
                 result.failures.push(format!("the Python environment {needed}: {reason}"));
             }
@@ -101,6 +114,17 @@ pub async fn prefetch<L: Link>(
         }
     }
     Ok(result)
+}
+
+/// The report of a runtime, for people. None if the environment has nothing for the back-end.
+fn described(claim: &Claim, answer: &Answer) -> Option<String> {
+    let device = claim.device.as_ref().map(|(id, _)| format!(" on {id}")).unwrap_or_default();
+    let what = match answer {
+        Answer::Found { library, name } => format!("{library} finds {name}"),
+        Answer::Missing { reason } | Answer::Broken { reason } => reason.clone(),
+        Answer::Absent { .. } => return None,
+    };
+    Some(format!("{}{device}: {what}", claim.backend))
 }
 
 fn needed_by(test: &str) -> String {
@@ -134,7 +158,7 @@ async fn prepare<L: Link>(
     contents: &[PlannedContent<'_>],
     cache: &Path,
     (environments, link): (&Environments, &L),
-) -> Result<(), String> {
+) -> Result<Arc<PythonEnvironment>, String> {
     for wheel in environment.wheels() {
         // The coordinator has the files of a plan only after its submission.
         if let Some((sha256, bytes)) = contents.iter().find(|(sha256, _)| *sha256 == wheel.sha256) {
@@ -142,7 +166,7 @@ async fn prepare<L: Link>(
         }
     }
     files::keep(environment.wheels(), cache, link).await.map_err(|error| error.to_string())?;
-    environments.prepare(environment, cache).await.map(drop).map_err(|error| error.to_string())
+    environments.prepare(environment, cache).await.map_err(|error| error.to_string())
 }
 
 /// Waits for weights and reports the progress.

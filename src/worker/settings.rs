@@ -2,6 +2,7 @@
 
 use crate::backends::Table;
 use crate::client::Hub;
+use crate::domain::launch::Environment;
 use crate::domain::time::Millis;
 use crate::worker::environments::BuildProgress;
 use crate::worker::offer::Offer;
@@ -20,6 +21,8 @@ pub struct Settings {
     pub offer: Arc<Offer>,
     /// The means to assess the machine again while the worker runs.
     pub assessors: Assessors,
+    /// Environments that are built, and asked which back-ends they find, before the registration.
+    pub prove_first: Vec<Environment>,
     pub work_dir: PathBuf,
     /// Directory of Python environments, instead of one inside the work directory. Several
     /// workers may share it.

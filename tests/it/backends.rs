@@ -53,3 +53,51 @@ fn a_made_up_back_end_goes_through_generate_worker_and_report() {
     let logs = home.at(&coordinator, &["logs", name]).expect_code(0);
     assert!(logs.out.contains(" on toy: "), "{}", logs.out);
 }
+
+#[test]
+fn a_worker_prepares_for_a_plan_and_runs_nothing() {
+    let home = Home::new();
+    let ran = home.path("ran").display().to_string();
+    let weights = home.write("model/config.json", "{}").parent().expect("it").display().to_string();
+    home.write(
+        "plan.yaml",
+        &format!(
+            "tests:\n  - {{name: a, cmd: [touch, '{ran}']}}\n  \
+             - {{name: b, cmd: [touch, '{ran}'], weights: {{path: '{weights}-absent'}}}}\n  \
+             - {{name: c, cmd: [touch, '{ran}'], environment: {{packages: [dtf-no-such-package]}}}}\n  \
+             - {{name: d, cmd: [touch, '{ran}'], requires: {{backend: cuda, accelerators: 64}}}}\n"
+        ),
+    );
+    let args = ["worker", "--prefetch", "plan.yaml", "--offline", "--environments-dir", "envs"];
+    let finished = home.dtf(&args).expect_code(101);
+    assert!(finished.err.contains("this worker can run 3 of 4 tests"), "{}", finished.err);
+    assert!(finished.err.contains("dtf-no-such-package"), "{}", finished.err);
+    assert!(finished.err.contains("the Python environment (for the test c)"), "{}", finished.err);
+    assert!(finished.err.contains("the weights path (for the test b)"), "{}", finished.err);
+    assert!(!home.path("ran").exists(), "no test is run");
+    let fits = "tests: [{name: a, cmd: [touch, x]}]\n";
+    home.write("plan.yaml", fits);
+    home.dtf(&args).expect_code(0);
+    home.write("plan.yaml", "tests: [{name: a, cmd: [x], requires: {accelerators: 64}}]\n");
+    home.dtf(&args).expect_code(5);
+}
+
+/// `openvino` holds no device: a machine offers it when the library of the environment works.
+#[test]
+fn a_library_is_offered_once_it_works() {
+    let home = Home::new();
+    let environments = environments().display().to_string();
+    let mut args = vec!["run", "dtf/tiny-bert", "--hw", "openvino", "--output", "json"];
+    args.extend(["--environments-dir", &environments, "--torch-backend", "cpu"]);
+    args.extend(["--set", "min_seconds=0.1"]);
+    let report = home.dtf(&args).expect_code(0).json();
+    let rows = report["rows"].as_array().expect("rows").clone();
+    let own = rows.iter().find(|row| row["labels"]["backend"] == "openvino").expect("a row");
+    assert_eq!(
+        (&own["outcome"], &own["labels"]["runtime"]),
+        (&"passed".into(), &"openvino".into())
+    );
+    let proofs = Path::new(&environments).join("proofs.json");
+    let proofs = std::fs::read_to_string(proofs).expect("the answers of the environments");
+    assert!(proofs.contains("\"library\":\"openvino "), "{proofs}");
+}

@@ -4,6 +4,7 @@ pub mod args;
 mod listing;
 pub mod site;
 
+use crate::backends::Table;
 use crate::cli::args::machine::Local;
 use crate::cli::args::shared::{Global, Output, Verdict};
 use crate::cli::connect::settings;
@@ -24,6 +25,7 @@ use crate::config::roles::LocalSettings;
 use crate::config::{Resolver, locate};
 use crate::domain::accelerator::{Accelerator, Backend};
 use crate::domain::capability::Capability;
+use crate::domain::launch::{Environment, Launch};
 use crate::domain::test::TestSpec;
 use crate::plan::submission::Submission;
 use crate::results::render::figures::counted;
@@ -106,7 +108,8 @@ pub async fn perform(
     ));
     warnings::note_weights(console, &submission, true);
     let undetected = undetected(&capability, &work, &submission);
-    let worker = machine::settings(
+    let prove_first = libraries(&submission, &capability, work.library.backends());
+    let mut worker = machine::settings(
         console,
         &local.machine,
         &file,
@@ -114,6 +117,7 @@ pub async fn perform(
         locate::worker_name(),
         data_dir.join("worker"),
     );
+    worker.prove_first = prove_first;
     let mut site = Site::start(console, &data_dir, worker).await?;
     let client = site.client.clone();
     let mut interrupted = false;
@@ -146,6 +150,25 @@ pub async fn perform(
     let exit = exit_without(&undetected, done);
     warn_undetected(console, &undetected, exit);
     Ok(exit)
+}
+
+/// The environments of tests on back-ends without a device, such as `openvino`: this machine offers
+/// such a back-end once its library works.
+fn libraries(submission: &Submission, capability: &Capability, table: &Table) -> Vec<Environment> {
+    let mut environments = Vec::new();
+    for test in &submission.tests {
+        let is_unknown = |backend: Backend| {
+            !table.needs_device(backend) && !capability.backends.contains(&backend)
+        };
+        if test.requirement.backend.is_some_and(is_unknown)
+            && let Ok(launch) = serde_json::from_str::<Launch>(test.launch.get())
+            && launch.environment.wheels().is_empty()
+            && !environments.contains(&launch.environment)
+        {
+            environments.push(launch.environment);
+        }
+    }
+    environments
 }
 
 /// Returns why the tests might have missed a device. Empty if none of them may use one.

@@ -135,7 +135,7 @@ impl Site {
         tokio::select! {
             ended = &mut self.coordinator => coordinator_ended(ended),
             ended = &mut self.worker => match ended {
-                Ok(Err(error)) => cli_worker::refused(&error),
+                Ok(Err(error)) => cli_worker::error::refused(&error),
                 _ => CliError::new("the worker ended unexpectedly"),
             },
         }
@@ -152,7 +152,7 @@ impl Site {
         self.stop_coordinator.next();
         let coordinator = end_of(self.coordinator).await;
         if let Some(Err(error)) = worker? {
-            return Err(cli_worker::refused(&error));
+            return Err(cli_worker::error::refused(&error));
         }
         match coordinator? {
             Some(Err(error)) => Err(refused(&error)),

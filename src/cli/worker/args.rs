@@ -33,6 +33,9 @@ pub struct WorkerArgs {
     /// Directory of running attempts, files and results that are not yet sent
     #[arg(long, env = "DTF_WORK_DIR", value_name = "DIR")]
     pub work_dir: Option<PathBuf>,
+    /// Libraries to offer as back-ends: openvino, onnxruntime, …; they are installed and tried first
+    #[arg(long, value_delimiter = ',', value_name = "BACKEND,…")]
+    pub runtimes: Vec<String>,
     /// Build the environments and fetch the weights for this plan, then exit; no test is run
     #[arg(long, value_name = "PLAN", conflicts_with_all = ["ephemeral", "idle_timeout"])]
     pub prefetch: Option<PathBuf>,

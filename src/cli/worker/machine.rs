@@ -87,6 +87,7 @@ pub fn settings(
         backends: Arc::new(backends.clone()),
         offer: Offer::new(capability, machine.slots.is_some()),
         assessors: assessors(flags, file, backends),
+        prove_first: Vec::new(),
         work_dir,
         environments_dir: Some(machine.environments_dir),
         weights: machine.weights,

@@ -2,11 +2,14 @@
 
 pub mod args;
 pub mod describe;
+pub mod error;
 pub mod machine;
 mod offers;
 mod prefetch;
 pub mod workers;
 
+use crate::backends::Table;
+use crate::backends::entry::Entry;
 use crate::cli::args::shared::Global;
 use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
@@ -15,14 +18,16 @@ use crate::cli::terminal::console::Console;
 use crate::cli::work::library;
 use crate::cli::worker::args::WorkerArgs;
 use crate::cli::worker::describe::describe;
+use crate::cli::worker::error::refused;
 use crate::config::Resolver;
 use crate::config::roles::WorkerSettings;
+use crate::domain::accelerator::Backend;
+use crate::domain::launch::{Environment, Packages};
 use crate::sys::memory;
 use crate::sys::shutdown::Shutdown;
 use crate::sys::spawn::Tasks;
 use crate::worker;
-use crate::worker::summary::{Summary, WorkerError};
-use crate::worker::work_dir::WorkDirError;
+use crate::worker::summary::Summary;
 use std::sync::Arc;
 
 pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<Exit, CliError> {
@@ -46,6 +51,7 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
         let with = (settings, Arc::new(client));
         return prefetch::run(console, &file, (plan, &args.templates), with).await;
     }
+    settings.prove_first = libraries(&args.runtimes, &table)?;
     settings.ephemeral = args.ephemeral;
     settings.idle_timeout = role.idle_timeout;
     settings.null_runner = args.null_runner;
@@ -59,6 +65,22 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
     Ok(Exit::Passed)
 }
 
+/// The environments with the libraries of `--runtimes`.
+fn libraries(names: &[String], table: &Table) -> Result<Vec<Environment>, CliError> {
+    let of = |name: &String| {
+        let backend = Backend::new(name).map_err(|error| CliError::usage(error.to_string()))?;
+        table.require(backend).map_err(library::refused)?;
+        let requirements = table.get(backend).and_then(Entry::library).ok_or_else(|| {
+            CliError::usage(format!(
+                "--runtimes {name}: this back-end has no library besides torch"
+            ))
+            .hint("openvino and onnxruntime have one; devices are offered without this flag")
+        })?;
+        Ok(Environment::Packages(Packages { requirements, ..Packages::default() }))
+    };
+    names.iter().map(of).collect()
+}
+
 /// Reports the end of the worker.
 fn print_summary(console: Console, done: &Summary) {
     let ended: Vec<_> =
@@ -70,29 +92,6 @@ fn print_summary(console: Console, done: &Summary) {
             "cannot send {} results; they are kept and sent when the worker starts again",
             done.unsent
         ));
-    }
-}
-
-pub fn refused(error: &WorkerError) -> CliError {
-    let failure = CliError::from_error(error);
-    match error {
-        WorkerError::Unauthorized(_) => {
-            failure.with_exit(Exit::Authentication).hint("check --token-file")
-        }
-        WorkerError::Misaddressed(_) => failure.with_exit(Exit::Usage),
-        WorkerError::NoCoordinator(_) => {
-            failure.hint("is the coordinator running at that address?")
-        }
-        WorkerError::IdentityTaken(_) => {
-            failure.hint("was the work directory copied? give each worker a separate --work-dir")
-        }
-        WorkerError::WorkDir(WorkDirError::Busy { .. }) => {
-            failure.hint("stop that worker, or use another --work-dir")
-        }
-        WorkerError::WorkDir(WorkDirError::Unusable { .. }) => {
-            failure.hint("use a --work-dir that this user may write to")
-        }
-        _ => failure,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::cli::work::{Work, library};
-use crate::cli::worker::refused;
+use crate::cli::worker::error::refused;
 use crate::client::Client;
 use crate::config::File;
 use crate::domain::accelerator::Backend;
@@ -61,7 +61,7 @@ pub async fn run(
     drop(progress);
     let done = done.map_err(|error| refused(&error))?;
     console.note(&format!(
-        "ready for {} of {}: {}, weights of {}",
+        "this worker can run {} of {}; ready are {} and the weights of {}",
         mine.len(),
         counted(submission.tests.len() as u64, "test"),
         counted(done.environments as u64, "Python environment"),

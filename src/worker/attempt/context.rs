@@ -10,6 +10,7 @@ use crate::worker::attempt::neighbours::Neighbours;
 use crate::worker::calibration::Calibrations;
 use crate::worker::environments::Environments;
 use crate::worker::offer::Offer;
+use crate::worker::proofs::UsedEnvironments;
 use crate::worker::variables::InheritedVariables;
 use crate::worker::warm::WarmPool;
 use crate::worker::weights::sources::WeightSources;
@@ -34,7 +35,8 @@ pub struct AttemptContext<L> {
     /// The weights that this worker has, for the coordinator.
     pub held: watch::Receiver<Arc<HeldWeights>>,
     pub inherited: InheritedVariables,
-    pub environments: Environments,
+    pub environments: Arc<Environments>,
+    pub used_environments: UsedEnvironments,
     pub weights: WeightSources<L>,
     pub warm: WarmPool,
     pub neighbours: Neighbours,

@@ -103,7 +103,9 @@ impl<L: Link> AttemptContext<L> {
             .await
             .map_err(|error| Verdict::set_up(error.to_string()))?;
         let environment = self.environments.prepare(&launch.environment, &cache).await;
-        environment.map(Some).map_err(|error| Verdict::set_up(error.to_string()))
+        let environment = environment.map_err(|error| Verdict::set_up(error.to_string()))?;
+        self.used_environments.note(&environment);
+        Ok(Some(environment))
     }
 
     fn variables(

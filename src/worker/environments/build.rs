@@ -25,6 +25,19 @@ const INSTALL: &str = "install the packages";
 const MAX_REASON_CHARS: usize = 300;
 
 impl Environments {
+    /// The complete environments below a directory, the newest first.
+    pub(super) fn all_completed(directory: &Path, limit: usize) -> Vec<PythonEnvironment> {
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        let mut built: Vec<_> = entries
+            .filter_map(|entry| {
+                let modified = entry.path().join(COMPLETE).metadata().ok()?.modified().ok()?;
+                Some((modified, entry.path()))
+            })
+            .collect();
+        built.sort();
+        built.iter().rev().filter_map(|(_, path)| completed(path)).take(limit).collect()
+    }
+
     pub(super) async fn find_or_build(
         &self,
         id: &str,

@@ -152,6 +152,24 @@ impl Environments {
         Self { settings, inherited, progress, states, system }
     }
 
+    /// Directory of the environments.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.settings.directory
+    }
+
+    /// At most `limit` environments that are built, the newest first, and whether every test of this
+    /// worker uses them.
+    pub async fn built(&self, limit: usize) -> Vec<(Arc<PythonEnvironment>, bool)> {
+        if self.settings.system_packages {
+            return self.system().await.map(|system| (system, true)).into_iter().collect();
+        }
+        let directory = self.settings.directory.clone();
+        let read = move || Self::all_completed(&directory, limit);
+        let built = tokio::task::spawn_blocking(read).await.unwrap_or_default();
+        built.into_iter().map(|environment| (Arc::new(environment), false)).collect()
+    }
+
     /// Finds or builds an environment. The future may be dropped: an incomplete environment is built
     /// again. `files` is the directory of the wheels, which are named by their digests.
     ///

@@ -321,6 +321,7 @@ fn settings(directory: &std::path::Path) -> Settings {
         backends: Arc::default(),
         offer: Offer::new(capability(), true),
         assessors: Assessors::default(),
+        prove_first: Vec::new(),
         work_dir: directory.to_owned(),
         environments_dir: None,
         weights: CacheSettings {
