@@ -1,6 +1,7 @@
 //! The values that templates and scripts receive.
 
-use crate::deploy::spec::{Hardware, Mode, Program, Role, Spec, Target};
+use crate::deploy::spec::{Hardware, Line, Mode, Program, Role, Spec, Target};
+use crate::domain::tag::Tag;
 use serde_json::{Value, json};
 
 /// Time in seconds between the second signal to a stopping program and the end of its processes. It
@@ -17,7 +18,7 @@ pub fn context(spec: &Spec) -> Value {
     let listen = if spec.coordinator.is_loopback { "127.0.0.1" } else { "0.0.0.0" };
     let listen_in_container = "0.0.0.0";
     let port = port(spec);
-    let tags: Vec<_> = spec.tags.iter().map(|tag| tag.as_str()).collect();
+    let tags: Vec<_> = spec.tags.iter().map(Tag::as_str).collect();
     let environment: Vec<_> = spec
         .environment
         .iter()
@@ -77,7 +78,7 @@ pub fn json(spec: &Spec) -> String {
         "mode": spec.mode.word(),
         "role": spec.role.word(),
         "coordinator": spec.coordinator.as_str(),
-        "prefix": spec.prefix.as_ref().map(|prefix| prefix.as_str()),
+        "prefix": spec.prefix.as_ref().map(Line::as_str),
         "program": spec.program.word(),
         "programFiles": files,
         "programPlatform": platform,
@@ -141,7 +142,7 @@ fn image(spec: &Spec) -> String {
     spec.image.as_ref().map_or_else(default, |image| image.as_str().to_owned())
 }
 
-/// The usual base of an image. The packages of torch bring the libraries of CUDA and ROCm, so that
+/// The usual base of an image. The packages of torch bring the libraries of CUDA and `ROCm`, so that
 /// the bases only provide what the driver is injected into.
 fn base_image(spec: &Spec) -> String {
     let default = match (spec.role, spec.resources.hardware) {

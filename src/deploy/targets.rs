@@ -1,7 +1,7 @@
 //! The files of each target, and the requests that a target refuses.
 
 use crate::deploy::file::{Access, Content, Part};
-use crate::deploy::spec::{DeployError, Hardware, Mode, Program, Role, Spec, Target};
+use crate::deploy::spec::{DeployError, Hardware, Line, Mode, Program, Role, Spec, Target};
 
 /// Checks that the parts of a request fit each other.
 pub fn check(spec: &Spec) -> Result<(), DeployError> {
@@ -122,7 +122,7 @@ fn check_container(spec: &Spec) -> Result<(), DeployError> {
     }
     for (flag, image) in [("--image", &spec.image), ("--base-image", &spec.base_image)] {
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"._-/:@".contains(&byte);
-        let Some(image) = image.as_ref().map(|image| image.as_str()) else { continue };
+        let Some(image) = image.as_ref().map(Line::as_str) else { continue };
         if !image.bytes().all(plain)
             || !image.starts_with(|first: char| first.is_ascii_alphanumeric())
         {
