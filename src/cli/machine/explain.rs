@@ -22,17 +22,19 @@ fn bytes(value: u64) -> String {
 struct Line {
     name: &'static str,
     value: String,
+    /// The source of the value, or the reason why it is unknown.
     source: String,
+    is_known: bool,
 }
 
 fn line<T>(name: &'static str, fact: &Fact<T>, show: impl Fn(&T) -> String) -> Line {
     let value = fact.value.as_ref().map_or_else(|| "unknown".to_owned(), show);
-    Line { name, value, source: fact.source.clone() }
+    Line { name, value, source: fact.source.clone(), is_known: fact.value.is_some() }
 }
 
 fn facts(host: &Host<'_>, machine: &Machine, disk: &Fact<DiskSpace>) -> Vec<Line> {
     let or_none = |mut line: Line| {
-        if line.value == "unknown" {
+        if !line.is_known {
             "none".clone_into(&mut line.value);
         }
         line
@@ -41,6 +43,7 @@ fn facts(host: &Host<'_>, machine: &Machine, disk: &Fact<DiskSpace>) -> Vec<Line
         name: "system",
         value: host.system.name().to_owned(),
         source: if host.is_own() { "this program" } else { "files of the directory" }.to_owned(),
+        is_known: true,
     };
     let kinds = |kinds: &Vec<(String, u64)>| {
         let kinds: Vec<String> =
@@ -83,8 +86,9 @@ pub fn whole(host: &Host<'_>, detected: &Detected, disk: &Fact<DiskSpace>) -> St
     let mut text = String::new();
     let lines = facts(host, &detected.machine, disk);
     let width = lines.iter().map(|line| line.value.chars().count()).max().unwrap_or(0);
-    for Line { name, value, source } in lines {
-        let _ = writeln!(text, "{name:<17} {value:<width$}  from {source}");
+    for Line { name, value, source, is_known } in lines {
+        let from = if is_known { "from " } else { "" };
+        let _ = writeln!(text, "{name:<17} {value:<width$}  {from}{source}");
     }
     let platform = detect::platform_of(host.system, &detected.machine);
     let managers = platform.package_managers().iter();

@@ -34,7 +34,10 @@ pub(super) fn available(host: &Host<'_>) -> Fact<u64> {
     Fact::of(field(&text, "MemAvailable"), format!("{MEMINFO} (MemAvailable)")).or_else(|| {
         let parts = ["MemFree", "Buffers", "Cached"].map(|name| field(&text, name));
         let sum = parts.into_iter().try_fold(0u64, |sum, part| sum.checked_add(part?));
-        Fact::of(sum, format!("{MEMINFO} (MemFree, Buffers and Cached)"))
+        match sum {
+            Some(sum) => Fact::known(sum, format!("{MEMINFO} (MemFree, Buffers and Cached)")),
+            None => Fact::unknown(format!("{MEMINFO} does not report it")),
+        }
     })
 }
 
