@@ -10,6 +10,7 @@ use crate::domain::time::Millis;
 use crate::text::error::{FieldErrors, ValueError};
 use crate::text::fields::Fields;
 use crate::text::node::Node;
+use crate::text::system_path::Mount;
 use std::path::{Path, PathBuf};
 
 /// Address of the coordinator for clients and workers by default.
@@ -272,6 +273,11 @@ sections! {
         }
         pass_env: List<String> {
             /// Further environment variables that tests can see.
+            commands: "worker, run", default: "none",
+        }
+        mounts: List<Mount> {
+            /// Directories that have other names on other systems, such as `D:\models=/srv/models`, for the
+            /// paths of weights in plans.
             commands: "worker, run", default: "none",
         }
     }

@@ -7,6 +7,7 @@ use super::value::{List, ListenAddress, Program, Retention, SizeLimit};
 use crate::coordinator::{DEFAULT_LOG_RETENTION, MAX_RUN_BYTES, MAX_WEIGHTS_BYTES, StorageLimits};
 use crate::domain::tag::Tag;
 use crate::domain::time::Millis;
+use crate::text::system_path::Mount;
 use crate::worker::weights::limit::{CacheLimit, CacheSettings};
 use std::path::PathBuf;
 
@@ -135,6 +136,7 @@ pub struct GivenMachine {
     pub torch_backend: Option<String>,
     pub offline: Option<bool>,
     pub pass_env: Option<List<String>>,
+    pub mounts: Option<List<Mount>>,
 }
 
 /// How this machine runs tests.
@@ -150,6 +152,8 @@ pub struct MachineSettings {
     pub torch_backend: Option<String>,
     pub offline: bool,
     pub pass_env: Vec<String>,
+    /// Directories that other systems name differently.
+    pub mounts: Vec<Mount>,
 }
 
 impl MachineSettings {
@@ -183,6 +187,7 @@ impl MachineSettings {
             torch_backend: resolver.optional(given.torch_backend, &section.torch_backend),
             offline: offline(given.offline, resolver),
             pass_env: resolver.value(given.pass_env, &section.pass_env, List::default).0,
+            mounts: resolver.value(given.mounts, &section.mounts, List::default).0,
         }
     }
 }

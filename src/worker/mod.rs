@@ -34,6 +34,7 @@ pub mod files;
 pub mod link;
 pub mod machine;
 pub mod offer;
+pub mod places;
 pub mod prefetch;
 pub mod proofs;
 pub mod reassess;
@@ -69,7 +70,8 @@ pub async fn run<L: Link>(
     let build = build_settings(&settings, &work_dir)?;
     let mut warm_env = inherited.for_attempt(&work_dir.spool(), 1);
     set(&mut warm_env, MARKER, format!("{}warm/", work_dir.marker()));
-    let weights = WeightSources::new(link.clone(), settings.weights.clone(), settings.hub.clone());
+    let weights = WeightSources::new(link.clone(), settings.weights.clone(), settings.hub.clone())
+        .with_places(settings.places.clone());
     weights.refresh().await;
     let environments =
         Arc::new(Environments::new(build, inherited.clone(), settings.progress.clone()));

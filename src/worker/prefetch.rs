@@ -70,7 +70,8 @@ pub async fn prefetch<L: Link>(
     let inherited = InheritedVariables::from_process(&settings.pass_env);
     let builds = build_settings(settings, &work_dir)?;
     let environments = Environments::new(builds, inherited.clone(), settings.progress.clone());
-    let weights = WeightSources::new(link.clone(), settings.weights.clone(), settings.hub.clone());
+    let weights = WeightSources::new(link.clone(), settings.weights.clone(), settings.hub.clone())
+        .with_places(settings.places.clone());
     let cache = work_dir.files();
     let place =
         Place { cwd: work_dir.envs(), marker: work_dir.marker(), inherited: inherited.clone() };

@@ -6,6 +6,7 @@ use crate::domain::launch::Environment;
 use crate::domain::time::Millis;
 use crate::worker::environments::BuildProgress;
 use crate::worker::offer::Offer;
+use crate::worker::places::Places;
 use crate::worker::reassess::Assessors;
 use crate::worker::weights::limit::CacheSettings;
 use std::path::PathBuf;
@@ -29,6 +30,8 @@ pub struct Settings {
     pub environments_dir: Option<PathBuf>,
     /// Cache of weights. Several workers may share its directory.
     pub weights: CacheSettings,
+    /// The places of paths that plans name.
+    pub places: Places,
     /// The model hub, or the reason why it is not used.
     pub hub: Result<Hub, String>,
     /// The worker leaves when it has run something and no further test is available.

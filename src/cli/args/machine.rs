@@ -2,6 +2,7 @@
 
 use crate::config::{List, Program, SizeLimit};
 use crate::domain::tag::Tag;
+use crate::text::system_path::Mount;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -44,6 +45,9 @@ pub struct Machine {
     /// Additional environment variables to pass to tests, separated by commas
     #[arg(long, env = "DTF_PASS_ENV", value_name = "NAME,…")]
     pub pass_env: Option<List<String>>,
+    /// Directories that have other names on other systems, such as 'D:\models=/srv/models', separated by commas
+    #[arg(long, alias = "mount", env = "DTF_MOUNTS", value_name = "A=B,…")]
+    pub mounts: Option<List<Mount>>,
 }
 
 /// How tests run on this machine without a separate coordinator.

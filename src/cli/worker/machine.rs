@@ -14,6 +14,7 @@ use crate::gather;
 use crate::sys::caches;
 use crate::sys::process::SystemRunner;
 use crate::worker::offer::Offer;
+use crate::worker::places::Places;
 use crate::worker::reassess::{Assessors, Detect, ReadLimits};
 use crate::worker::settings::Settings;
 use std::path::PathBuf;
@@ -85,6 +86,7 @@ pub fn settings(
     Settings {
         name,
         backends: Arc::new(backends.clone()),
+        places: Places::of(&capability, machine.mounts),
         offer: Offer::new(capability, machine.slots.is_some()),
         assessors: assessors(flags, file, backends),
         prove_first: Vec::new(),
@@ -142,6 +144,7 @@ pub fn resolve(flags: &Machine, resolver: &mut Resolver<'_>) -> MachineSettings 
         python,
         torch_backend,
         pass_env,
+        mounts,
         ..
     } = flags.clone();
     let (system_packages, offline) = (flags.system_packages, flags.offline);
@@ -159,6 +162,7 @@ pub fn resolve(flags: &Machine, resolver: &mut Resolver<'_>) -> MachineSettings 
         torch_backend,
         offline,
         pass_env,
+        mounts,
     };
     MachineSettings::resolve(given, resolver)
 }

@@ -50,6 +50,15 @@ impl Conversion {
         Ok(Converted { path, variable: None })
     }
 
+    /// Whether a path is below one of the mounts.
+    #[must_use]
+    pub fn is_mounted(&self, path: &str) -> bool {
+        let parsed = check_text(path).and_then(|()| self.parse(path));
+        parsed.is_ok_and(|parsed| {
+            self.mounts.iter().any(|mount| mount.apply(&parsed, self.to).is_some())
+        })
+    }
+
     /// Reads a path of the system that is given or recognised.
     fn parse(&self, path: &str) -> Result<Parsed, PathError> {
         if uri::is_file_uri(path) {

@@ -20,7 +20,7 @@ impl Mount {
         };
         let mut splits = text.match_indices('=').filter_map(|(at, _)| sides(at));
         match (splits.next(), splits.next()) {
-            (Some((left, right)), None) => Ok(Self { left, right }),
+            (Some((left, right)), None) => Ok(Self { left, right, text: text.to_owned() }),
             (Some(_), Some(_)) => Err(format!("{text:?} can be divided at more than one =")),
             (None, _) => Err(format!(
                 r"{text:?} is not a pair of absolute paths, such as D:\models=/srv/models"

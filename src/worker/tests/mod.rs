@@ -16,6 +16,7 @@ use crate::sys::shutdown::Trigger;
 use crate::worker::environments::NoProgress;
 use crate::worker::link::LinkError;
 use crate::worker::offer::Offer;
+use crate::worker::places::Places;
 use crate::worker::weights::limit::{CacheLimit, CacheSettings};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+mod changes;
 mod life;
 mod measuring;
 mod uploads;
@@ -68,6 +70,8 @@ struct State {
     answer_after: usize,
     /// With the highest notice granted at the time.
     heartbeats: Vec<u64>,
+    /// The capabilities that heartbeats have reported.
+    offers: Vec<Arc<Capability>>,
 }
 
 /// The treatment of uploads.
@@ -124,6 +128,17 @@ impl Fake {
     }
 
     fn grant(&self, epoch: u64, seat: u64, launch: serde_json::Value) -> LeaseId {
+        self.grant_on(&[], epoch, seat, launch)
+    }
+
+    /// Grants a lease that holds the devices with these ids.
+    fn grant_on(
+        &self,
+        devices: &[&str],
+        epoch: u64,
+        seat: u64,
+        launch: serde_json::Value,
+    ) -> LeaseId {
         let test = TestId { run: RunId(1), index: u32::try_from(epoch).expect("small") };
         let lease = LeaseId { attempt: test.attempt(1), epoch: Epoch(epoch) };
         let launch = serde_json::value::to_raw_value(&launch).expect("json");
@@ -132,7 +147,7 @@ impl Fake {
             seat: Epoch(seat),
             name: "test".into(),
             devices: Vec::new(),
-            device_ids: Vec::new(),
+            device_ids: devices.iter().map(|id| (*id).to_owned()).collect(),
             cpu_milli: 2000,
             memory_bytes: 0,
             launch,
@@ -214,6 +229,7 @@ impl Link for Fake {
         }
         let stale = self.with(|state| {
             state.heartbeats.push(state.received);
+            state.offers.extend(body.capability);
             body.holding.iter().filter(|l| state.stale.contains(l)).copied().collect()
         });
         Ok(HeartbeatAnswer { stale, weights_revision: None })
@@ -322,6 +338,7 @@ fn settings(directory: &std::path::Path) -> Settings {
         offer: Offer::new(capability(), true),
         assessors: Assessors::default(),
         prove_first: Vec::new(),
+        places: Places::of(&capability(), Vec::new()),
         work_dir: directory.to_owned(),
         environments_dir: None,
         weights: CacheSettings {

@@ -13,6 +13,7 @@ use crate::gather::peek;
 use crate::models::weights::{Wanted, belonging};
 use crate::sys::caches::{Caches, UserContext, home, in_map};
 use crate::worker::link::{LinkError, WeightsLink};
+use crate::worker::places::Places;
 use crate::worker::variables::Variables;
 use crate::worker::weights::error::WeightsError;
 use crate::worker::weights::hub::Published;
@@ -59,6 +60,7 @@ pub struct WeightSources<L> {
     /// The model hub, or the reason why it is not used.
     hub: Result<Hub, String>,
     limits: Limits,
+    places: Option<Places>,
     store: Mutex<Option<Arc<WeightStore>>>,
     downloads: OnceLock<Downloads>,
     held: watch::Sender<Arc<HeldWeights>>,
@@ -73,6 +75,7 @@ impl<L: WeightsLink> WeightSources<L> {
             settings,
             hub,
             limits: Limits::default(),
+            places: None,
             store: Mutex::default(),
             downloads: OnceLock::new(),
             held: watch::channel(Arc::default()).0,
@@ -102,6 +105,19 @@ impl<L: WeightsLink> WeightSources<L> {
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
+    }
+
+    /// The same for plans with paths of other systems.
+    #[must_use]
+    pub fn with_places(self, places: Places) -> Self {
+        Self { places: Some(places), ..self }
+    }
+
+    /// The place of a plan's path on this machine.
+    fn place(&self, path: &str) -> Result<PathBuf, WeightsError> {
+        let Some(places) = &self.places else { return Ok(PathBuf::from(path)) };
+        let local = |reason| WeightsError::Local { path: PathBuf::from(path), reason };
+        places.here(path).map_err(local)
     }
 
     /// Keeps the weights of a lease that waits. None if they are not in the cache of this worker.
@@ -166,7 +182,7 @@ impl<L: WeightsLink> WeightSources<L> {
         match weights {
             Weights::Random {} => Ok(random()),
             Weights::Folder { manifest, path, in_place: true, .. } => {
-                self.in_place(weights, manifest, Path::new(path), fetch).await
+                self.in_place(weights, manifest, &self.place(path)?, fetch).await
             }
             Weights::Folder { manifest, .. } => {
                 let plan = async { Ok(FetchPlan::of_manifest(self.manifest(manifest).await?)) };
@@ -203,7 +219,7 @@ impl<L: WeightsLink> WeightSources<L> {
                     Err(reason) => Err(WeightsError::Absent(reason)),
                 }
             }
-            Weights::Path { path } => self.at_path(weights, Path::new(path), fetch).await,
+            Weights::Path { path } => self.at_path(weights, &self.place(path)?, fetch).await,
             Weights::Url { address, sha256 } => {
                 let plan = address::plan(self.downloads()?, address, sha256, self.limits);
                 let key = WeightsKey::digest(sha256);
