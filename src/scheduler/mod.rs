@@ -22,7 +22,6 @@
 
 mod amounts;
 mod cancel;
-mod change;
 mod classes;
 mod command;
 mod core;

@@ -3,6 +3,7 @@
 use super::detail::{self, Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Metric, cut};
 use super::summary::Summary;
 use super::tables::{Table, Tables};
+use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::{Fact, Next, Notice};
 use crate::domain::id::{AttemptId, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
@@ -81,20 +82,7 @@ impl Projection<'_> {
                 self.tables.append(Table::WorkerChanges, row)
             }
             Fact::WorkerCalibrated { worker, calibration, at } => {
-                let devices = serde_json::to_string(&calibration.devices).unwrap_or_default();
-                let (compute, memory) = (&calibration.compute, &calibration.memory);
-                let row = params![
-                    sequence,
-                    worker.0,
-                    calibration.threads,
-                    compute.per_second,
-                    compute.spread,
-                    memory.per_second,
-                    memory.spread,
-                    devices,
-                    at.0
-                ];
-                self.tables.append(Table::Calibrations, row)
+                self.calibration(sequence, *worker, calibration, *at)
             }
             Fact::RunSubmitted { run, name, user, at, .. } => {
                 self.tables.append(Table::Runs, params![run.0, name, &**user, at.0])
@@ -162,6 +150,29 @@ impl Projection<'_> {
             | Fact::RecordsLost { .. }
             | Fact::ClockChanged { .. } => Ok(()),
         }
+    }
+
+    fn calibration(
+        &mut self,
+        sequence: u64,
+        worker: WorkerId,
+        calibration: &Calibration,
+        at: Timestamp,
+    ) -> duckdb::Result<()> {
+        let devices = serde_json::to_string(&calibration.devices).unwrap_or_default();
+        let (compute, memory) = (&calibration.compute, &calibration.memory);
+        let row = params![
+            sequence,
+            worker.0,
+            calibration.threads,
+            compute.per_second,
+            compute.spread,
+            memory.per_second,
+            memory.spread,
+            devices,
+            at.0
+        ];
+        self.tables.append(Table::Calibrations, row)
     }
 
     fn late_result(

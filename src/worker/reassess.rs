@@ -5,6 +5,7 @@
 //! so that one hanging tool ends no test. At most one detection runs, and there is a pause between two.
 
 use crate::detect::Limits;
+use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::Capability;
 use crate::worker::offer::Offer;
 use futures::future::BoxFuture;
@@ -91,13 +92,13 @@ async fn detect_surely(offer: &Offer, detect: &Detect, pause: Duration) -> Optio
 }
 
 fn devices(capability: &Capability) -> BTreeSet<String> {
-    capability.accelerators.iter().map(|device| device.id()).collect()
+    capability.accelerators.iter().map(Accelerator::id).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::accelerator::{Accelerator, Vendor};
+    use crate::domain::accelerator::Vendor;
     use std::collections::VecDeque;
     use std::sync::Mutex;
 

@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
+mod change;
+
 /// Maximum number of notices in one delivery; the rest follows in the next one.
 const MAX_DELIVERY: usize = 2_048;
 /// Maximum number of workers that are remembered, including those that have left.

@@ -8,12 +8,7 @@
 //! Promises: the amounts taken never exceed the capability, also in the moment of the change. A seat
 //! that fits keeps its devices, wherever they are in the new list.
 
-use super::amounts::Free;
-use super::command::{Finished, Step};
-use super::deps::SkipsByRun;
-use super::error::{FactError, Rejected};
-use super::state::{Change, Scheduler, Seat, Worker};
-use super::status::Availability;
+use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::{Calibration, MAX_CALIBRATIONS};
 use crate::domain::fact::Fact;
@@ -21,13 +16,19 @@ use crate::domain::id::{Epoch, LeaseId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::requirement::Requirement;
 use crate::domain::time::{Millis, Timestamp};
+use crate::scheduler::amounts::Free;
+use crate::scheduler::command::{Finished, Step};
+use crate::scheduler::deps::SkipsByRun;
+use crate::scheduler::error::{FactError, Rejected};
+use crate::scheduler::state::{Change, Scheduler, Seat, Worker};
+use crate::scheduler::status::Availability;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
 impl Scheduler {
     /// Takes the new capability of a worker. A repeat changes nothing.
-    pub(super) fn decide_change(
+    pub(in crate::scheduler) fn decide_change(
         &self,
         now: Timestamp,
         id: WorkerId,
@@ -51,7 +52,7 @@ impl Scheduler {
 
     /// The seats that do not fit into a new capability, each with the reason. Only seats with a lease
     /// that `stays` are counted.
-    pub(super) fn unfit(
+    pub(in crate::scheduler) fn unfit(
         &self,
         worker: &Worker,
         capability: &Capability,
@@ -105,7 +106,7 @@ impl Scheduler {
     }
 
     /// Takes a calibration of a worker. A repeat changes nothing.
-    pub(super) fn decide_calibration(
+    pub(in crate::scheduler) fn decide_calibration(
         &self,
         now: Timestamp,
         id: WorkerId,
@@ -122,7 +123,7 @@ impl Scheduler {
         Ok(Step::of(vec![Fact::WorkerCalibrated { worker: id, calibration, at: now }]))
     }
 
-    pub(super) fn apply_calibrated(
+    pub(in crate::scheduler) fn apply_calibrated(
         &mut self,
         id: WorkerId,
         calibration: &Arc<Calibration>,
@@ -136,7 +137,7 @@ impl Scheduler {
         Ok(())
     }
 
-    pub(super) fn apply_changed(
+    pub(in crate::scheduler) fn apply_changed(
         &mut self,
         id: WorkerId,
         capability: &Arc<Capability>,
@@ -165,7 +166,11 @@ impl Scheduler {
 
     /// Moves the seats of a worker to a new capability, which the worker does not have yet: finds their
     /// devices in its list, and counts the free amounts anew.
-    pub(super) fn adopt(&mut self, id: WorkerId, new: &Capability) -> Result<(), FactError> {
+    pub(in crate::scheduler) fn adopt(
+        &mut self,
+        id: WorkerId,
+        new: &Capability,
+    ) -> Result<(), FactError> {
         let Self { workers, classes, .. } = self;
         let worker = workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
         let mut free = Free::all_of(new);
@@ -211,7 +216,7 @@ fn settle(
 fn moved(positions: &[u16], old: &Capability, new: &Capability) -> Result<Vec<u16>, String> {
     let find = |position: &u16| {
         let device = old.accelerators.get(usize::from(*position));
-        let id = device.map_or_else(|| format!("device {position}"), |device| device.id());
+        let id = device.map_or_else(|| format!("device {position}"), Accelerator::id);
         let found = (0u16..).zip(&new.accelerators).find(|(_, other)| other.id() == id);
         found.map(|(position, _)| position).ok_or(id)
     };
