@@ -144,8 +144,9 @@ mod tests {
         assert!(calibrations.latest().is_none(), "a test runs");
         drop(test);
         let alone = calibrations.quiet.try_write().expect("idle");
-        let waiting = std::pin::pin!(calibrations.test_runs());
-        assert!(futures::poll!(waiting).is_pending(), "the test waits for the benchmark");
+        let mut waiting = Box::pin(calibrations.test_runs());
+        assert!(futures::poll!(&mut waiting).is_pending(), "the test waits for the benchmark");
+        drop(waiting);
         drop(alone);
         calibrations.calibrate(&capability);
         assert_eq!(calibrations.latest().expect("measured").threads, 1);
