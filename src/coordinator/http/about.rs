@@ -1,4 +1,4 @@
-//! What the coordinator provides of itself: its OpenAPI document, and the program that it runs.
+//! Provides the OpenAPI document of the coordinator, and the program that it runs.
 //!
 //! Promise: a complete download of a file of the program has the digest in its address.
 
