@@ -27,8 +27,8 @@ fn pinned(table: &Table, held: &[&Accelerator]) -> Vec<String> {
 fn the_built_in_table_has_every_built_in_name() {
     let table = Table::built_in();
     for backend in Backend::BUILT_IN {
-        let entry = table.get(backend).expect(backend.name());
-        assert!(entry.title.is_some(), "{backend}");
+        let title = table.get(backend).map(|entry| entry.title.is_some());
+        assert_eq!(title, Some(true), "{backend}");
     }
     assert!(!table.needs_device(Backend::CPU) && table.needs_device(Backend::CUDA));
     assert!(!table.needs_device(Backend::OPENVINO) && table.needs_device(toy()));

@@ -39,7 +39,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -230,21 +230,29 @@ pub(crate) async fn run_opened(
     Ok(state)
 }
 
-fn start(
+/// The output of running attempts, the account of the disk space, and the directory of uploads.
+fn working_files(
     settings: &Settings,
-    authenticators: Authenticators,
-    opened: Opened,
-) -> Result<(Arc<App>, Threads), CoordinatorError> {
+    weights: Arc<AtomicU64>,
+) -> Result<(Arc<LiveLogs>, Arc<Space>, PathBuf), CoordinatorError> {
     let directory = |path: PathBuf| {
         move |source: io::Error| CoordinatorError::Directory { path: path.clone(), source }
     };
     let live = settings.data_dir.join("live");
     let live = Arc::new(LiveLogs::open(live.clone()).map_err(directory(live))?);
-    let space =
-        Arc::new(Space::new(settings.data_dir.clone(), settings.storage, opened.weights.size()));
+    let space = Arc::new(Space::new(settings.data_dir.clone(), settings.storage, weights));
     // Interrupted uploads are not continued.
     let incoming = space.incoming();
     make_empty(&incoming).map_err(directory(incoming.clone()))?;
+    Ok((live, space, incoming))
+}
+
+fn start(
+    settings: &Settings,
+    authenticators: Authenticators,
+    opened: Opened,
+) -> Result<(Arc<App>, Threads), CoordinatorError> {
+    let (live, space, incoming) = working_files(settings, opened.weights.size())?;
     let Opened {
         leader: Leader { mut log, term, scheduler, clock, since_snapshot },
         leadership: _,
@@ -268,10 +276,15 @@ fn start(
     };
     let (mailbox, requests) = Mailbox::new();
     let (batches, waiting) = sync_channel(MAX_WAITING);
-    let counted = Arc::clone(&metrics);
     let snapshots = SnapshotPolicy { every: settings.snapshot_events, since: since_snapshot };
     let watched = Arc::clone(&health);
-    let runtime = Runtime::new(scheduler, clock.clone(), counted, Arc::clone(&health), snapshots);
+    let runtime = Runtime::new(
+        scheduler,
+        clock.clone(),
+        Arc::clone(&metrics),
+        Arc::clone(&health),
+        snapshots,
+    );
     let owner = thread("dtf-scheduler", move || decide(runtime, requests, &batches, &watched))?;
     let compaction = compaction(settings, &*log, &listeners, &mailbox, &results, &clock, &space);
     let compaction = CompactionThread::start(compaction).map_err(CoordinatorError::Start)?;

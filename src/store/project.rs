@@ -3,6 +3,7 @@
 use super::detail::{self, Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Metric, cut};
 use super::summary::Summary;
 use super::tables::{Table, Tables};
+use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::{Fact, Next, Notice};
 use crate::domain::id::{AttemptId, LeaseId, RunId, TestId, WorkerId};
@@ -77,9 +78,7 @@ impl Projection<'_> {
                 self.tables.append(Table::Workers, row)
             }
             Fact::WorkerChanged { worker, capability, at } => {
-                let json = serde_json::to_string(&**capability).unwrap_or_default();
-                let row = params![sequence, worker.0, json, at.0];
-                self.tables.append(Table::WorkerChanges, row)
+                self.worker_changed(sequence, *worker, capability, *at)
             }
             Fact::WorkerCalibrated { worker, calibration, at } => {
                 self.calibration(sequence, *worker, calibration, *at)
@@ -150,6 +149,17 @@ impl Projection<'_> {
             | Fact::RecordsLost { .. }
             | Fact::ClockChanged { .. } => Ok(()),
         }
+    }
+
+    fn worker_changed(
+        &mut self,
+        sequence: u64,
+        worker: WorkerId,
+        capability: &Capability,
+        at: Timestamp,
+    ) -> duckdb::Result<()> {
+        let json = serde_json::to_string(capability).unwrap_or_default();
+        self.tables.append(Table::WorkerChanges, params![sequence, worker.0, json, at.0])
     }
 
     fn calibration(

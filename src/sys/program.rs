@@ -71,6 +71,7 @@ pub fn running() -> Result<Vec<Arc<ProgramFile>>, ProgramError> {
 
 /// The kernel opens the file that runs under this name, whatever is at its path now.
 #[cfg(target_os = "linux")]
+#[expect(clippy::unnecessary_wraps, reason = "other systems may not know it")]
 fn executable() -> Result<PathBuf, ProgramError> {
     Ok(PathBuf::from("/proc/self/exe"))
 }

@@ -141,7 +141,7 @@ async fn prover(
         match environments.prepare(environment, &work_dir.files()).await {
             Ok(environment) => drop(prover.prove(&environment, true).await),
             Err(error) => {
-                tracing::warn!(%error, "cannot build an environment to ask for back-ends")
+                tracing::warn!(%error, "cannot build an environment to ask for back-ends");
             }
         }
     }

@@ -133,13 +133,11 @@ mod tests {
                 let next = left.lock().expect("a lock").pop_front();
                 let done = done.clone();
                 Box::pin(async move {
-                    match next {
-                        Some(found) => found,
-                        None => {
-                            done.notify_one();
-                            std::future::pending().await
-                        }
+                    if let Some(found) = next {
+                        return found;
                     }
+                    done.notify_one();
+                    std::future::pending().await
                 })
             }
         });
@@ -159,15 +157,14 @@ mod tests {
             () = reassess(offer.clone(), detect, PAUSES, suspicion) => {}
             () = done.notified() => {}
         }
-        let seen = seen.lock().expect("a lock").clone();
-        seen
+        std::mem::take(&mut *seen.lock().expect("a lock"))
     }
 
     #[tokio::test]
     async fn a_loss_counts_when_two_detections_agree() {
         assert_eq!(offered(&[Some(&[0]), Some(&[0])]).await, [vec![0]]);
-        assert_eq!(offered(&[Some(&[]), Some(&[0, 1])]).await, [vec![0; 0]; 0]);
-        assert_eq!(offered(&[Some(&[]), Some(&[0]), Some(&[]), None]).await, [vec![0; 0]; 0]);
+        assert_eq!(offered(&[Some(&[]), Some(&[0, 1])]).await, [] as [Vec<u16>; 0]);
+        assert_eq!(offered(&[Some(&[]), Some(&[0]), Some(&[]), None]).await, [] as [Vec<u16>; 0]);
         assert_eq!(offered(&[Some(&[0, 1, 2])]).await, [vec![0, 1, 2]], "a gain counts at once");
     }
 

@@ -135,7 +135,7 @@ fn table(answer: &Answer, width: Option<u16>) -> String {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     for row in &answer.templates {
-        let backends: Vec<&str> = row.backends.iter().map(|backend| backend.name()).collect();
+        let backends: Vec<&str> = row.backends.iter().map(Backend::name).collect();
         let result = match (row.problems.as_slice(), answer.scripts_checked) {
             ([], true) => format!("ok: {} scripts", row.scripts),
             ([], false) => "rendered only".to_owned(),

@@ -1,5 +1,6 @@
 //! A machine in a few words.
 
+use crate::domain::accelerator::Backend;
 use crate::domain::capability::Capability;
 use crate::results::render::figures::counted;
 
@@ -13,7 +14,7 @@ fn cores(milli: u64) -> String {
 
 /// The amounts of the machine and its back-ends.
 pub fn amounts(capability: &Capability) -> String {
-    let backends: Vec<_> = capability.backends.iter().map(|backend| backend.name()).collect();
+    let backends: Vec<_> = capability.backends.iter().map(Backend::name).collect();
     format!(
         "{}, {}, {:.1} GiB, {}",
         counted(capability.slots.into(), "slot"),

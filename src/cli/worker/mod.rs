@@ -49,7 +49,7 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
         machine::settings(console, &args.machine, &file, own, name.clone(), role.work_dir);
     if let Some(plan) = &args.prefetch {
         let with = (settings, Arc::new(client));
-        return prefetch::run(console, &file, (plan, &args.templates), with).await;
+        return Box::pin(prefetch::run(console, &file, (plan, &args.templates), with)).await;
     }
     settings.prove_first = libraries(&args.runtimes, &table)?;
     settings.ephemeral = args.ephemeral;

@@ -10,7 +10,7 @@ use crate::cli::work::{Work, library};
 use crate::cli::worker::error::refused;
 use crate::client::Client;
 use crate::config::File;
-use crate::domain::accelerator::Backend;
+use crate::domain::accelerator::{Accelerator, Backend};
 use crate::domain::capability::Capability;
 use crate::domain::launch::Launch;
 use crate::domain::test::TestSpec;
@@ -32,8 +32,7 @@ pub async fn run(
     let (capability, table) = (settings.offer.current(), &settings.backends);
     let mut work = Work::plan(plan)?;
     work.library = library::library(console, file, templates, Vec::new())?;
-    work.accelerators =
-        capability.accelerators.iter().flat_map(|device| device.offered()).collect();
+    work.accelerators = capability.accelerators.iter().flat_map(Accelerator::offered).collect();
     work.ask_hub(console, file, Some(settings.offline)).await?;
     let submission = work.submission_with_weights(console).await?;
     let offer = with_runtimes(&capability, table);
@@ -57,7 +56,8 @@ pub async fn run(
         PrefetchEvent::Moving(line) => progress.show(line),
         PrefetchEvent::Done(line) => progress.note(line),
     };
-    let done = prefetch(&settings, client, (&prospects, &contents), &report).await;
+    let fetching = prefetch(&settings, client, (&prospects, &contents), &report);
+    let done = Box::pin(fetching).await;
     drop(progress);
     let done = done.map_err(|error| refused(&error))?;
     console.note(&format!(

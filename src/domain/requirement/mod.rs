@@ -192,7 +192,7 @@ impl fmt::Display for Mismatch {
             }
             Self::Tag { need } => write!(f, "lacks the tag {need}"),
             Self::Backend { need, have } => {
-                let have: Vec<_> = have.iter().map(|backend| backend.name()).collect();
+                let have: Vec<_> = have.iter().map(Backend::name).collect();
                 write!(f, "needs {need}, has {}", have.join(", "))
             }
             Self::CpuMilli { need, have } => {

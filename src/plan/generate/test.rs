@@ -5,6 +5,7 @@ use crate::domain::tag::Tag;
 use crate::domain::weights::WEIGHTS_REASON;
 use crate::models::estimate::estimate;
 use crate::models::flags;
+use crate::models::quantised::Quantised;
 use crate::plan::entry::{Entry, check_name};
 use crate::plan::generate::case::Case;
 use crate::plan::generate::subject::Subject;
@@ -12,6 +13,7 @@ use crate::plan::history::{History, SIZES};
 use crate::plan::model_entry::{ALLOW_PICKLE, TRUST_REMOTE_CODE};
 use crate::plan::names::script_name;
 use crate::plan::needs::Known;
+use crate::templates::front_matter::FrontMatter;
 use crate::text::error::FieldError;
 
 /// Parameters that have their own label, or that do not influence memory.
@@ -44,6 +46,22 @@ const PYTHON: &str = ">=3.10";
 const MAX_REASON_CHARS: usize = 300;
 
 impl Subject<'_> {
+    /// The requirements of a test: of its template, its back-end, its model and its weights.
+    fn packages(&self, case: &Case, front_matter: &FrontMatter) -> Vec<String> {
+        let mut packages = front_matter.packages(case.text("runtime"));
+        if let Some(entry) = self.table.get(case.backend) {
+            packages = entry.requirements(packages);
+        }
+        packages.extend(flags::packages(&self.model.config).map(str::to_owned));
+        if !self.source(case).is_random() {
+            let quantised = self.model.quantised.as_ref();
+            let quantised = quantised.into_iter().flat_map(Quantised::packages);
+            packages.extend(quantised.map(str::to_owned));
+            packages.extend(self.model.packages.iter().map(|package| (*package).to_owned()));
+        }
+        packages
+    }
+
     /// Generates the test of a case. `given` is true if another test computes the reference
     /// results.
     ///
@@ -59,19 +77,7 @@ impl Subject<'_> {
         check_name(name, &self.entry.path.key("model"))?;
         let template = self.template(case.backend);
         let front_matter = &template.front_matter;
-        let mut packages = front_matter.packages(case.text("runtime"));
-        if let Some(entry) = self.table.get(case.backend) {
-            packages = entry.requirements(packages);
-        }
-        packages.extend(flags::packages(&self.model.config).map(str::to_owned));
-        if let Some(quantised) =
-            self.model.quantised.as_ref().filter(|_| !self.source(case).is_random())
-        {
-            packages.extend(quantised.packages().map(str::to_owned));
-        }
-        if !self.source(case).is_random() {
-            packages.extend(self.model.packages.iter().map(|package| (*package).to_owned()));
-        }
+        let packages = self.packages(case, front_matter);
         let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
             let requirements = packages.clone();
             Environment::Packages(Packages {

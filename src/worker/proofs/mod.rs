@@ -171,12 +171,11 @@ impl Prover {
         for claim in claims {
             let Some(key) = self.key(environment, &claim) else { continue };
             let Some(entry) = self.table.get(claim.backend) else { continue };
-            match self.store.get(&key) {
-                Some(known) => answers.push((claim, known.clone())),
-                None => {
-                    hooks.insert(claim.backend.name().to_owned(), Value::Object(entry.hooks()));
-                    asked.insert(claim.backend, (key, claim));
-                }
+            if let Some(known) = self.store.get(&key) {
+                answers.push((claim, known.clone()));
+            } else {
+                hooks.insert(claim.backend.name().to_owned(), Value::Object(entry.hooks()));
+                asked.insert(claim.backend, (key, claim));
             }
         }
         if asked.is_empty() {
