@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(proof(&[(found(), false)]), Proof::Runtime);
         assert_eq!(proof(&[(missing(), true), (found(), false)]), Proof::Runtime);
         assert_eq!(proof(&[(found(), false), (missing(), true)]), Proof::Runtime);
-        // Neither a forgotten environment nor one without the library says anything.
+        // Neither a forgotten environment nor one without the library proves anything.
         let absent = Answer::Absent { reason: "torch is not built for cuda".to_owned() };
         assert_eq!(proof(&[(missing(), false), (absent, true)]), Proof::Driver);
     }

@@ -36,7 +36,7 @@ pub const MAX_ASKED: usize = 8;
 /// Maximum number of environments that wait for their probe. Further ones are not asked.
 const MAX_WAITING: usize = 64;
 
-/// Where probes run.
+/// The place and the variables of probes.
 #[derive(Clone)]
 pub struct Place {
     /// Existing directory in which they run, and which is their home.
