@@ -123,7 +123,8 @@ mod tests {
         }
         let again = Calibrations::open(file.clone());
         assert_eq!(again.latest().expect("kept").measured_at, Timestamp(19));
-        assert_eq!((again.lock().len(), again.noise()), (MAX_CALIBRATIONS, Some(0.25)));
+        let count = again.lock().len();
+        assert_eq!((count, again.noise()), (MAX_CALIBRATIONS, Some(0.25)));
         assert!(!again.is_due(Timestamp(PERIOD.0 + 18)) && again.is_due(Timestamp(PERIOD.0 + 19)));
         assert!(again.is_due(Timestamp(18)), "the clock was set back");
         std::fs::write(&file, "[{}").expect("written");
