@@ -591,7 +591,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__config__subcmd__show)
-            opts="-v -q -h --origin --output --listen --data-dir --max-run-size --max-data-size --max-weights-size --min-free --log-retention --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --templates --backends --name --work-dir --runtimes --prefetch --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --origin --output --listen --data-dir --max-run-size --max-data-size --max-weights-size --min-free --log-retention --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --mounts --templates --backends --name --work-dir --runtimes --prefetch --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -674,6 +674,10 @@ _dtf() {
                     return 0
                     ;;
                 --pass-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mounts)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -783,7 +787,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__debug)
-            opts="-v -q -h --coordinator --data-dir --run --into --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --backends --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --data-dir --run --into --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --mounts --backends --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -846,6 +850,10 @@ _dtf() {
                     return 0
                     ;;
                 --pass-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mounts)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -1033,7 +1041,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__generate)
-            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --compare --set --require-weights --templates --backends --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --data-dir --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --compare --set --require-weights --templates --backends --from-pytest --shard-time --durations --files --env --out --force --dry-run --explain --graph --submit --run --output --fail-on-flaky --wait --wait-timeout --unschedulable-timeout --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --mounts --data-dir --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1188,6 +1196,10 @@ _dtf() {
                     return 0
                     ;;
                 --pass-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mounts)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -2153,7 +2165,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__run)
-            opts="-v -q -h --coordinator --dry-run --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --compare --set --require-weights --templates --backends --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --data-dir --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --dry-run --hw --batch --sequence-length --image-size --dtype --attention --runtime --weights --allow-pickle --trust-remote-code --exclude --include --family --revision --compare --set --require-weights --templates --backends --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --mounts --data-dir --fail-on-flaky --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2268,6 +2280,10 @@ _dtf() {
                     return 0
                     ;;
                 --pass-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mounts)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -3031,7 +3047,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__worker)
-            opts="-v -q -h --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --templates --backends --name --work-dir --runtimes --prefetch --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --mounts --templates --backends --name --work-dir --runtimes --prefetch --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3082,6 +3098,10 @@ _dtf() {
                     return 0
                     ;;
                 --pass-env)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --mounts)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -92,6 +92,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand worker" -l torch-backend -d 'Bui
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l offline -d 'Do not use the network: build environments from caches only' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand worker" -l mounts -d 'Directories that have other names on other systems, such as \'D:\\models=/srv/models\', separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand worker" -l name -d 'Name of this worker in reports [default: the host name]' -r
@@ -188,6 +189,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand run" -l torch-backend -d 'Build 
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l offline -d 'Do not use the network: build environments from caches only' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand run" -l mounts -d 'Directories that have other names on other systems, such as \'D:\\models=/srv/models\', separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l data-dir -d 'Directory of the event log and the results [default: `local` in the platform\'s data directory]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand run" -l output -d 'Output format of the report or list' -r -f -a "table\t''
 json\t''
@@ -250,6 +252,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand generate" -l torch-backend -d 'B
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l offline -d 'Do not use the network: build environments from caches only' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand generate" -l mounts -d 'Directories that have other names on other systems, such as \'D:\\models=/srv/models\', separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l data-dir -d 'Directory of the event log and the results [default: `local` in the platform\'s data directory]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand generate" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
@@ -351,6 +354,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand debug" -l torch-backend -d 'Buil
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l offline -d 'Do not use the network: build environments from caches only' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand debug" -l mounts -d 'Directories that have other names on other systems, such as \'D:\\models=/srv/models\', separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand debug" -l output -d 'Output format' -r -f -a "table\t''
 json\t''"
@@ -692,6 +696,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l offline -d 'Do not use the network: build environments from caches only' -r -f -a "true\t''
 false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l pass-env -d 'Additional environment variables to pass to tests, separated by commas' -r
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l mounts -d 'Directories that have other names on other systems, such as \'D:\\models=/srv/models\', separated by commas' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l templates -d 'Directory of your templates; they override built-in ones (see docs/templates.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l backends -d 'File with your back-ends, and changes of known ones (see docs/backends.md)' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l name -d 'Name of this worker in reports [default: the host name]' -r

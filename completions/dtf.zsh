@@ -72,6 +72,7 @@ _arguments "${_arguments_options[@]}" : \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
 '--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--mounts=[Directories that have other names on other systems, such as '\''D\:\\models=/srv/models'\'', separated by commas]:A=B,…:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \
@@ -183,6 +184,7 @@ _arguments "${_arguments_options[@]}" : \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
 '--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--mounts=[Directories that have other names on other systems, such as '\''D\:\\models=/srv/models'\'', separated by commas]:A=B,…:_default' \
 '--data-dir=[Directory of the event log and the results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
 '--output=[Output format of the report or list]:OUTPUT:(table json csv)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
@@ -243,6 +245,7 @@ _arguments "${_arguments_options[@]}" : \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
 '--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--mounts=[Directories that have other names on other systems, such as '\''D\:\\models=/srv/models'\'', separated by commas]:A=B,…:_default' \
 '--data-dir=[Directory of the event log and the results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
@@ -371,6 +374,7 @@ _arguments "${_arguments_options[@]}" : \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
 '--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--mounts=[Directories that have other names on other systems, such as '\''D\:\\models=/srv/models'\'', separated by commas]:A=B,…:_default' \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
@@ -938,6 +942,7 @@ _arguments "${_arguments_options[@]}" : \
 '--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
 '--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
 '--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--mounts=[Directories that have other names on other systems, such as '\''D\:\\models=/srv/models'\'', separated by commas]:A=B,…:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \

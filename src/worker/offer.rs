@@ -1,4 +1,4 @@
-//! What this worker offers now: the detected machine within its present limits, with the back-ends that
+//! The present offer of this worker: the detected machine within its present limits, with the back-ends that
 //! a runtime has proven.
 //!
 //! Each part is replaced separately, and the result is computed from all of them, so that no part

@@ -18,7 +18,7 @@ pub struct Settings {
     pub name: String,
     /// The table of back-ends.
     pub backends: Arc<Table>,
-    /// What the worker offers, which may change while it runs.
+    /// The offer of the worker, which may change while it runs.
     pub offer: Arc<Offer>,
     /// The means to assess the machine again while the worker runs.
     pub assessors: Assessors,

@@ -87,7 +87,7 @@ pub struct Heartbeat {
     /// All leases of the worker: running, taken ahead, or with a result that was not acknowledged.
     #[schema(value_type = Vec<schema::Lease>)]
     pub holding: Vec<LeaseId>,
-    /// What the worker offers, if it changed since the last registration or heartbeat that was answered.
+    /// The offer of the worker, if it changed since the last registration or heartbeat that was answered.
     /// Leases that no longer fit are in `stale` of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Capability>)]

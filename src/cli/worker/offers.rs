@@ -1,4 +1,4 @@
-//! What a worker offers, for people: one line for each kind of fact.
+//! The offer of a worker, for people: one line for each kind of fact.
 
 use crate::api::v1::workers::{WorkerSpeed, WorkerView, WorkerWeights};
 use crate::cli::worker::describe;

@@ -191,7 +191,7 @@ impl Accelerator {
         (self.memory_bytes > 0).then_some(self.memory_bytes)
     }
 
-    /// The back-ends on which tests may run on this device: hardware alone is no proof.
+    /// The back-ends on which tests may run on this device: the hardware alone proves nothing.
     pub fn offered(&self) -> impl Iterator<Item = Backend> {
         let is_usable = self.state == DeviceState::Ok;
         let proven =

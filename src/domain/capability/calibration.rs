@@ -1,7 +1,7 @@
 //! The speed of a worker in a short benchmark, and how much it varies.
 //!
-//! The figures compare a worker with itself and with others that ran the same benchmark. They are no
-//! peak values of the hardware.
+//! The figures compare a worker with itself and with others that ran the same benchmark. The
+//! hardware can be faster.
 
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -27,7 +27,7 @@ pub struct AttemptContext<L> {
     pub link: Arc<L>,
     /// How devices are pinned.
     pub backends: Arc<Table>,
-    /// What this worker offers now.
+    /// The present offer of this worker.
     pub offer: Arc<Offer>,
     pub calibrations: Calibrations,
     /// Requests that the machine is detected again.

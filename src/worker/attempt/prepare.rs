@@ -22,7 +22,7 @@ pub struct PreparedAttempt<'a> {
     /// ends with `/` so that it is never the prefix of another attempt's marker.
     pub marker: String,
     pub label: Label,
-    /// What the worker offers when the attempt begins.
+    /// The offer of the worker when the attempt begins.
     pub capability: Arc<Capability>,
 }
 
