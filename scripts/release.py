@@ -55,7 +55,7 @@ def write_zip(path, top, files):
 
 def write_tar(path, top, files):
     # Neither head carries a time, so that the same content gives the same archive.
-    with open(path, "wb") as file, gzip.GzipFile("", "wb", fileobj=file, mtime=0) as packed:
+    with open(path, "wb") as file, gzip.GzipFile("", "wb", 6, file, mtime=0) as packed:
         with tarfile.open(fileobj=packed, mode="w", format=tarfile.USTAR_FORMAT) as archive:
             for name, mode, content in files:
                 entry = tarfile.TarInfo(f"{top}/{name}")
