@@ -749,8 +749,8 @@ mod tests {
         let capability = domain::capability::Capability {
             os: "linux".into(),
             arch: "x86_64".into(),
-            container: String::new(),
-            cpu_model: String::new(),
+            container: "docker".into(),
+            cpu_model: "EPYC".into(),
             cpu_milli: 1,
             memory_bytes: 1,
             slots: 1,

@@ -137,7 +137,7 @@ fn a_figure_has_the_conditions_of_its_measurement() {
             "{{'run': 1, 'test': 0, 'attempt': 1, 'name': {name}, 'unit': s, 'better': lower, \
              {figures}, 'p90': NULL, 'p99': NULL, 'threads': {threads}, 'neighbours': 2, \
              'neighbours_at_end': 1, 'device_shared': true, 'quiet_machine': NULL, \
-             'warm_up_runs': 7, 'warm_up_settled': NULL}}"
+             'warm_up_runs': 7, 'warm_up_settled': NULL, 'machine_noise': NULL}}"
         )
     };
     let noisy = "'n': 4, 'spread': 0.5, 'noisy': true, 'p50': 1.0";
