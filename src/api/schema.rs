@@ -548,7 +548,7 @@ pub struct Accelerator {
     #[schema(required = false, nullable = false)]
     pub uuid: Option<String>,
     /// The back-ends that use the device, with the evidence.
-    pub backends: BTreeMap<String, Proof>,
+    pub backends: BTreeMap<Backend, Proof>,
     #[schema(required = false, nullable = false)]
     pub architecture: Option<String>,
     /// 0 if the memory is unknown.

@@ -98,7 +98,7 @@ fn generated_scripts_are_listed_and_written() {
     assert_eq!(explained["flags"]["moe"], false);
     let csv = home.dtf(&[&dry[..], &["--output", "csv"]].concat()).expect_code(0).out;
     assert!(csv.starts_with("name,backend,priority,"), "{csv}");
-    assert!(csv.lines().skip(1).all(|line| line.split(',').count() == 8), "{csv}");
+    assert!(csv.lines().skip(1).all(|line| line.split(',').count() == 11), "{csv}");
     for refused in [&["--explain"][..], &["--graph"], &[]] {
         let args = [&["generate", "gpt2", "--output", "csv"], refused].concat();
         let refused = home.dtf(&args).expect_code(2).err;

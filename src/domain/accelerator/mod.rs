@@ -3,6 +3,8 @@
 //! Names of back-ends and vendors are open: a team adds its own by data
 //! (`templates/backends.yaml`), and a coordinator accepts every well-formed name.
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use short_name::short_names;
 use std::collections::BTreeMap;
@@ -215,16 +217,24 @@ fn is_ok(state: &DeviceState) -> bool {
 fn one_or_many<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<Backend, Proof>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Given {
-        One(Backend),
-        Many(BTreeMap<Backend, Proof>),
+    struct Backends;
+    impl<'de> Visitor<'de> for Backends {
+        type Value = BTreeMap<Backend, Proof>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a mapping of back-ends to proofs, or the name of one back-end")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Self::Value, E> {
+            let backend = Backend::new(name).map_err(E::custom)?;
+            Ok(BTreeMap::from([(backend, Proof::Driver)]))
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mapping: A) -> Result<Self::Value, A::Error> {
+            BTreeMap::deserialize(MapAccessDeserializer::new(mapping))
+        }
     }
-    Ok(match Given::deserialize(deserializer)? {
-        Given::One(backend) => BTreeMap::from([(backend, Proof::Driver)]),
-        Given::Many(backends) => backends,
-    })
+    deserializer.deserialize_any(Backends)
 }
 
 #[cfg(test)]
@@ -240,6 +250,19 @@ mod tests {
         assert_eq!(device, expected);
         let text = serde_json::to_string(&device).expect("JSON");
         assert_eq!(serde_json::from_str::<Accelerator>(&text).expect("a device"), device);
+    }
+
+    #[test]
+    fn a_wrong_back_end_of_a_device_is_named() {
+        let refused = |backends: &str| {
+            let device = format!(r#"{{"index":1,"vendor":"x","model":"y","backends":{backends}}}"#);
+            serde_json::from_str::<Accelerator>(&device).expect_err("refused").to_string()
+        };
+        assert!(
+            refused(r#"{"Cuda":"driver"}"#).contains(r#""Cuda" is not the name of a back-end"#)
+        );
+        assert!(refused(r#"{"cuda":"maybe"}"#).contains("unknown variant `maybe`"));
+        assert!(refused("1").contains("expected a mapping of back-ends"), "{}", refused("1"));
     }
 
     #[test]
