@@ -128,8 +128,9 @@ const PYTEST: &str = "python, -m, pytest, -q, -p, \"no:cacheprovider\"";
 const FAULTS: &str = "tests/python/test_faults.py";
 
 /// Files that the Python tests read.
-const SENT: [&str; 9] = [
+const SENT: [&str; 10] = [
     "src/worker/environments",
+    "src/worker/proofs",
     "src/worker/warm",
     "src/cli/templates",
     "src/gather/pytest",

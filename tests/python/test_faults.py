@@ -20,6 +20,7 @@ from mutation.faults import CLASSES, FAULTS, Fault  # noqa: E402
 from mutation.models import MODELS  # noqa: E402
 from mutation.scripts import Script  # noqa: E402
 from mutation.site import NotApplicable  # noqa: E402
+from test_templates import hooks  # noqa: E402
 
 SEED = 1
 # Number of kinds of fault that are tried in each model. Many apply to few models.
@@ -158,6 +159,7 @@ def test_a_silent_fallback_is_detected(script):
     script.reference(SEED)
     with pretended_cuda(), pytest.MonkeyPatch.context() as patch:
         patch.setattr(script.roles["test"], "BACKEND", "cuda")
+        patch.setitem(script.roles["test"].BACKENDS, "cuda", hooks("cuda"))
         run = script.run(SEED)
     assert (run.code, run.result["class"]) == (77, "unsupported_backend"), run
     assert "a parameter is on cpu, not on cuda:0" in run.result["message"]
