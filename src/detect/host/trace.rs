@@ -38,7 +38,7 @@ pub enum Event {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Trace {
     pub events: Vec<Event>,
-    /// Number of events after the first [`MAX_EVENTS`].
+    /// Number of events after the first `MAX_EVENTS`.
     pub omitted: usize,
 }
 
