@@ -141,15 +141,8 @@ fn functions(python: &Python) -> Result<(), String> {
     if let Some(build) = python.build.as_ref().filter(|build| !is_dotted(build)) {
         return Err(format!("python.build: {build:?} is not an entry of torch.version"));
     }
-    let optional = [
-        ("available", &python.available),
-        ("name", &python.name),
-        ("seed", &python.seed),
-        ("empty_cache", &python.empty_cache),
-        ("reset_peak", &python.reset_peak),
-        ("peak", &python.peak),
-    ];
-    let given = optional.iter().filter_map(|(key, name)| Some((*key, name.as_ref()?)));
+    let functions = python.functions();
+    let given = functions.iter().filter_map(|(key, name)| Some((*key, name.as_ref()?)));
     let synchronise = Some(("synchronise", &python.synchronise));
     for (key, name) in given.chain(synchronise.filter(|(_, name)| *name != NONE)) {
         if !is_dotted(name) || !name.contains('.') {

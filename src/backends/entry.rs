@@ -83,6 +83,20 @@ pub struct Python {
     pub peak: Option<String>,
 }
 
+impl Python {
+    /// The functions that an entry may leave out, with their keys.
+    pub(super) fn functions(&self) -> [(&'static str, &Option<String>); 6] {
+        [
+            ("available", &self.available),
+            ("name", &self.name),
+            ("seed", &self.seed),
+            ("empty_cache", &self.empty_cache),
+            ("reset_peak", &self.reset_peak),
+            ("peak", &self.peak),
+        ]
+    }
+}
+
 /// How ONNX Runtime uses the devices.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -161,20 +175,12 @@ impl Entry {
         let mut hooks = Map::new();
         hooks.extend(self.runtime.as_ref().map(|runtime| ("runtime".into(), json!(runtime))));
         if let Some(python) = &self.python {
-            let named = [
-                ("build", &python.build),
-                ("available", &python.available),
-                ("name", &python.name),
-                ("seed", &python.seed),
-                ("empty_cache", &python.empty_cache),
-                ("reset_peak", &python.reset_peak),
-                ("peak", &python.peak),
-            ];
             hooks.insert("device".into(), json!(python.device));
             if !python.imports.is_empty() {
                 hooks.insert("imports".into(), json!(python.imports));
             }
-            for (name, function) in named {
+            let build = [("build", &python.build)];
+            for (name, function) in build.into_iter().chain(python.functions()) {
                 hooks.extend(function.as_ref().map(|function| (name.into(), json!(function))));
             }
             if python.synchronise != NONE {

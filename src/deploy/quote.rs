@@ -4,6 +4,7 @@
 //! refused with the reason. No language receives control characters, or characters that change
 //! what a reader sees: their effect differs between versions of the programs that read the files.
 
+use crate::text::invisible::is_invisible;
 use crate::text::render::Quote;
 
 /// Filters of the templates by name.
@@ -24,25 +25,16 @@ pub const FILTERS: [(&str, Quote); 12] = [
 
 /// The reason why a text is not accepted in any generated file.
 pub fn refusal(text: &str) -> Option<String> {
-    let found = text.chars().find(|character| is_invisible(*character))?;
+    let found = text.chars().find(|character| is_refused(*character))?;
     Some(format!("the character U+{:04X} cannot be quoted safely", u32::from(found)))
 }
 
-/// Control characters, line ends of Unicode, marks that reverse the direction of text, the
-/// byte-order mark and code points without a character.
-fn is_invisible(character: char) -> bool {
+/// Control characters, invisible ones, annotations, further tags, and code points without a
+/// character.
+fn is_refused(character: char) -> bool {
     character.is_control()
-        || matches!(
-            character,
-            '\u{ad}'
-                | '\u{61c}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{feff}'
-                | '\u{fff0}'..='\u{fffb}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
+        || is_invisible(character)
+        || matches!(character, '\u{fff0}'..='\u{fffb}' | '\u{e0080}'..='\u{e0fff}')
         || u32::from(character) & 0xfffe == 0xfffe
 }
 

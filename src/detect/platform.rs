@@ -29,7 +29,7 @@ pub trait Platform: Send + Sync {
 /// The kind of a system, before it is known whether it is a container.
 pub(super) fn of_system(system: System) -> &'static dyn Platform {
     match system {
-        System::Linux => &Linux,
+        System::Linux => &Linux::Plain,
         System::MacOs => &MacOs,
         System::Windows => &Windows,
     }
@@ -39,21 +39,29 @@ pub(super) fn of_system(system: System) -> &'static dyn Platform {
 pub fn of_machine(system: System, machine: &Machine) -> &'static dyn Platform {
     let container = machine.container.value.as_deref().unwrap_or_default();
     match (system, container) {
-        (System::Linux, "") => &Linux,
-        (System::Linux, "wsl") => &Wsl,
-        (System::Linux, _) => &Container,
+        (System::Linux, "") => &Linux::Plain,
+        (System::Linux, "wsl") => &Linux::Wsl,
+        (System::Linux, _) => &Linux::Container,
         (other, _) => of_system(other),
     }
 }
 
-const LINUX_PACKAGES: &[&str] = &["apt-get", "dnf", "yum", "zypper", "pacman", "apk"];
-const LABELLED_GROUP: &str = "process group, label and marker in the environment";
-
-struct Linux;
+/// Linux, also in a container and under Windows.
+enum Linux {
+    Plain,
+    /// Its service is the container itself.
+    Container,
+    /// The drives of Windows are below `/mnt`.
+    Wsl,
+}
 
 impl Platform for Linux {
     fn name(&self) -> &'static str {
-        "linux"
+        match self {
+            Self::Plain => "linux",
+            Self::Container => "container",
+            Self::Wsl => "wsl",
+        }
     }
 
     fn machine<'a>(&self, host: &'a Host<'a>) -> BoxFuture<'a, Machine> {
@@ -65,85 +73,26 @@ impl Platform for Linux {
     }
 
     fn service(&self, host: &Host<'_>) -> &'static str {
-        if host.exists("/run/systemd/system") { "systemd" } else { "nohup" }
+        match self {
+            Self::Container => "the entry point of the container",
+            Self::Plain | Self::Wsl if host.exists("/run/systemd/system") => "systemd",
+            Self::Plain | Self::Wsl => "nohup",
+        }
     }
 
     fn package_managers(&self) -> &'static [&'static str] {
-        LINUX_PACKAGES
+        &["apt-get", "dnf", "yum", "zypper", "pacman", "apk"]
     }
 
     fn paths(&self) -> system_path::System {
-        system_path::System::Posix
+        match self {
+            Self::Plain | Self::Container => system_path::System::Posix,
+            Self::Wsl => system_path::System::Wsl,
+        }
     }
 
     fn process_tree(&self) -> &'static str {
-        LABELLED_GROUP
-    }
-}
-
-/// Linux in a container, whose service is the container itself.
-struct Container;
-
-impl Platform for Container {
-    fn name(&self) -> &'static str {
-        "container"
-    }
-
-    fn machine<'a>(&self, host: &'a Host<'a>) -> BoxFuture<'a, Machine> {
-        Linux.machine(host)
-    }
-
-    fn limits(&self, host: &Host<'_>) -> Limits {
-        Linux.limits(host)
-    }
-
-    fn service(&self, _: &Host<'_>) -> &'static str {
-        "the entry point of the container"
-    }
-
-    fn package_managers(&self) -> &'static [&'static str] {
-        LINUX_PACKAGES
-    }
-
-    fn paths(&self) -> system_path::System {
-        system_path::System::Posix
-    }
-
-    fn process_tree(&self) -> &'static str {
-        LABELLED_GROUP
-    }
-}
-
-/// Linux under Windows, whose drives are below `/mnt`.
-struct Wsl;
-
-impl Platform for Wsl {
-    fn name(&self) -> &'static str {
-        "wsl"
-    }
-
-    fn machine<'a>(&self, host: &'a Host<'a>) -> BoxFuture<'a, Machine> {
-        Linux.machine(host)
-    }
-
-    fn limits(&self, host: &Host<'_>) -> Limits {
-        Linux.limits(host)
-    }
-
-    fn service(&self, host: &Host<'_>) -> &'static str {
-        Linux.service(host)
-    }
-
-    fn package_managers(&self) -> &'static [&'static str] {
-        LINUX_PACKAGES
-    }
-
-    fn paths(&self) -> system_path::System {
-        system_path::System::Wsl
-    }
-
-    fn process_tree(&self) -> &'static str {
-        LABELLED_GROUP
+        "process group, label and marker in the environment"
     }
 }
 

@@ -1,5 +1,5 @@
 //! Tools for texts that people write: YAML and JSON with positions and limits, typed fields,
-//! quantities, suggestions for mistyped names, patterns, templates, Python literals.
+//! quantities, suggestions for mistyped names, patterns, templates, Python literals, invisible characters.
 //!
 //! ```text
 //! bytes ─ source (size, depth) ─ node (tree) ─ fields (ValueError, FieldError) ─ locate (SourceError)
@@ -10,6 +10,7 @@ pub mod depth;
 pub mod error;
 pub mod fields;
 pub mod glob;
+pub mod invisible;
 pub mod locate;
 pub mod node;
 pub mod python;

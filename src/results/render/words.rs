@@ -4,6 +4,7 @@ use crate::api::v1::reports::{Cases, ReportRow};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
 use crate::domain::time::Timestamp;
+use crate::text::invisible::is_invisible;
 use std::fmt::Write;
 
 /// The date and time of a timestamp. `None` after the year 9999.
@@ -98,7 +99,7 @@ pub fn json(document: &str) -> String {
     let mut safe = String::with_capacity(document.len());
     let mut units = [0; 2];
     for character in document.chars() {
-        if character == '\n' || !(character.is_control() || invisible(character)) {
+        if character == '\n' || !(character.is_control() || is_invisible(character)) {
             safe.push(character);
             continue;
         }
@@ -119,27 +120,12 @@ fn colour_code(text: &str) -> usize {
 }
 
 fn push_visible(text: &mut String, character: char) {
-    if character.is_control() || invisible(character) {
+    if character.is_control() || is_invisible(character) {
         // Writing to a string cannot fail.
         let _ = write!(text, "\\u{{{:x}}}", u32::from(character));
     } else {
         text.push(character);
     }
-}
-
-/// Whether a character is invisible but can change how a line reads: directions, joiners, line
-/// separators, tags.
-fn invisible(character: char) -> bool {
-    matches!(
-        character,
-        '\u{ad}'
-            | '\u{61c}'
-            | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{e0000}'..='\u{e007f}'
-    )
 }
 
 #[cfg(test)]
@@ -166,7 +152,10 @@ mod tests {
         let document = serde_json::to_string_pretty(&[hostile]).expect("JSON");
         let safe = json(&document);
         assert!(safe.contains("\\u202e") && safe.contains("\\udb40\\udc41"), "{safe}");
-        assert!(!safe.chars().any(|c| (c.is_control() && c != '\n') || invisible(c)), "{safe:?}");
+        assert!(
+            !safe.chars().any(|c| (c.is_control() && c != '\n') || is_invisible(c)),
+            "{safe:?}"
+        );
         assert_eq!(serde_json::from_str::<[String; 1]>(&safe).expect("JSON"), [hostile]);
     }
 

@@ -29,7 +29,10 @@ struct Line {
     answer: Answer,
 }
 
-/// Asks for the back-ends in `hooks`. The error is the reason for which there is no answer.
+/// Runs the probe with the interpreter of an environment, for the back-ends in `hooks`.
+///
+/// # Errors
+/// The probe failed, took too long, or printed no answer; the text gives the reason.
 pub async fn ask(
     python: &Path,
     hooks: &Map<String, Value>,

@@ -11,75 +11,13 @@ use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Schema, Type};
 use utoipa::{PartialSchema, ToSchema};
 
-/// A run. Runs are numbered from 1.
-#[derive(ToSchema)]
-#[schema(pattern = "^r(0|[1-9][0-9]{0,8})$", example = "r12")]
-pub struct RunId(pub String);
-
-/// A test of a run. Tests are numbered from 0.
-#[derive(ToSchema)]
-#[schema(pattern = r"^r(0|[1-9][0-9]{0,8})\.t(0|[1-9][0-9]{0,8})$", example = "r12.t3")]
-pub struct TestId(pub String);
-
-/// An attempt at a test. Attempts are numbered from 1.
-#[derive(ToSchema)]
-#[schema(
-    pattern = r"^r(0|[1-9][0-9]{0,8})\.t(0|[1-9][0-9]{0,8})\.a(0|[1-9][0-9]{0,3})$",
-    example = "r12.t3.a1"
-)]
-pub struct AttemptId(pub String);
-
-/// A worker. Workers are numbered from 0.
-#[derive(ToSchema)]
-#[schema(pattern = "^w(0|[1-9][0-9]{0,8})$", example = "w4")]
-pub struct WorkerId(pub String);
-
-/// SHA-256 of the content of a file.
-#[derive(ToSchema)]
-#[schema(
-    pattern = "^[0-9a-f]{64}$",
-    example = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
-)]
-pub struct Sha256(pub String);
-
-/// Name of a run or test: one line of at most 512 bytes.
-#[derive(ToSchema)]
-#[schema(
-    min_length = 1,
-    max_length = 512,
-    pattern = r"^[^\x00-\x1f\x7f-\x9f]+$",
-    example = "nightly"
-)]
-pub struct Name(pub String);
-
-/// Name of a worker, an operating system or an architecture: one line of at most 128 bytes.
-#[derive(ToSchema)]
-#[schema(min_length = 1, max_length = 128, pattern = r"^[^\x00-\x1f\x7f-\x9f]+$", example = "rig7")]
-pub struct ShortName(pub String);
-
-/// A label that workers offer and tests require.
-#[derive(ToSchema)]
-#[schema(pattern = "^[A-Za-z0-9._:=-]{1,64}$", example = "lab")]
-pub struct Tag(pub String);
-
-/// A path below the directory of a test: relative, with `/`, without `.` and `..`.
-#[derive(ToSchema)]
-#[schema(
-    max_length = 1024,
-    pattern = r"^(?:[^./\\:\x00-\x1f\x7f-\x9f][^/\\:\x00-\x1f\x7f-\x9f]*|\.[^./\\:\x00-\x1f\x7f-\x9f][^/\\:\x00-\x1f\x7f-\x9f]*|\.\.[^/\\:\x00-\x1f\x7f-\x9f]+)(?:/(?:[^./\\:\x00-\x1f\x7f-\x9f][^/\\:\x00-\x1f\x7f-\x9f]*|\.[^./\\:\x00-\x1f\x7f-\x9f][^/\\:\x00-\x1f\x7f-\x9f]*|\.\.[^/\\:\x00-\x1f\x7f-\x9f]+))*$",
-    example = "data/config.json"
-)]
-pub struct Path(pub String);
-
-/// A text without a NUL character, which operating systems do not accept.
-#[derive(ToSchema)]
-#[schema(pattern = r"^[^\x00]*$")]
-pub struct Word(pub String);
-
-/// Name of an environment variable.
-#[derive(ToSchema)]
-#[schema(pattern = r"^[^=\x00]+$", example = "HF_HOME")]
-pub struct Variable(pub String);
+mod machine;
+mod names;
+pub use machine::{Accelerator, Calibration, Capability, DeviceSpeed, DeviceState, Proof, Speed};
+pub use names::{
+    AttemptId, Backend, Name, Path, RunId, Sha256, ShortName, Tag, TestId, Variable, Vendor,
+    WeightsKey, Word, WorkerId,
+};
 
 /// A program with its arguments.
 pub struct Words;
@@ -183,18 +121,6 @@ pub enum OnFailure {
     Run,
 }
 
-/// The software path that runs a model: `cpu`, `cuda`, `rocm`, `mps`, `xpu`, `openvino`, `qnn`,
-/// `neuron`, `tpu`, `hpu`, `npu`, `webgpu`, `webnn`, or the name of an added one.
-#[derive(ToSchema)]
-#[schema(pattern = "^[a-z][a-z0-9_-]{0,15}$", example = "cuda")]
-pub struct Backend(pub String);
-
-/// Manufacturer of a device: `nvidia`, `amd`, `intel`, `apple`, `qualcomm`, `google`, `aws`, `huawei`,
-/// `habana`, or the name of an added one.
-#[derive(ToSchema)]
-#[schema(pattern = "^[a-z][a-z0-9_-]{0,15}$", example = "nvidia")]
-pub struct Vendor(pub String);
-
 /// One test. Unknown fields are refused.
 #[derive(ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -256,16 +182,6 @@ pub struct Requirement {
     /// The weights that the worker needs. The coordinator sets them from `launch.weights`.
     pub weights: Option<WeightsNeed>,
 }
-
-/// Name of weights: `sha256:` and the digest of a manifest or file, or a model with its commit.
-#[derive(ToSchema)]
-#[schema(
-    min_length = 1,
-    max_length = 300,
-    pattern = r"^[^\x00-\x1f\x7f-\x9f]+$",
-    example = "gpt2@607a30d783dfa663caf39e06633721c8d4cfcd7e"
-)]
-pub struct WeightsKey(pub String);
 
 /// The weights that a test needs at its worker. Unknown fields are refused.
 #[derive(ToSchema)]
@@ -466,131 +382,6 @@ pub struct Input {
     pub artifact: Path,
     /// Path below the directory of the attempt at which the file is placed.
     pub path: Path,
-}
-
-/// Hardware and software of a worker.
-#[derive(ToSchema)]
-pub struct Capability {
-    #[schema(example = "linux")]
-    pub os: ShortName,
-    #[schema(example = "x86_64")]
-    pub arch: ShortName,
-    /// Kind of the container in which the worker runs, such as `docker`; absent for none.
-    #[schema(required = false, nullable = false)]
-    pub container: Option<String>,
-    /// Product name of the processor; absent if it is unknown.
-    #[schema(required = false, nullable = false)]
-    pub cpu_model: Option<String>,
-    /// CPU in thousandths of a core.
-    #[schema(minimum = 1, maximum = 16_384_000)]
-    pub cpu_milli: u64,
-    #[schema(minimum = 1, maximum = 1_125_899_906_842_624_u64)]
-    pub memory_bytes: u64,
-    /// Maximum number of tests at a time.
-    #[schema(minimum = 1, maximum = 4096)]
-    pub slots: u32,
-    #[schema(min_items = 1)]
-    pub backends: Vec<Backend>,
-    #[schema(required = false, nullable = false, max_items = 64)]
-    pub accelerators: Option<Vec<Accelerator>>,
-    #[schema(required = false, nullable = false, max_items = 64)]
-    pub tags: Option<Vec<Tag>>,
-    /// Devices that no test may use, each with its state and the reason.
-    #[schema(required = false, nullable = false, max_items = 64)]
-    pub unusable: Option<Vec<Accelerator>>,
-    /// Kinds of devices whose detection failed, with the reasons. The worker may have such devices.
-    #[schema(required = false, nullable = false)]
-    pub detection_errors: Option<Vec<String>>,
-}
-
-/// The speed of a worker in a short benchmark.
-#[derive(ToSchema)]
-pub struct Calibration {
-    /// Time by the clock of the worker.
-    pub measured_at: u64,
-    /// Number of CPU threads that measured at the same time.
-    pub threads: u32,
-    /// Floating-point operations (fp32) of all threads, per second.
-    pub compute: Speed,
-    /// Bytes that all threads read and wrote in memory, per second.
-    pub memory: Speed,
-    /// The same of devices, by the id of the device.
-    #[schema(required = false, nullable = false)]
-    pub devices: Option<BTreeMap<String, DeviceSpeed>>,
-}
-
-/// The speed of a device.
-#[derive(ToSchema)]
-pub struct DeviceSpeed {
-    pub compute: Speed,
-    pub memory: Speed,
-}
-
-/// The median of several measurements, and their spread.
-#[derive(ToSchema)]
-pub struct Speed {
-    pub per_second: f64,
-    /// Interquartile range in proportion to the median.
-    pub spread: f64,
-}
-
-/// One device of a worker.
-#[derive(ToSchema)]
-pub struct Accelerator {
-    /// Number of the device among those of its worker.
-    #[schema(maximum = 65535)]
-    pub index: u16,
-    /// Number of the device in the list of the tool of the vendor, if it is not `index`.
-    #[schema(required = false, maximum = 65535)]
-    pub number: Option<u16>,
-    pub vendor: Vendor,
-    pub model: ShortName,
-    #[schema(required = false, nullable = false)]
-    pub uuid: Option<String>,
-    /// The back-ends that use the device, with the evidence.
-    pub backends: BTreeMap<Backend, Proof>,
-    #[schema(required = false, nullable = false)]
-    pub architecture: Option<String>,
-    /// 0 if the memory is unknown.
-    #[schema(required = false, nullable = false, maximum = 1_125_899_906_842_624_u64)]
-    pub memory_bytes: Option<u64>,
-    /// Origin of the memory size, such as `nvidia-smi`.
-    #[schema(required = false, nullable = false)]
-    pub memory_source: Option<String>,
-    /// The memory was computed or assumed, not reported.
-    #[schema(required = false, nullable = false)]
-    pub memory_estimated: Option<bool>,
-    /// The device uses the memory of the processor.
-    #[schema(required = false, nullable = false)]
-    pub unified: Option<bool>,
-    /// Id of the device that this one is a part of.
-    #[schema(required = false, nullable = false)]
-    pub partition_of: Option<String>,
-    #[schema(required = false, nullable = false)]
-    pub driver: Option<String>,
-    #[schema(required = false, nullable = false)]
-    pub state: Option<DeviceState>,
-    /// Reason for a state other than `ok`.
-    #[schema(required = false, nullable = false)]
-    pub reason: Option<String>,
-}
-
-/// The evidence that a back-end can use a device. Tests need a driver or a runtime.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum Proof {
-    Hardware,
-    Driver,
-    Runtime,
-}
-
-/// Whether tests can run on a device.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum DeviceState {
-    Ok,
-    Degraded,
-    Unusable,
 }
 
 /// A requirement that a worker does not meet. `kind` names the requirement; further fields state the
