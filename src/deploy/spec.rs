@@ -221,8 +221,15 @@ pub struct Variable {
 }
 
 /// Last words of the names of variables that usually contain a secret.
-const SECRET_WORDS: [&str; 7] =
-    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "KEY", "CREDENTIAL", "CREDENTIALS"];
+const SECRET_WORDS: [&str; 8] =
+    ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "_PASS", "KEY", "CREDENTIAL", "CREDENTIALS"];
+
+/// Whether a value is an address with a password, such as `http://user:password@proxy`.
+fn has_password(value: &str) -> bool {
+    let authority = value.split_once("://").and_then(|(_, rest)| rest.split('/').next());
+    let user = authority.and_then(|authority| authority.rsplit_once('@'));
+    user.is_some_and(|(user, _)| user.contains(':'))
+}
 
 impl FromStr for Variable {
     type Err = String;
@@ -235,7 +242,7 @@ impl FromStr for Variable {
             return Err(format!("{shown:?} is not the name of a variable"));
         }
         let upper = name.to_ascii_uppercase();
-        if upper.rsplit('_').next().is_some_and(|word| SECRET_WORDS.contains(&word)) {
+        if SECRET_WORDS.iter().any(|word| upper.ends_with(word)) || has_password(value) {
             return Err(format!(
                 "{name} looks like a secret, which the files of a deployment must not contain; \
                  put it into a file that only the user of the service can read, and name that file \
@@ -383,6 +390,9 @@ mod tests {
             "A-B=1",
             "A B=1",
             "HF_TOKEN=hf_x",
+            "PGPASSWORD=x",
+            "DB_PASS=x",
+            "HTTPS_PROXY=http://user:x@proxy:3128",
             "aws_secret_access_key=x",
             "X=a\nb",
         ] {

@@ -154,14 +154,14 @@ pub fn parts(spec: &Spec) -> Vec<Part> {
             script("entrypoint.sh", "container/entrypoint.sh.j2"),
             public("Dockerfile", "container/Dockerfile.j2"),
             public(".dockerignore", "container/dockerignore.j2"),
-            public("docker-compose.yml", "container/docker-compose.yml.j2"),
+            private("docker-compose.yml", "container/docker-compose.yml.j2"),
         ],
         (Target::Kubernetes, false) => vec![
             script("control.sh", "container/control_kubernetes.sh.j2"),
             script("entrypoint.sh", "container/entrypoint.sh.j2"),
             public("Dockerfile", "container/Dockerfile.j2"),
             public(".dockerignore", "container/dockerignore.j2"),
-            public("kubernetes.yaml", "container/kubernetes.yaml.j2"),
+            private("kubernetes.yaml", "container/kubernetes.yaml.j2"),
         ],
         (Target::Slurm, true) => vec![script("worker.sbatch", "unix/worker.sbatch.j2")],
         (Target::Slurm, false) => vec![

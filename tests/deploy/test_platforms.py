@@ -10,7 +10,7 @@ DOCKER = RECORD + 'case "$*" in *"ps --quiet"*) [ ! -e "$HOME/active" ] || echo 
 KUBECTL = RECORD + 'case "$*" in create*) echo "{}" ;; *--filename=-) cat >/dev/null ;; *jsonpath*) [ ! -e "$HOME/active" ] || echo 3 ;; "apply --filename=/"*) touch "$HOME/active" ;; *--replicas=0* | delete*) rm -f "$HOME/active" ;; esac\n'
 SLURM = RECORD + 'case "$(basename "$0") $*" in squeue*) [ ! -e "$HOME/active" ] || echo "7 RUNNING" ;; sbatch*) touch "$HOME/active" ;; scancel*RUNNING* | "scancel --name="*" --user=root") rm -f "$HOME/active" ;; esac\n'
 CASES = {
-    "docker": ({"docker": DOCKER}, ["compose --project-directory {set} --file {set}/docker-compose.yml build", "up --detach", "compose --project-directory {set} --file {set}/docker-compose.yml stop", "down --rmi local"]),
+    "docker": ({"docker": DOCKER}, ["compose --project-directory {set} --file {set}/docker-compose.yml build", "up --detach", "compose --project-directory {set} --file {set}/docker-compose.yml stop", "down --rmi all"]),
     "kubernetes": ({"kubectl": KUBECTL}, ["create configmap dtf-unit --from-file=settings.yaml={set}/settings.yaml", "create secret generic dtf-unit --from-file=token={set}/token", "apply --filename={set}/kubernetes.yaml", "scale deployment/dtf-unit --replicas=0", "delete deployment/dtf-unit configmap/dtf-unit secret/dtf-unit"]),
     "slurm": ({"sbatch": SLURM, "squeue": SLURM, "scancel": SLURM}, ["sbatch --chdir={home}/.local/share/dtf/dtf-unit/etc {home}/.local/share/dtf/dtf-unit/etc/worker.sbatch", "--state=RUNNING --signal=TERM --batch"]),
 }

@@ -148,7 +148,7 @@ def test_scripts_contain_no_value(tmp_path):
             assert texts[0] and texts[0] == texts[1]
 
 
-@pytest.mark.parametrize("flag", ["--env=HF_TOKEN=hf_secret", "--env=API_KEY=s", "--env=DB_PASSWORD=s", "--coordinator=http://u:secret@h"])
+@pytest.mark.parametrize("flag", ["--env=HF_TOKEN=hf_secret", "--env=API_KEY=s", "--env=DB_PASSWORD=s", "--env=PGPASSWORD=secret", "--env=HTTPS_PROXY=http://u:secret@h", "--coordinator=http://u:secret@h"])
 def test_secrets_are_refused_and_not_repeated(tmp_path, flag):
     done = deploy_script(tmp_path, "--target=linux", flag, *([] if "coordinator" in flag else ["--coordinator=http://h:1"]))
     assert done.returncode == 2 and "token" in done.stderr.lower()

@@ -78,7 +78,7 @@ def test_every_shell_reads_the_scripts(sets):
 def test_modes_of_files(sets):
     for out in sets.values():
         for path in out.iterdir():
-            private = path.name in ("deploy.conf", "deploy.json", "settings.yaml", "environment", "token")
+            private = path.name in ("deploy.conf", "deploy.json", "settings.yaml", "environment", "token", "docker-compose.yml", "kubernetes.yaml")
             script = path.suffix in (".sh", ".sbatch", ".ps1", ".bat", ".cs")
             assert path.stat().st_mode & 0o777 == (0o600 if private else 0o755 if script else 0o644), path
 

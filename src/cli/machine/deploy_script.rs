@@ -211,11 +211,18 @@ pub async fn run(
     };
     let place = directory.display();
     console.note(&format!("wrote {count} files for {} to {place}; {next}", spec.target.word()));
-    if spec.has_token && token.is_none() {
+    let token_file = directory.join("token");
+    if spec.has_token && token.is_none() && !token_file.exists() {
         console.warning(&format!(
-            "the set has no token: put it into {} with chmod 600, or give --token-file",
-            directory.join("token").display()
+            "the directory has no token: put it into {} with chmod 600, or give --token-file",
+            token_file.display()
         ));
+    }
+    if spec.program == Program::Package {
+        console.warning(
+            "dtf is not published in a package index: use your own index, which has the wheel of \
+             `make wheel` (docs/deploy.md)",
+        );
     }
     Ok(Exit::Passed)
 }
