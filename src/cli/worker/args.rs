@@ -37,7 +37,7 @@ pub struct WorkerArgs {
     #[arg(long, value_delimiter = ',', value_name = "BACKEND,…")]
     pub runtimes: Vec<String>,
     /// Build the environments and fetch the weights for this plan, then exit; no test is run
-    #[arg(long, value_name = "PLAN", conflicts_with_all = ["ephemeral", "idle_timeout"])]
+    #[arg(long, value_name = "PLAN", conflicts_with_all = ["ephemeral", "idle_timeout", "runtimes"])]
     pub prefetch: Option<PathBuf>,
     /// Exit when at least one test has run and no tests are left
     #[arg(long)]

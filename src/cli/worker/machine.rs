@@ -114,10 +114,13 @@ fn assessors(machine: &Machine, file: &File, backends: &Table) -> Assessors {
         let given = Arc::clone(&given);
         Box::pin(async move {
             let (machine, file, backends) = &*given;
-            detect(machine, file, backends, &|_, _| {})
-                .await
-                .ok()
-                .map(|detected| detected.capability)
+            match detect(machine, file, backends, &|_, _| {}).await {
+                Ok(detected) => Some(detected.capability),
+                Err(error) => {
+                    tracing::warn!(error = error.message, "this machine cannot be detected again");
+                    None
+                }
+            }
         })
     });
     let limits: ReadLimits = Arc::new(|| {

@@ -61,7 +61,7 @@ pub async fn run(
     drop(progress);
     let done = done.map_err(|error| refused(&error))?;
     console.note(&format!(
-        "this worker can run {} of {}; ready are {} and the weights of {}",
+        "this worker can run {} of {}; {} and the weights of {} are ready",
         mine.len(),
         counted(submission.tests.len() as u64, "test"),
         counted(done.environments as u64, "Python environment"),

@@ -54,6 +54,10 @@ pub(super) fn limits(host: &Host<'_>) -> Limits {
     let total = memory::total(host);
     let limit = memory_limit(&mut groups, &total);
     let smaller = [total.value, limit.value].into_iter().flatten().min();
+    if !groups.notes.is_empty() {
+        // A limit that cannot be read is not the absence of a limit.
+        return Limits::default();
+    }
     Limits {
         cpu_milli: within_quota(&processors, &groups.cpu_milli()).value,
         memory_bytes: smaller,

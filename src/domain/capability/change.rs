@@ -40,7 +40,7 @@ impl Capability {
         changes.extend(after.difference(&before).cloned());
         changes.extend(before.difference(&after).map(|error| format!("no longer: {error}")));
         if changes.is_empty() && self != earlier {
-            changes.push("the order of its devices".to_owned());
+            changes.push("small differences".to_owned());
         }
         changes.truncate(MAX_CHANGES);
         changes

@@ -275,13 +275,14 @@ impl World {
         }
         let before = self.sim.scheduler().overview().tests_leased;
         self.agents[worker].capability = new;
-        if shape & 2 == 0 {
+        let registers = shape & 16 != 0;
+        if !registers {
             self.sim.change(&self.agents[worker]);
         } else {
             self.sim.register(&self.agents[worker], &self.held[worker]);
         }
         if grows {
-            assert!(shape & 2 != 0 || self.sim.scheduler().overview().tests_leased == before);
+            assert!(registers || self.sim.scheduler().overview().tests_leased == before);
         }
         self.drop_stale();
     }

@@ -9,9 +9,13 @@ CREATE TABLE IF NOT EXISTS worker_changes (
 );
 
 CREATE OR REPLACE VIEW worker_capabilities AS
-SELECT seq, worker, capability, registered_ms AS since_ms FROM workers
-UNION ALL
-SELECT seq, worker, capability, changed_ms AS since_ms FROM worker_changes;
+SELECT seq, worker, capability, since_ms FROM (
+    SELECT seq, worker, capability, registered_ms AS since_ms FROM workers
+    UNION ALL
+    SELECT seq, worker, capability, changed_ms AS since_ms FROM worker_changes
+)
+-- A repeated registration without a change is none.
+QUALIFY capability IS DISTINCT FROM lag(capability) OVER (PARTITION BY worker ORDER BY seq);
 
 -- The capability of the worker at the end of each attempt, and whether it changed while the attempt ran.
 -- NULL: unknown.

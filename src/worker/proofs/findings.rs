@@ -29,11 +29,7 @@ pub struct Claim {
 
 impl Claim {
     pub fn on(device: &Accelerator, backend: Backend) -> Self {
-        let id = match device.uuid.as_str() {
-            "" => format!("{} {}", device.vendor, device.index),
-            uuid => uuid.to_owned(),
-        };
-        Self { backend, device: Some((id, device.driver.clone())) }
+        Self { backend, device: Some((device.id(), device.driver.clone())) }
     }
 
     pub fn without_device(backend: Backend) -> Self {
@@ -54,13 +50,14 @@ enum Conclusion {
 
 impl Findings {
     /// Adds the answer of one environment. A claim that any environment proves is proven; it is
-    /// refuted only by one that tests use, because nothing depends on a forgotten one.
+    /// refuted only by one that tests use, because nothing depends on a forgotten one. A library that
+    /// cannot be used proves nothing about the device.
     pub fn add(&mut self, claim: Claim, answer: &Answer, tests_use_it: bool) {
         match answer {
             Answer::Found { .. } => {
                 self.0.insert(claim, Conclusion::Proven);
             }
-            Answer::Missing { reason } | Answer::Broken { reason } if tests_use_it => {
+            Answer::Missing { reason } if tests_use_it => {
                 self.0.entry(claim).or_insert_with(|| Conclusion::Refuted(reason.clone()));
             }
             Answer::Missing { .. } | Answer::Broken { .. } | Answer::Absent { .. } => {}
@@ -175,9 +172,11 @@ mod tests {
         assert_eq!(proof(&[(found(), false)]), Proof::Runtime);
         assert_eq!(proof(&[(missing(), true), (found(), false)]), Proof::Runtime);
         assert_eq!(proof(&[(found(), false), (missing(), true)]), Proof::Runtime);
-        // Neither a forgotten environment nor one without the library proves anything.
+        // A forgotten environment proves nothing, and neither does one without a working library.
         let absent = Answer::Absent { reason: "torch is not built for cuda".to_owned() };
-        assert_eq!(proof(&[(missing(), false), (absent, true)]), Proof::Driver);
+        let broken = Answer::Broken { reason: "libcudart.so.13: cannot open".to_owned() };
+        let answers = [(missing(), false), (absent, true), (broken, true)];
+        assert_eq!(proof(&answers), Proof::Driver);
     }
 
     #[test]
