@@ -3,7 +3,7 @@
 //! Used by both ends and depends on neither. Unknown fields of a message are ignored, because a
 //! newer peer may send more. Plan files are stricter, see `plan`.
 
-pub use crate::domain::transfer::{MAX_BLOB_BYTES, transfer_time};
+pub use crate::domain::lease_limit::transfer::{MAX_BLOB_BYTES, transfer_time};
 
 pub mod error;
 pub mod page;

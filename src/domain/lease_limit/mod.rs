@@ -5,10 +5,12 @@
 //! checks.
 
 use crate::domain::launch::{default_grace, default_timeout};
+use crate::domain::lease_limit::transfer::{MAX_BLOB_BYTES, transfer_time};
 use crate::domain::time::Millis;
-use crate::domain::transfer::{MAX_BLOB_BYTES, transfer_time};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+
+pub mod transfer;
 
 /// For the delivery of the lease, the start and the kill of the program, the result, and a report
 /// that is repeated after a failed request.
