@@ -106,6 +106,8 @@ fn row(row: rows::ReportRow) -> ReportRow {
         devices: json(devices),
         environment,
         metrics,
+        earlier: Vec::new(),
+        past: Vec::new(),
     }
 }
 
@@ -133,7 +135,20 @@ fn cases(counts: rows::CaseRows) -> Cases {
 fn summary(metric: rows::MetricRow) -> MetricSummary {
     let rows::MetricRow { name, unit, count, spread, threads, min, p50, p90, p99, max } = metric;
     let noisy = spread.is_some_and(|spread| spread > MAX_SPREAD);
-    MetricSummary { name, unit, count, spread, noisy, threads, min, p50, p90, p99, max }
+    MetricSummary {
+        name,
+        unit,
+        count,
+        spread,
+        noisy,
+        threads,
+        min,
+        p50,
+        p90,
+        p99,
+        max,
+        samples: Vec::new(),
+    }
 }
 
 /// Summary of a metric that was measured once.
@@ -150,5 +165,6 @@ fn one(name: &str, unit: &str, value: f64) -> MetricSummary {
         p90: None,
         p99: None,
         max: value,
+        samples: Vec::new(),
     }
 }

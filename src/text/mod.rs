@@ -1,5 +1,5 @@
 //! Tools for texts that people write: YAML and JSON with positions and limits, typed fields,
-//! quantities, suggestions for mistyped names, patterns, templates, Python literals, invisible characters.
+//! quantities, suggestions for mistyped names, patterns, selections of tests, templates, Python literals, invisible characters.
 //!
 //! ```text
 //! bytes ─ source (size, depth) ─ node (tree) ─ fields (ValueError, FieldError) ─ locate (SourceError)
@@ -17,6 +17,7 @@ pub mod python;
 pub mod python_json;
 pub mod quantity;
 pub mod render;
+pub mod selection;
 pub mod source;
 pub mod suggest;
 pub mod system_path;

@@ -4,6 +4,7 @@ pub mod blobs;
 pub mod history;
 pub mod leases;
 pub mod logs;
+pub mod matrix;
 pub mod program;
 pub mod reports;
 pub mod runs;

@@ -1,6 +1,7 @@
 //! Reports over the results database.
 //!
-//! `GET /api/v1/report?since_ms=&run=&limit=`. Table, JSON and CSV show the same rows.
+//! `GET /api/v1/report?since_ms=&until_ms=&run=&from_run=&to_run=&model=&hw=&worker=&family=&status=&details=&limit=`.
+//! Every output format shows the same rows.
 
 use crate::api::schema;
 use crate::domain::findings::FirstDifference;
@@ -8,6 +9,7 @@ use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::Phase;
 use crate::domain::time::{Millis, Timestamp};
+use crate::text::selection::{Patterns, Statuses};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use utoipa::{IntoParams, ToSchema};
@@ -169,6 +171,50 @@ pub struct ReportRow {
     /// Metrics in the order of their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricSummary>,
+    /// The attempts before the last one, if the query includes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<EarlierAttempt>,
+    /// Earlier results of the same case, the oldest first, if the query includes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<PastResult>,
+}
+
+/// An attempt of a test before the last one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct EarlierAttempt {
+    pub number: u16,
+    #[schema(value_type = schema::Outcome)]
+    pub outcome: Outcome,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Class>)]
+    pub class: Option<Class>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Name of the worker.
+    pub worker: String,
+    #[schema(value_type = u64)]
+    pub duration_ms: Millis,
+    #[schema(value_type = u64)]
+    pub finished_at: Timestamp,
+}
+
+/// An earlier result of the same case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct PastResult {
+    #[schema(value_type = schema::TestId)]
+    pub test: TestId,
+    #[schema(value_type = schema::Outcome)]
+    pub outcome: Outcome,
+    #[serde(default)]
+    pub flaky: bool,
+    #[schema(value_type = u64)]
+    pub finished_at: Timestamp,
+    /// Name of the worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// Median of the metric of the query. Absent if it was not measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
 }
 
 /// Summary of the values of a metric. Percentiles are by nearest rank over the raw values.
@@ -195,21 +241,118 @@ pub struct MetricSummary {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub p99: Option<f64>,
     pub max: f64,
+    /// Raw values in ascending order, at most 50 that are evenly distributed over them, if the query
+    /// includes them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<f64>,
 }
 
-/// Query of a report: one run, the runs since a time, or all runs.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+/// Query of a report: one run, the runs of a period, or all runs. Conditions are joined by "and".
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
+#[serde(default)]
 pub struct ReportQuery {
     /// Earliest time of submission, in milliseconds since 1970. Ignored if `run` is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<u64>,
+    /// Latest time of submission, in milliseconds since 1970. Ignored if `run` is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until_ms: Option<u64>,
     /// The only run of the report.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[param(value_type = Option<schema::RunId>)]
     pub run: Option<RunId>,
+    /// The first run of the report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<schema::RunId>)]
+    pub from_run: Option<RunId>,
+    /// The last run of the report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<schema::RunId>)]
+    pub to_run: Option<RunId>,
+    /// Models: patterns that are separated by commas. `*` matches any text; case is ignored.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub model: Option<Patterns>,
+    /// Hardware: patterns of back-ends or of products of devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub hw: Option<Patterns>,
+    /// Patterns of the names of workers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub worker: Option<Patterns>,
+    /// Patterns of families of models.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub family: Option<Patterns>,
+    /// States, separated by commas: names of outcomes, `flaky` or `pending`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub status: Option<Statuses>,
+    /// The rows of the matrix; `model` if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<GroupBy>,
+    /// The metric of the matrix and of past results; `latency_seconds` if absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// Whether rows have their earlier attempts, the past results of their case, and raw values.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    #[param(value_type = bool, required = false)]
+    pub details: bool,
     /// Maximum number of rows; 100,000 if absent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 100_000)]
     pub limit: Option<u32>,
+}
+
+impl ReportQuery {
+    /// The metric of the matrix and of past results.
+    #[must_use]
+    pub fn metric(&self) -> &str {
+        self.metric.as_deref().unwrap_or("latency_seconds")
+    }
+}
+
+/// A property of tests by which the rows of the matrix are grouped.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupBy {
+    #[default]
+    Model,
+    Family,
+    Worker,
+    Dtype,
+    Batch,
+    Runtime,
+    Template,
+    Kind,
+}
+
+impl GroupBy {
+    pub const ALL: [Self; 8] = [
+        Self::Model,
+        Self::Family,
+        Self::Worker,
+        Self::Dtype,
+        Self::Batch,
+        Self::Runtime,
+        Self::Template,
+        Self::Kind,
+    ];
+
+    /// The name in queries and in flags.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Family => "family",
+            Self::Worker => "worker",
+            Self::Dtype => "dtype",
+            Self::Batch => "batch",
+            Self::Runtime => "runtime",
+            Self::Template => "template",
+            Self::Kind => "kind",
+        }
+    }
 }

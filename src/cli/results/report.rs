@@ -59,11 +59,13 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
             Since::Last(span) => Clock::start().now().0.saturating_sub(span.0),
             Since::At(time) => time.0,
         };
-        source.report(&ReportQuery { since_ms: Some(since), run: None, limit }).await?
+        source
+            .report(&ReportQuery { since_ms: Some(since), limit, ..ReportQuery::default() })
+            .await?
     } else {
         let mut reports = Vec::new();
         for run in selected_runs(&source, &args.run).await? {
-            let query = ReportQuery { since_ms: None, run: Some(run), limit };
+            let query = ReportQuery { run: Some(run), limit, ..ReportQuery::default() };
             reports.push(source.report(&query).await?);
         }
         let merged = results::merge(reports);

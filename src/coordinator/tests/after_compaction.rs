@@ -16,7 +16,7 @@ use std::fs;
 use std::path::Path;
 
 async fn late_results(role: &Role) -> u64 {
-    let query = ReportQuery { run: None, limit: Some(1), since_ms: None };
+    let query = ReportQuery { limit: Some(1), ..ReportQuery::default() };
     role.client.report_view(&query).await.expect("a report").totals.late_results
 }
 

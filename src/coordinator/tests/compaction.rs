@@ -72,7 +72,7 @@ pub(super) async fn wait_until(what: &str, mut holds: impl AsyncFnMut() -> bool)
 
 /// Everything that people can read, as text.
 pub(super) async fn read(role: &Role) -> String {
-    let query = ReportQuery { run: None, limit: Some(10_000), since_ms: None };
+    let query = ReportQuery { limit: Some(10_000), ..ReportQuery::default() };
     let report = role.client.report_view(&query).await.expect("a report");
     let limit = Some(1000);
     let runs = role.client.runs(&PageQuery { limit, ..PageQuery::default() }).await.expect("runs");

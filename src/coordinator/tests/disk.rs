@@ -63,7 +63,7 @@ async fn results_survive_restarts_with_and_without_snapshot() {
         hand.report(&claimed.leases, r#"{"message":"fine"}"#).await;
         done += claimed.leases.len();
     }
-    let query = ReportQuery { run: Some(submitted.run), limit: Some(10), since_ms: None };
+    let query = ReportQuery { run: Some(submitted.run), limit: Some(10), ..ReportQuery::default() };
     let before = role.client.report_view(&query).await.expect("a report");
     assert_eq!(before.totals.outcomes.get(&Outcome::Passed), Some(&600));
     assert_eq!((before.rows.len(), before.truncated), (10, true));

@@ -25,7 +25,7 @@ async fn finish(client: &Client, hand: &mut Hand, tests: u32, detail: &str) -> R
 }
 
 async fn report(client: &Client, run: RunId) -> ReportView {
-    let query = ReportQuery { run: Some(run), limit: None, since_ms: None };
+    let query = ReportQuery { run: Some(run), ..ReportQuery::default() };
     client.report_view(&query).await.expect("a report")
 }
 

@@ -22,6 +22,7 @@ fn metric(name: &str, unit: &str, p50: f64) -> MetricSummary {
         p90: Some(p50 * 1.5),
         p99: None,
         max: p50 * 2.0,
+        samples: vec![],
     }
 }
 
@@ -52,6 +53,8 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         devices: vec![],
         environment: serde_json::Map::new(),
         metrics: vec![],
+        earlier: vec![],
+        past: vec![],
     }
 }
 
