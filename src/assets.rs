@@ -6,6 +6,9 @@ use include_dir::{Dir, File, include_dir};
 /// Directory of the templates of deployments.
 const DEPLOY: &str = "deploy";
 
+/// Directory of the pages of the coordinator.
+const PAGES: &str = "pages";
+
 static FOLDER: Dir<'static> = include_dir!("$CARGO_MANIFEST_DIR/templates");
 
 /// The built-in table of families.
@@ -46,6 +49,21 @@ pub fn deployment() -> impl Iterator<Item = (&'static str, &'static str)> {
         .filter_map(|(path, text)| Some((path.strip_prefix(DEPLOY)?.strip_prefix('/')?, text)))
 }
 
+/// Name and text of every template of pages, such as `now.html`.
+pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
+    FOLDER.get_dir(PAGES).into_iter().flat_map(Dir::files).filter_map(|file| {
+        let name = file.path().file_name()?.to_str()?;
+        Some((name, file.contents_utf8()?)).filter(|_| name.ends_with(".html"))
+    })
+}
+
+/// A file that the pages name: a style sheet, a script or an image.
+#[must_use]
+pub fn page_file(name: &str) -> Option<&'static str> {
+    let is_template = name.ends_with(".html") || name.contains('/');
+    if is_template { None } else { text(&format!("{PAGES}/{name}")) }
+}
+
 fn texts(
     files: impl Iterator<Item = &'static File<'static>>,
 ) -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -80,6 +98,10 @@ mod tests {
             assert_eq!(text, read(&format!("{DEPLOY}/{name}")));
         }
         assert!(deployment().any(|(name, _)| name == "unix/control_nohup.sh.j2"));
+        assert!(pages().any(|(name, text)| name == "now.html" && text == read("pages/now.html")));
+        assert!(pages().all(|(name, _)| page_file(name).is_none()));
+        assert_eq!(page_file("style.css"), Some(read("pages/style.css").as_str()));
+        assert_eq!(page_file("../families.yaml"), None);
         assert_eq!(configuration("gpt2.json"), Some(read("catalogue/gpt2.json").as_str()));
     }
 }

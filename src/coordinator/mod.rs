@@ -19,6 +19,7 @@ mod leadership;
 mod live;
 mod mailbox;
 mod metrics;
+mod pages;
 mod projector;
 mod recovery;
 mod runtime;

@@ -18,6 +18,7 @@ use crate::coordinator::leadership::Leadership;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{Mailbox, MailboxError, Request, Senders};
 use crate::coordinator::metrics::Metrics;
+use crate::coordinator::pages::Streams;
 use crate::coordinator::projector::{Projection, Projector};
 use crate::coordinator::recovery::error::RecoveryError;
 use crate::coordinator::recovery::{self, Recovered, recover};
@@ -319,6 +320,7 @@ fn start(
         run_files: Arc::new(RunFiles::new(settings.storage.max_run_bytes)),
         authenticators,
         refusals: Refusals::default(),
+        streams: Streams::new(),
         clock,
         openapi: crate::coordinator::http::document::text,
         program: program::running(),

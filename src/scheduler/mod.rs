@@ -54,6 +54,6 @@ pub use error::{FactError, Rejected};
 pub use snapshot::{RestoreError, Snapshot};
 pub use state::Scheduler;
 pub use status::{
-    Availability, Counts, Demand, Explanation, Overview, RunSummary, TestStatus, WeightsStatus,
-    WorkerFit, WorkerStatus,
+    Availability, Counts, Demand, Explanation, Overview, RunSummary, RunningTest, TestStatus,
+    WaitingTests, WeightsStatus, WorkerFit, WorkerStatus,
 };

@@ -100,6 +100,31 @@ pub struct WorkerFit {
     pub is_cache_full: bool,
 }
 
+/// A test that runs on a worker, or for which its result is expected.
+#[derive(Debug, Clone)]
+pub struct RunningTest {
+    pub test: TestId,
+    pub spec: Arc<TestSpec>,
+    pub attempt: u16,
+    pub worker: WorkerId,
+    pub worker_name: Box<str>,
+    /// Time of its start, or a few seconds before it.
+    pub since: Timestamp,
+}
+
+/// The waiting tests of one queue.
+#[derive(Debug, Clone)]
+pub struct WaitingTests {
+    /// The test that is served next.
+    pub first: TestId,
+    pub name: Box<str>,
+    pub waiting: u64,
+    /// Time at which the first test became ready.
+    pub since: Timestamp,
+    /// Whether no active worker can run them.
+    pub is_stuck: bool,
+}
+
 /// The tests with the same requirement that need a worker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demand {

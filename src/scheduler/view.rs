@@ -1,7 +1,9 @@
 //! Summaries of the state for people and metrics.
 
 use super::state::{Run, Scheduler, State, Worker};
-use super::status::{Availability, Counts, Overview, RunSummary, TestStatus, WorkerStatus};
+use super::status::{
+    Availability, Counts, Overview, RunSummary, RunningTest, TestStatus, WaitingTests, WorkerStatus,
+};
 use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
@@ -61,6 +63,41 @@ impl Scheduler {
     #[must_use]
     pub fn worker(&self, id: WorkerId) -> Option<WorkerStatus> {
         self.workers.get(&id).map(|worker| worker.status(id))
+    }
+
+    /// The tests that run now, in the order of their workers. Leases granted ahead are not among them.
+    pub fn running(&self) -> impl Iterator<Item = RunningTest> + '_ {
+        self.workers.iter().flat_map(move |(id, worker)| {
+            worker.seats.values().filter_map(move |seat| {
+                let (test, _) = *seat.queue.front()?;
+                let running = self.find(test)?;
+                Some(RunningTest {
+                    test,
+                    spec: Arc::clone(&running.spec),
+                    attempt: running.attempts,
+                    worker: *id,
+                    worker_name: worker.name.clone(),
+                    since: seat.since,
+                })
+            })
+        })
+    }
+
+    /// The queues with waiting tests. Costs as much as there are queues and workers.
+    pub fn waiting(&self) -> impl Iterator<Item = WaitingTests> + '_ {
+        self.classes.iter().filter_map(move |(_, class)| {
+            let index = class.front().next()?;
+            let first = TestId { run: class.head?.run, index };
+            let test = self.find(first)?;
+            let State::Waiting { since, .. } = test.state else { return None };
+            Some(WaitingTests {
+                first,
+                name: (*test.spec.name).into(),
+                waiting: class.waiting,
+                since,
+                is_stuck: self.active_for(class).next().is_none(),
+            })
+        })
     }
 
     /// Number of waiting tests of a run whose requirement no active worker meets.

@@ -14,6 +14,7 @@ use crate::coordinator::http::router::bodies::Bodies;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::Mailbox;
 use crate::coordinator::metrics::Metrics;
+use crate::coordinator::pages::Streams;
 use crate::coordinator::projector::Progress;
 use crate::coordinator::weights::WeightsStore;
 use crate::domain::causes::with_causes;
@@ -46,6 +47,7 @@ pub(crate) struct App {
     pub run_files: Arc<RunFiles>,
     pub authenticators: Authenticators,
     pub refusals: Refusals,
+    pub streams: Streams,
     pub clock: Clock,
     /// Text of the OpenAPI document. The first call builds it.
     pub openapi: fn() -> &'static str,

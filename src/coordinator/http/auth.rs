@@ -1,25 +1,30 @@
 //! Authentication: which principal sends a request.
 //!
-//! Every way to prove who sends a request is an [`Authenticator`]: the static tokens of a file, or
-//! access to the loopback address of this machine. Further ways are added to the chain in
+//! Every way to prove who sends a request is an [`Authenticator`]: the session of a browser, the static
+//! tokens of a file, or access to the loopback address of this machine. Further ways are added to the chain in
 //! [`Authenticators`]; nothing else changes.
 //!
 //! Promises: only digests of tokens are kept, and they are compared in constant time; a token
 //! file that others can read is refused; without a token file every program on this machine is an
 //! admin, while a web page of another site can neither change anything nor read an answer (see
-//! [`LocalAdmin`]).
+//! [`LocalAdmin`] and [`SessionCookie`]).
 
 use crate::coordinator::http::refusals::Peer;
+use crate::coordinator::pages::sessions::Sessions;
 use crate::domain::access::{Principal, Role};
 use crate::sys::private::{PrivateFileError, read_private};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, ORIGIN};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName};
+use axum::http::{HeaderMap, HeaderName, Method};
 use futures::future::BoxFuture;
 use sha2::{Digest, Sha256};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
+/// Beginning of the paths of the forms of pages: the only ones that a session can change something by.
+pub(crate) const FORMS: &str = "/actions/";
 /// Maximum size of a token file, in bytes.
 const MAX_FILE_BYTES: u64 = 1024 * 1024;
 /// Minimum length of a token, in bytes.
@@ -36,6 +41,8 @@ pub(crate) enum AuthError {
     UnknownToken,
     #[error("a coordinator without tokens accepts requests from programs on its own machine only")]
     ForeignPage,
+    #[error("the session of a browser changes something only by a form of a page of this coordinator")]
+    ForeignForm,
 }
 
 /// One way to prove who sends a request.
@@ -50,11 +57,22 @@ pub(crate) trait Authenticator: Send + Sync {
 }
 
 /// Authenticators in the order in which they are asked.
-pub(crate) struct Authenticators(Vec<Box<dyn Authenticator>>);
+pub(crate) struct Authenticators {
+    chain: Vec<Box<dyn Authenticator>>,
+    sessions: Arc<Sessions>,
+}
 
 impl Authenticators {
+    /// A chain that starts with the sessions of browsers.
     pub fn new(chain: Vec<Box<dyn Authenticator>>) -> Self {
-        Self(chain)
+        let sessions = Arc::new(Sessions::new());
+        let first: Box<dyn Authenticator> = Box::new(SessionCookie(Arc::clone(&sessions)));
+        Self { chain: std::iter::once(first).chain(chain).collect(), sessions }
+    }
+
+    /// The sessions of browsers.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
     }
 
     /// The principal of the first authenticator that recognizes the credentials.
@@ -62,13 +80,75 @@ impl Authenticators {
     /// # Errors
     /// Wrong credentials, or none that any authenticator recognizes.
     pub async fn authenticate(&self, head: &Parts) -> Result<Principal, AuthError> {
-        for authenticator in &self.0 {
+        for authenticator in &self.chain {
             if let Some(principal) = authenticator.authenticate(head).await? {
                 return Ok(principal);
             }
         }
         Err(AuthError::NoToken)
     }
+}
+
+/// The session of a browser that has logged in, by its cookie.
+///
+/// Browsers send a cookie without being asked, also when a page of another site starts the request.
+/// `SameSite=Strict` prevents this; a browser that ignores it is refused by the origin of its requests.
+/// A session reads everything that its principal may read; it changes something only by the forms
+/// under [`FORMS`], each of which contains a token as well.
+pub(crate) struct SessionCookie(Arc<Sessions>);
+
+impl SessionCookie {
+    fn check(&self, head: &Parts) -> Result<Option<Principal>, AuthError> {
+        if head.headers.contains_key(AUTHORIZATION) {
+            return Ok(None);
+        }
+        let cookie = session_cookie(&head.headers);
+        let known = cookie.and_then(|cookie| self.0.find(&cookie, Instant::now()));
+        let reads = matches!(head.method, Method::GET | Method::HEAD);
+        let is_form = head.uri.path().starts_with(FORMS) && is_own_form(&head.headers);
+        if known.is_some() && !reads && !is_form {
+            return Err(AuthError::ForeignForm);
+        }
+        Ok(known)
+    }
+}
+
+impl Authenticator for SessionCookie {
+    fn authenticate<'a>(
+        &'a self,
+        head: &'a Parts,
+    ) -> BoxFuture<'a, Result<Option<Principal>, AuthError>> {
+        Box::pin(async { self.check(head) })
+    }
+}
+
+/// Name of the cookie of a session. Browsers send the cookies of a host to all of its ports, so it
+/// contains the port.
+pub(crate) fn cookie_name(headers: &HeaderMap) -> String {
+    let host = text(headers, &HOST).unwrap_or_default();
+    let port = host.rsplit_once(':').map_or("", |(_, port)| port);
+    let port = if port.bytes().all(|byte| byte.is_ascii_digit()) { port } else { "" };
+    format!("dtf-session{port}")
+}
+
+/// Value of the cookie of a session.
+pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<String> {
+    let name = cookie_name(headers);
+    let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    let mut pairs = cookies.flat_map(|cookies| cookies.split(';'));
+    pairs.find_map(|pair| {
+        let (given, value) = pair.trim().split_once('=')?;
+        (given == name).then(|| value.to_owned())
+    })
+}
+
+/// Whether a form was sent by a page of this coordinator: browsers state the origin of the page.
+pub(crate) fn is_own_form(headers: &HeaderMap) -> bool {
+    let host = text(headers, &HOST).unwrap_or_default();
+    let origin = text(headers, &ORIGIN).and_then(|origin| origin.split_once("://"));
+    let site = text(headers, &HeaderName::from_static("sec-fetch-site"));
+    origin.is_some_and(|(_, origin)| !host.is_empty() && origin.eq_ignore_ascii_case(host))
+        && site.is_none_or(|site| site == "same-origin")
 }
 
 /// Everybody who reaches the loopback address is an admin, except for web pages.
@@ -354,6 +434,42 @@ mod tests {
             assert_eq!(answer.is_ok(), own, "{origin} at {host}");
         }
         assert_eq!(ask(&[(ORIGIN, "http://localhost:7700")]), Err(AuthError::ForeignPage));
+    }
+
+    #[test]
+    fn a_session_reads_and_changes_something_only_by_its_own_forms() {
+        let cookies = SessionCookie(Arc::new(Sessions::new()));
+        let anna = Principal::with_role("anna", &Role::ADMIN);
+        let value = cookies.0.begin(anna.clone(), Instant::now());
+        let (host, origin) = ((HOST, "dtf.example:80"), (ORIGIN, "https://dtf.example:80"));
+        let cookie = format!("other=1; dtf-session80={value}");
+        let ask = |method: Method, path: &str, headers: &[(HeaderName, &str)]| {
+            let mut head = head(headers);
+            head.headers.insert(COOKIE, cookie.parse().expect("a header value"));
+            (head.method, head.uri) = (method, path.parse().expect("a path"));
+            cookies.check(&head)
+        };
+        let found = Ok(Some(anna));
+        assert_eq!(ask(Method::GET, "/runs/r1", &[host.clone()]), found);
+        assert_eq!(ask(Method::POST, "/actions/cancel", &[host.clone(), origin.clone()]), found);
+        let refused = Err(AuthError::ForeignForm);
+        let site = |site| (HeaderName::from_static("sec-fetch-site"), site);
+        for headers in [
+            vec![host.clone()],
+            vec![host.clone(), (ORIGIN, "https://evil.example")],
+            vec![host.clone(), (ORIGIN, "null")],
+            vec![host.clone(), origin.clone(), site("cross-site")],
+            vec![host.clone(), origin.clone(), site("same-site")],
+        ] {
+            assert_eq!(ask(Method::POST, "/actions/cancel", &headers), refused, "{headers:?}");
+        }
+        let own = [host.clone(), origin, site("same-origin")];
+        assert_eq!(ask(Method::POST, "/api/v1/runs/r1/cancel", &own), refused);
+        assert_eq!(ask(Method::DELETE, "/actions/cancel", &[host.clone()]), refused);
+        // Another coordinator on the same host has another port, and its own cookie.
+        assert_eq!(ask(Method::GET, "/", &[(HOST, "dtf.example:81")]), Ok(None));
+        let token = (AUTHORIZATION, "Bearer x");
+        assert_eq!(ask(Method::POST, "/api/v1/runs", &[host, token]), Ok(None));
     }
 
     #[test]

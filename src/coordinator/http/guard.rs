@@ -105,16 +105,18 @@ async fn sender(
         && let Some(owner) = owner_of(app, head).await?
         && !principal.reaches(&owner)
     {
-        let subject = &principal.subject;
-        return Err(ApiError::new(
-            Code::Forbidden,
-            format!(
-                "this belongs to {owner}, and {subject} may only change what {subject} submitted"
-            ),
-        )
-        .hint("ask its owner, or use a token with the role admin"));
+        return Err(of_another(&principal, &owner));
     }
     Ok(principal)
+}
+
+/// The answer to a change of an object of another owner.
+pub(crate) fn of_another(principal: &Principal, owner: &Subject) -> ApiError {
+    let subject = &principal.subject;
+    let message =
+        format!("this belongs to {owner}, and {subject} may only change what {subject} submitted");
+    ApiError::new(Code::Forbidden, message)
+        .hint("ask its owner, or use a token with the role admin")
 }
 
 /// The subject that submitted the run in the path.

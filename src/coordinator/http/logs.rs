@@ -256,7 +256,7 @@ impl Follower {
 
 /// The text of `bytes`, and the number of bytes in it. Unless `last` is set, an incomplete character
 /// at the end is left out.
-fn text_of(bytes: &[u8], last: bool) -> (String, usize) {
+pub(crate) fn text_of(bytes: &[u8], last: bool) -> (String, usize) {
     let cut = (1..=3.min(bytes.len())).find(|back| {
         let tail = bytes.get(bytes.len() - back..).unwrap_or_default();
         matches!(std::str::from_utf8(tail), Err(error) if error.valid_up_to() == 0 && error.error_len().is_none())

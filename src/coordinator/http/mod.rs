@@ -28,4 +28,6 @@ pub(crate) mod submit;
 pub(crate) mod templates;
 pub(crate) mod test_routes;
 pub(crate) mod weights;
-mod workers;
+pub(crate) mod workers;
+
+use crate::coordinator::pages::login;

@@ -71,7 +71,10 @@ impl IntoResponse for ApiError {
         let status =
             StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let (code, message, hint) = (self.code, self.message, self.hint);
-        let mut answer = (status, Json(ErrorBody { code, message, hint })).into_response();
+        let body = ErrorBody { code, message, hint };
+        let mut answer = (status, Json(body.clone())).into_response();
+        // Browsers get a page with the same content.
+        answer.extensions_mut().insert(body);
         let headers = answer.headers_mut();
         match code {
             Code::Busy | Code::Unavailable => {
@@ -168,6 +171,9 @@ impl From<AuthError> for ApiError {
                 Code::Forbidden,
                 "start the coordinator with --token-file to use it from elsewhere",
             ),
+            AuthError::ForeignForm => {
+                (Code::Forbidden, "load the page again, then repeat the action there")
+            }
         };
         Self::new(code, error.to_string()).hint(hint)
     }

@@ -25,8 +25,10 @@ const BLOB_TIME: Duration = LONG.saturating_add(transfer_time(MAX_BLOB_BYTES));
 /// Maximum size of the body of a plain request, in bytes.
 const MAX_SMALL_BODY_BYTES: u64 = 1024 * 1024;
 
-const SMALL: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: PLAIN, kind: Kind::Light };
-const WAITING: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: LONG, kind: Kind::Light };
+/// A plain request.
+pub(crate) const SMALL: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: PLAIN, kind: Kind::Light };
+/// A request that may wait for the results database.
+pub(crate) const WAITING: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: LONG, kind: Kind::Light };
 const LARGE: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Heavy };
 const REPORTS: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Light };
 const CHUNK_TIME: Duration = LONG.saturating_add(transfer_time(CHUNK_BYTES));
@@ -45,7 +47,8 @@ pub(crate) struct Route {
     pub handler: MethodRouter<Arc<App>>,
 }
 
-fn handled<H, T>(method: &Method, handler: H) -> MethodRouter<Arc<App>>
+/// A handler for one method.
+pub(crate) fn handled<H, T>(method: &Method, handler: H) -> MethodRouter<Arc<App>>
 where
     H: Handler<T, Arc<App>>,
     T: 'static,
@@ -159,6 +162,8 @@ routes! {
     "report_results" POST "/api/v1/workers/{worker}/reports", RunTests, REPORTS, leases::report;
     "get_report" GET "/api/v1/report", Read, WAITING, reports::report;
     "get_history" GET "/api/v1/history", Read, WAITING, reports::history;
+    "make_session_code" POST "/api/v1/sessions", Read, SMALL, login::code;
+    "get_now" GET "/api/v1/now", Read, SMALL, health::now;
     "get_status" GET "/api/v1/status", Read, SMALL, reports::status;
     "get_program" GET "/api/v1/program", Read, SMALL, about::program;
     "download_program" GET "/api/v1/program/{sha256}", Read, SMALL, about::program_file;
@@ -192,6 +197,8 @@ mod tests {
             ("cancel_run", "admin submitter"),
             // The environment of a test may contain secrets.
             ("get_test_spec", "admin submitter"),
+            // A code has the permissions of its sender.
+            ("make_session_code", READERS),
             ("append_log", "admin worker"),
             ("upload_blob", "admin submitter worker"),
             ("verify_weights", "admin submitter worker"),

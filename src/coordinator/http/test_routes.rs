@@ -222,7 +222,8 @@ fn sentence(explanation: &Explanation, waited_ms: Option<u64>) -> String {
     }
 }
 
-fn reason_to_wait(explanation: &Explanation) -> String {
+/// The reason why a waiting test waits.
+pub(crate) fn reason_to_wait(explanation: &Explanation) -> String {
     let suitable = explanation.workers.iter().filter(|fit| fit.lacks.is_none()).count();
     let workers = counted(explanation.workers.len() as u64, "worker");
     match (explanation.workers.len(), suitable) {

@@ -68,7 +68,7 @@ async fn add_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), ApiError> {
 }
 
 /// The reason why no worker can run a waiting test. `None` if a worker can run it.
-fn unschedulable(scheduler: &Scheduler, test: TestId) -> Option<String> {
+pub(crate) fn unschedulable(scheduler: &Scheduler, test: TestId) -> Option<String> {
     let mut lacks = Vec::new();
     for fit in scheduler.why(test)?.workers {
         lacks.push((fit.lacks?, fit.name));

@@ -14,13 +14,16 @@ use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::router::bodies::{Budget, Incomplete, Kind};
 use crate::coordinator::http::routes::{Route, table};
 use crate::coordinator::metrics::Metrics;
+use crate::coordinator::pages;
 use axum::Router;
 use axum::body::HttpBody;
 use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::handler::Handler;
 use axum::http::HeaderValue;
 use axum::http::header::X_CONTENT_TYPE_OPTIONS;
-use axum::middleware::{Next, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use axum::routing::MethodRouter;
 use futures::FutureExt;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
@@ -37,15 +40,26 @@ struct Middleware {
 
 pub(crate) fn router(app: Arc<App>) -> Router {
     let mut router = Router::new();
-    for Route { id, method, path, access, budget, handler } in table() {
-        tracing::trace!(id, %method, path, permission = ?access.permission(), "route");
-        let middleware = Middleware { app: Arc::clone(&app), access, budget };
-        let layer = from_fn_with_state(middleware, watch_over);
-        router = router.route(path, handler.layer(layer));
+    for route in table() {
+        let (path, handler) = guarded(&app, route);
+        router = router.route(path, handler);
+    }
+    for route in pages::table() {
+        let (path, handler) = guarded(&app, route);
+        router = router.route(path, handler.layer(from_fn(pages::as_page)));
     }
     // The size of each body is limited where it is received.
     router = router.layer(DefaultBodyLimit::disable());
+    let unknown = unknown.layer(from_fn(pages::as_page));
     router.fallback(unknown).method_not_allowed_fallback(wrong_method).with_state(app)
+}
+
+/// A route behind the guard and within its budget.
+fn guarded(app: &Arc<App>, route: Route) -> (&'static str, MethodRouter<Arc<App>>) {
+    let Route { id, method, path, access, budget, handler } = route;
+    tracing::trace!(id, %method, path, permission = ?access.permission(), "route");
+    let middleware = Middleware { app: Arc::clone(app), access, budget };
+    (path, handler.layer(from_fn_with_state(middleware, watch_over)))
 }
 
 async fn watch_over(

@@ -1,4 +1,8 @@
-//! Liveness, readiness and metrics.
+//! Liveness, readiness and metrics, and the present work.
+
+mod now;
+
+pub(crate) use now::{__path_now, now};
 
 use crate::api::v1::status::Ready;
 use crate::coordinator::http::app::App;

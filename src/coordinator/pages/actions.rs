@@ -1,0 +1,140 @@
+//! The forms that change something. Each is the same as a route of the API, with its permission.
+//!
+//! Promises: a form changes something only with the token that the page of its session contains, and
+//! only if the browser reports this coordinator as the origin of the page. After the change the
+//! browser is sent back to a page of this coordinator, so that a reload does not repeat it.
+
+use crate::api::error::Code;
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::auth::{is_own_form, session_cookie};
+use crate::coordinator::http::extract::Id;
+use crate::coordinator::http::respond::ApiError;
+use crate::coordinator::http::{guard, runs, workers};
+use crate::coordinator::pages::fields::{Fields, local};
+use crate::coordinator::pages::login;
+use crate::domain::access::{Principal, Scope};
+use crate::domain::id::{RunId, WorkerId};
+use crate::scheduler::Scheduler;
+use axum::Json;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Redirect, Response};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// The fields of a form whose origin and token were checked.
+///
+/// # Errors
+/// The form is from another site or another session.
+async fn fields(app: &Arc<App>, request: Request) -> Result<Fields, ApiError> {
+    let sessions = app.authenticators.sessions();
+    let headers = request.headers();
+    let is_own = is_own_form(headers);
+    let cookie = session_cookie(headers)
+        .filter(|cookie| sessions.find(cookie, Instant::now()).is_some());
+    let expected = sessions.form_token(cookie.as_deref());
+    let fields = Fields::of(request, app).await?;
+    if is_own && fields.get("form") == Some(&expected) {
+        return Ok(fields);
+    }
+    let message = "this form is not of a page that this coordinator gave to this browser";
+    Err(ApiError::new(Code::Forbidden, message)
+        .hint("load the page again, then repeat the action there"))
+}
+
+/// The id in a field.
+fn id<T>(fields: &Fields, name: &str) -> Result<T, ApiError>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    let text = fields.required(name)?;
+    text.parse().map_err(|error: T::Err| ApiError::new(Code::BadRequest, error.to_string()))
+}
+
+/// Sends the browser back to the page of the form, which reports the result.
+fn back(fields: &Fields, done: &str) -> Response {
+    to(local(fields.get("back")), done)
+}
+
+fn to(address: &str, done: &str) -> Response {
+    let (path, query) = address.split_once('?').unwrap_or((address, ""));
+    let kept = query.split('&').filter(|part| !part.is_empty() && !part.starts_with("done="));
+    let query = kept.map(str::to_owned).chain([format!("done={done}")]);
+    Redirect::to(&format!("{path}?{}", query.collect::<Vec<_>>().join("&"))).into_response()
+}
+
+/// Cancels a run.
+pub(super) async fn cancel(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields(&app, request).await?;
+    let run: RunId = id(&fields, "run")?;
+    owns(&app, &principal, run).await?;
+    let Json(_) = runs::cancel(State(app), principal, Id(run)).await?;
+    Ok(back(&fields, "cancelled"))
+}
+
+/// Refuses a change of a run that belongs to somebody else, as the guard of the API does.
+async fn owns(app: &App, principal: &Principal, run: RunId) -> Result<(), ApiError> {
+    if principal.scope == Scope::All {
+        return Ok(());
+    }
+    let owner = app.mailbox.ask(move |scheduler: &Scheduler, _| scheduler.run(run)).await?;
+    match owner {
+        Some(run) if !principal.reaches(&run.user) => Err(guard::of_another(principal, &run.user)),
+        _ => Ok(()),
+    }
+}
+
+/// Drains a worker.
+pub(super) async fn drain(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields(&app, request).await?;
+    let worker: WorkerId = id(&fields, "worker")?;
+    let Json(_) = workers::drain(State(app), principal, Id(worker)).await?;
+    Ok(back(&fields, "draining"))
+}
+
+/// Lets a draining worker take tests again.
+pub(super) async fn resume(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields(&app, request).await?;
+    let worker: WorkerId = id(&fields, "worker")?;
+    let Json(_) = workers::resume(State(app), principal, Id(worker)).await?;
+    Ok(back(&fields, "resumed"))
+}
+
+/// Ends the session.
+pub(super) async fn log_out(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let headers = request.headers().clone();
+    fields(&app, request).await?;
+    Ok(login::end(&app, &headers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use axum::http::header::LOCATION;
+
+    #[test]
+    fn the_result_of_an_action_is_a_part_of_the_address() {
+        let leads = |address: &str| {
+            let answer = to(address, "cancelled");
+            answer.headers()[LOCATION].to_str().expect("an address").to_owned()
+        };
+        assert_eq!(leads("/runs/r1"), "/runs/r1?done=cancelled");
+        assert_eq!(leads("/runs/r1?done=x&a=b"), "/runs/r1?a=b&done=cancelled");
+    }
+}

@@ -1,0 +1,196 @@
+//! The stream of events of one page, from which its script learns that there is something new.
+//!
+//! Events: `changed`, when the event log has new records, and `output`, with the output of a running
+//! attempt that the page shows. The id of an event is the position after it; a browser that connects
+//! again sends the last one and continues there. Limits: [`MAX_STREAMS`] streams; at most one check in
+//! [`INTERVAL`]; a stream ends after [`LIFETIME`], and the browser connects again, so that a session
+//! that has ended is noticed. Promise: a stream does not delay the stop of the coordinator.
+
+use crate::api::error::Code;
+use crate::api::v1::logs::OutputPiece;
+use crate::coordinator::health::Part;
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::blocking::blocking;
+use crate::coordinator::http::extract::Params;
+use crate::coordinator::http::logs::text_of;
+use crate::coordinator::http::respond::ApiError;
+use crate::domain::id::AttemptId;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderName};
+use axum::response::{IntoResponse, Response};
+use futures::stream;
+use serde::Deserialize;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Maximum number of streams at a time.
+pub(super) const MAX_STREAMS: usize = 256;
+/// Time between two checks for changes.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Maximum time between two events or comments of a stream.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Time after which a stream ends.
+const LIFETIME: Duration = Duration::from_mins(10);
+/// Maximum size of the output in one event, in bytes.
+const MAX_PIECE: usize = 64 * 1024;
+/// Makes proxies that know this header, such as nginx, pass on each event at once.
+const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
+
+/// The places of the streams.
+pub(crate) struct Streams(Arc<Semaphore>);
+
+impl Streams {
+    pub fn new() -> Self {
+        Self(Arc::new(Semaphore::new(MAX_STREAMS)))
+    }
+
+    fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
+        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
+            let message = format!("too many pages are live (maximum {MAX_STREAMS})");
+            ApiError::new(Code::Busy, message).hint("reload the page for newer data")
+        })
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct Query {
+    /// Position after the last event, or the last record that the page shows.
+    after: Option<String>,
+    /// The attempt whose output the page shows.
+    attempt: Option<AttemptId>,
+    /// Size of the output that the page shows, in bytes.
+    offset: Option<u64>,
+}
+
+/// Follows the changes.
+pub(super) async fn follow(
+    State(app): State<Arc<App>>,
+    Params(query): Params<Query>,
+    headers: HeaderMap,
+) -> Result<Response, ApiError> {
+    let place = app.streams.place()?;
+    let last = headers.get(LAST_EVENT).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let (sequence, offset) = last.or(query.after.as_deref()).and_then(position).unwrap_or_default();
+    let follower = Follower {
+        app,
+        sequence,
+        output: query.attempt.map(|attempt| (attempt, offset.or(query.offset).unwrap_or(0))),
+        begun: Instant::now(),
+        spoken: Instant::now(),
+        is_new: true,
+        _place: place,
+    };
+    let events = stream::unfold(follower, |mut follower| async move {
+        let event = follower.next().await?;
+        Some((Ok::<_, Infallible>(Bytes::from(event)), follower))
+    });
+    let headers =
+        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (BUFFERING, "no")];
+    Ok((headers, Body::from_stream(events)).into_response())
+}
+
+/// The record and the offset of an id, such as `17` or `17-2048`.
+fn position(id: &str) -> Option<(u64, Option<u64>)> {
+    match id.split_once('-') {
+        Some((sequence, offset)) => Some((sequence.parse().ok()?, Some(offset.parse().ok()?))),
+        None => Some((id.parse().ok()?, None)),
+    }
+}
+
+/// One page that is live.
+struct Follower {
+    app: Arc<App>,
+    /// Last record that the page knows.
+    sequence: u64,
+    output: Option<(AttemptId, u64)>,
+    begun: Instant,
+    /// Time of the last event or comment.
+    spoken: Instant,
+    is_new: bool,
+    _place: OwnedSemaphorePermit,
+}
+
+impl Follower {
+    /// The text of the next event or comment. `None` at the end of the stream.
+    async fn next(&mut self) -> Option<String> {
+        if std::mem::take(&mut self.is_new) {
+            // The headers are only sent with the first bytes.
+            return Some(": live\n\n".to_owned());
+        }
+        loop {
+            let is_over = self.begun.elapsed() >= LIFETIME;
+            if is_over || self.app.health.has_failed(Part::Stopping) {
+                return None;
+            }
+            if let Some(event) = self.output().await.or_else(|| self.changed()) {
+                self.spoken = Instant::now();
+                return Some(event);
+            }
+            if self.spoken.elapsed() >= KEEP_ALIVE {
+                self.spoken = Instant::now();
+                return Some(": nothing new\n\n".to_owned());
+            }
+            tokio::time::sleep(INTERVAL).await;
+        }
+    }
+
+    fn changed(&mut self) -> Option<String> {
+        let sequence = self.app.progress.committed();
+        if sequence == self.sequence {
+            return None;
+        }
+        self.sequence = sequence;
+        Some(format!("event: changed\nid: {}\ndata: {{}}\n\n", self.id()))
+    }
+
+    /// The next piece of the output. What cannot be read is left to the page, which shows the reason.
+    async fn output(&mut self) -> Option<String> {
+        let (attempt, offset) = self.output?;
+        let logs = Arc::clone(&self.app.live);
+        let bytes = blocking(move || logs.read(attempt, offset)).await.ok()?.ok()?;
+        let bytes = bytes.get(..bytes.len().min(MAX_PIECE))?;
+        let (text, length) = text_of(bytes, false);
+        if length == 0 {
+            return None;
+        }
+        let next = offset + length as u64;
+        self.output = Some((attempt, next));
+        let data = serde_json::to_string(&OutputPiece { offset, next, text }).ok()?;
+        Some(format!("event: output\nid: {}\ndata: {data}\n\n", self.id()))
+    }
+
+    fn id(&self) -> String {
+        match self.output {
+            Some((_, offset)) => format!("{}-{offset}", self.sequence),
+            None => self.sequence.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_a_record_and_perhaps_an_offset() {
+        assert_eq!(position("17"), Some((17, None)));
+        assert_eq!(position("17-2048"), Some((17, Some(2048))));
+        for other in ["", "-", "x", "17-", "17-x", "-1"] {
+            assert_eq!(position(other), None, "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_number_of_streams_is_limited() {
+        let streams = Streams::new();
+        let places: Vec<_> = (0..MAX_STREAMS).map(|_| streams.place().expect("a place")).collect();
+        assert!(streams.place().is_err());
+        drop(places);
+        assert!(streams.place().is_ok());
+    }
+}
