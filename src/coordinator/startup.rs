@@ -18,7 +18,7 @@ use crate::coordinator::leadership::Leadership;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::{Mailbox, MailboxError, Request, Senders};
 use crate::coordinator::metrics::Metrics;
-use crate::coordinator::pages::Streams;
+use crate::coordinator::pages::streams::Streams;
 use crate::coordinator::projector::{Projection, Projector};
 use crate::coordinator::recovery::error::RecoveryError;
 use crate::coordinator::recovery::{self, Recovered, recover};

@@ -14,7 +14,7 @@ use crate::coordinator::http::router::bodies::Bodies;
 use crate::coordinator::live::LiveLogs;
 use crate::coordinator::mailbox::Mailbox;
 use crate::coordinator::metrics::Metrics;
-use crate::coordinator::pages::Streams;
+use crate::coordinator::pages::streams::Streams;
 use crate::coordinator::projector::Progress;
 use crate::coordinator::weights::WeightsStore;
 use crate::domain::causes::with_causes;

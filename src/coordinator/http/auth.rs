@@ -41,7 +41,9 @@ pub(crate) enum AuthError {
     UnknownToken,
     #[error("a coordinator without tokens accepts requests from programs on its own machine only")]
     ForeignPage,
-    #[error("the session of a browser changes something only by a form of a page of this coordinator")]
+    #[error(
+        "the session of a browser changes something only by a form of a page of this coordinator"
+    )]
     ForeignForm,
 }
 

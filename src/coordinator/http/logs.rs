@@ -101,15 +101,7 @@ pub(crate) async fn read(
     Id(attempt): Id<AttemptId>,
     Params(query): Params<OffsetQuery>,
 ) -> Result<Response, ApiError> {
-    let from = query.offset.unwrap_or(0);
-    let whole = match progress(&app, attempt).await? {
-        Progress::Running => live_from(&app, attempt, from).await?,
-        Progress::Over => match app.output(attempt).await? {
-            Some(output) if !output.bytes.is_empty() => tail(&output.bytes, from),
-            _ => live_from(&app, attempt, from).await?,
-        },
-        Progress::Unknown => return Err(ApiError::not_found(attempt)),
-    };
+    let whole = whole(&app, attempt, query.offset.unwrap_or(0)).await?;
     Ok(([(CONTENT_TYPE, "application/octet-stream")], whole).into_response())
 }
 
@@ -284,6 +276,32 @@ async fn live_from(app: &Arc<App>, attempt: AttemptId, from: u64) -> Result<Vec<
         Ok(whole)
     })
     .await?
+}
+
+/// The last `max` bytes of the output of an attempt so far, and the position after them.
+///
+/// # Errors
+/// There is no such attempt, or its output cannot be read.
+pub(crate) async fn end(
+    app: &Arc<App>,
+    attempt: AttemptId,
+    max: usize,
+) -> Result<(Vec<u8>, u64), ApiError> {
+    let whole = whole(app, attempt, 0).await?;
+    let length = whole.len() as u64;
+    Ok((tail(&whole, length.saturating_sub(max as u64)), length))
+}
+
+/// The output of an attempt so far, from a position on.
+async fn whole(app: &Arc<App>, attempt: AttemptId, from: u64) -> Result<Vec<u8>, ApiError> {
+    match progress(app, attempt).await? {
+        Progress::Running => live_from(app, attempt, from).await,
+        Progress::Over => match app.output(attempt).await? {
+            Some(output) if !output.bytes.is_empty() => Ok(tail(&output.bytes, from)),
+            _ => live_from(app, attempt, from).await,
+        },
+        Progress::Unknown => Err(ApiError::not_found(attempt)),
+    }
 }
 
 async fn progress(app: &App, attempt: AttemptId) -> Result<Progress, ApiError> {

@@ -26,9 +26,11 @@ const BLOB_TIME: Duration = LONG.saturating_add(transfer_time(MAX_BLOB_BYTES));
 const MAX_SMALL_BODY_BYTES: u64 = 1024 * 1024;
 
 /// A plain request.
-pub(crate) const SMALL: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: PLAIN, kind: Kind::Light };
+pub(crate) const SMALL: Budget =
+    Budget { body: MAX_SMALL_BODY_BYTES, time: PLAIN, kind: Kind::Light };
 /// A request that may wait for the results database.
-pub(crate) const WAITING: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: LONG, kind: Kind::Light };
+pub(crate) const WAITING: Budget =
+    Budget { body: MAX_SMALL_BODY_BYTES, time: LONG, kind: Kind::Light };
 const LARGE: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Heavy };
 const REPORTS: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Light };
 const CHUNK_TIME: Duration = LONG.saturating_add(transfer_time(CHUNK_BYTES));

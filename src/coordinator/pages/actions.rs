@@ -30,8 +30,8 @@ async fn fields(app: &Arc<App>, request: Request) -> Result<Fields, ApiError> {
     let sessions = app.authenticators.sessions();
     let headers = request.headers();
     let is_own = is_own_form(headers);
-    let cookie = session_cookie(headers)
-        .filter(|cookie| sessions.find(cookie, Instant::now()).is_some());
+    let cookie =
+        session_cookie(headers).filter(|cookie| sessions.find(cookie, Instant::now()).is_some());
     let expected = sessions.form_token(cookie.as_deref());
     let fields = Fields::of(request, app).await?;
     if is_own && fields.get("form") == Some(&expected) {

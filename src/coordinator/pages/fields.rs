@@ -65,7 +65,9 @@ mod tests {
     #[test]
     fn a_form_leads_only_to_pages_of_this_coordinator() {
         assert_eq!(local(Some("/runs/r1?outcome=failed")), "/runs/r1?outcome=failed");
-        for other in ["", "https://evil.example/", "//evil.example", "/\\evil.example", "/a b", "/\n"] {
+        for other in
+            ["", "https://evil.example/", "//evil.example", "/\\evil.example", "/a b", "/\n"]
+        {
             assert_eq!(local(Some(other)), "/", "{other:?}");
         }
     }

@@ -14,6 +14,7 @@ use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::Params;
 use crate::coordinator::http::logs::text_of;
 use crate::coordinator::http::respond::ApiError;
+use crate::coordinator::pages::streams::MAX_STREAMS;
 use crate::domain::id::AttemptId;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
@@ -25,10 +26,8 @@ use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 
-/// Maximum number of streams at a time.
-pub(super) const MAX_STREAMS: usize = 256;
 /// Time between two checks for changes.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum time between two events or comments of a stream.
@@ -40,22 +39,6 @@ const MAX_PIECE: usize = 64 * 1024;
 /// Makes proxies that know this header, such as nginx, pass on each event at once.
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
-
-/// The places of the streams.
-pub(crate) struct Streams(Arc<Semaphore>);
-
-impl Streams {
-    pub fn new() -> Self {
-        Self(Arc::new(Semaphore::new(MAX_STREAMS)))
-    }
-
-    fn place(&self) -> Result<OwnedSemaphorePermit, ApiError> {
-        Arc::clone(&self.0).try_acquire_owned().map_err(|_| {
-            let message = format!("too many pages are live (maximum {MAX_STREAMS})");
-            ApiError::new(Code::Busy, message).hint("reload the page for newer data")
-        })
-    }
-}
 
 #[derive(Deserialize)]
 pub(super) struct Query {
@@ -73,7 +56,7 @@ pub(super) async fn follow(
     Params(query): Params<Query>,
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
-    let place = app.streams.place()?;
+    let place = app.streams.place().ok_or_else(full)?;
     let last = headers.get(LAST_EVENT).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
     let (sequence, offset) = last.or(query.after.as_deref()).and_then(position).unwrap_or_default();
     let follower = Follower {
@@ -92,6 +75,11 @@ pub(super) async fn follow(
     let headers =
         [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (BUFFERING, "no")];
     Ok((headers, Body::from_stream(events)).into_response())
+}
+
+fn full() -> ApiError {
+    let message = format!("too many pages are live (maximum {MAX_STREAMS})");
+    ApiError::new(Code::Busy, message).hint("reload the page for newer data")
 }
 
 /// The record and the offset of an id, such as `17` or `17-2048`.
@@ -183,14 +171,5 @@ mod tests {
         for other in ["", "-", "x", "17-", "17-x", "-1"] {
             assert_eq!(position(other), None, "{other:?}");
         }
-    }
-
-    #[test]
-    fn the_number_of_streams_is_limited() {
-        let streams = Streams::new();
-        let places: Vec<_> = (0..MAX_STREAMS).map(|_| streams.place().expect("a place")).collect();
-        assert!(streams.place().is_err());
-        drop(places);
-        assert!(streams.place().is_ok());
     }
 }

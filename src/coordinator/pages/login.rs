@@ -4,9 +4,9 @@
 //! readable by scripts, is not sent with requests of other sites, and is only sent over TLS where the
 //! browser uses TLS; a page of another site cannot log a browser in.
 
+use crate::api::SCHEMA;
 use crate::api::error::Code;
 use crate::api::v1::sessions::SessionCode;
-use crate::api::SCHEMA;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::auth::{cookie_name, is_own_form, session_cookie};
 use crate::coordinator::http::refusals::Peer;
@@ -15,11 +15,11 @@ use crate::coordinator::pages::fields::{Fields, local};
 use crate::coordinator::pages::page::plain_page;
 use crate::coordinator::pages::sessions::CODE_LIFETIME;
 use crate::domain::access::Principal;
+use axum::Json;
 use axum::extract::{Query, Request, State};
 use axum::http::header::{AUTHORIZATION, SET_COOKIE};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::Json;
 use serde::Deserialize;
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr};
@@ -108,10 +108,7 @@ pub(super) fn end(app: &App, headers: &HeaderMap) -> Response {
 /// The code is valid for one minute, at `/login?code=CODE`. It has the permissions of its sender.
 #[utoipa::path(post, path = "/api/v1/sessions", tag = "health",
     responses((status = 200, body = SessionCode, description = "the code")))]
-pub(crate) async fn code(
-    State(app): State<Arc<App>>,
-    principal: Principal,
-) -> Json<SessionCode> {
+pub(crate) async fn code(State(app): State<Arc<App>>, principal: Principal) -> Json<SessionCode> {
     let code = app.authenticators.sessions().code(principal, Instant::now());
     Json(SessionCode { schema: SCHEMA, code, valid_ms: CODE_LIFETIME.into() })
 }

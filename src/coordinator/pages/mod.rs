@@ -2,7 +2,7 @@
 //!
 //! Job: each page shows documents of the API, which it gets from the same handlers, and has twins
 //! with the ending `.json` (the document) and `.csv` (its main table). Limits: those of the API for
-//! each document, [`render::MAX_BYTES`] for a page, [`live::MAX_STREAMS`] streams, and those of
+//! each document, [`render::MAX_BYTES`] for a page, [`streams::MAX_STREAMS`] streams, and those of
 //! [`sessions`]. Promises: a page needs the permissions of its documents; every text of others is
 //! escaped; a page contains no script or style of its own and loads nothing from another host; a
 //! browser changes something only by a form of a page of this coordinator; without JavaScript, a
@@ -18,10 +18,10 @@ mod page;
 mod render;
 pub(crate) mod sessions;
 mod show;
+pub(crate) mod streams;
 mod table;
 mod text;
 mod viewer;
 
 pub(crate) use failure::as_page;
-pub(crate) use live::Streams;
 pub(crate) use table::table;

@@ -105,8 +105,7 @@ fn navigation(path: &str) -> Vec<Value> {
         ("/workers", "Workers"),
         ("/templates", "Templates"),
     ];
-    let entry =
-        |(href, text)| json!({ "href": href, "text": text, "current": href == path });
+    let entry = |(href, text)| json!({ "href": href, "text": text, "current": href == path });
     PAGES.into_iter().map(entry).collect()
 }
 

@@ -22,6 +22,12 @@ pub(crate) fn table() -> Vec<Route> {
         page("show_now", "/", show::now::show),
     ];
     routes.extend(with_twins("show_now_twin", ["/now", "/now.json", "/now.csv"], show::now::show));
+    routes.push(page("show_run", "/runs/{run}", show::run::show));
+    routes.push(page("show_test", "/tests/{test}", show::test::show));
+    let why = ["/tests/{test}/why", "/tests/{test}/why.json", "/tests/{test}/why.csv"];
+    routes.extend(with_twins("show_why", why, show::why::show));
+    let templates = ["/templates", "/templates.json", "/templates.csv"];
+    routes.extend(with_twins("show_templates", templates, show::templates::show));
     let workers = ["/workers", "/workers.json", "/workers.csv"];
     routes.extend(with_twins("show_workers", workers, show::workers::show));
     routes.extend(forms());

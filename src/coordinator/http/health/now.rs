@@ -23,7 +23,8 @@ use std::sync::Arc;
 #[utoipa::path(get, path = "/api/v1/now", tag = "reports",
     responses((status = 200, body = NowView, description = "running tests, queues and runs")))]
 pub(crate) async fn now(State(app): State<Arc<App>>) -> Result<Json<NowView>, ApiError> {
-    let inspect = |scheduler: &Scheduler, now| (now, running(scheduler, now), waiting(scheduler, now));
+    let inspect =
+        |scheduler: &Scheduler, now| (now, running(scheduler, now), waiting(scheduler, now));
     let (at, running, waiting) = app.mailbox.ask(inspect).await?;
     let newest = PageQuery { limit: u32::try_from(RUNS).ok(), ..PageQuery::default() };
     let Json(page) = runs::list(State(Arc::clone(&app)), Params(newest)).await?;

@@ -2,4 +2,8 @@
 //! template. The second step is pure.
 
 pub(super) mod now;
+pub(super) mod run;
+pub(super) mod templates;
+pub(super) mod test;
+pub(super) mod why;
 pub(super) mod workers;

@@ -27,7 +27,8 @@ pub(in crate::coordinator::pages) async fn show(
 
 fn page(view: &NowView) -> Page {
     let status = &view.status;
-    let unlisted = |listed: usize, what: &str| format!("Only the first {listed} {what} are listed.");
+    let unlisted =
+        |listed: usize, what: &str| format!("Only the first {listed} {what} are listed.");
     let listed: u64 = view.waiting.iter().map(|queue| queue.tests).sum();
     let running = view.running.len();
     let is_full = running == crate::api::v1::now::MAX_RUNNING;
@@ -62,9 +63,7 @@ fn next(view: &NowView) -> Option<Link> {
 fn totals(view: &NowView) -> Vec<Value> {
     let status = &view.status;
     let stuck: u64 = view.waiting.iter().filter(|queue| queue.stuck).map(|queue| queue.tests).sum();
-    let total = |name: &str, value: u64, kind: Option<&str>| {
-        json!({ "name": name, "value": grouped(value), "kind": kind })
-    };
+    let total = |name: &str, value: u64, kind: Option<&str>| json!({ "name": name, "value": grouped(value), "kind": kind });
     vec![
         total("Running", status.tests_leased, None),
         total("Waiting", status.tests_waiting, None),

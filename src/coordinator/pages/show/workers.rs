@@ -131,9 +131,8 @@ fn unusable(device: &Accelerator) -> Value {
 /// The latest calibration, in words.
 fn speed(view: &WorkerView) -> Option<Value> {
     let speed = view.speed.as_ref()?;
-    let rate = |speed: &Speed, unit: &str| {
-        format!("{} {unit}", three_digits(speed.per_second / 1e9))
-    };
+    let rate =
+        |speed: &Speed, unit: &str| format!("{} {unit}", three_digits(speed.per_second / 1e9));
     let latest = &speed.latest;
     let mut parts = vec![
         format!("CPU {}", rate(&latest.compute, "GFLOP/s")),
@@ -169,8 +168,17 @@ fn table(workers: &[WorkerView]) -> Table {
     };
     Table {
         head: vec![
-            "worker", "name", "state", "running", "ahead", "slots", "silent_ms", "os", "arch",
-            "devices", "noise",
+            "worker",
+            "name",
+            "state",
+            "running",
+            "ahead",
+            "slots",
+            "silent_ms",
+            "os",
+            "arch",
+            "devices",
+            "noise",
         ],
         rows: workers.iter().map(row).collect(),
     }
