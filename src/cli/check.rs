@@ -1,6 +1,7 @@
 //! `dtf check PLAN`: its mistakes, without submitting it.
 
 use crate::cli::args::shared::{Global, Lender, Templates};
+use crate::cli::args::with::With;
 use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -24,6 +25,8 @@ pub struct CheckArgs {
     /// Plan file (see docs/plan.md)
     pub plan: PathBuf,
     #[command(flatten)]
+    pub with: With,
+    #[command(flatten)]
     pub templates: Templates,
     /// Do not ask the model hub about models that this machine does not know
     #[arg(long, env = "DTF_OFFLINE", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
@@ -32,6 +35,7 @@ pub struct CheckArgs {
 
 pub async fn run(console: Console, global: &Global, args: CheckArgs) -> Result<Exit, CliError> {
     let mut work = Work::plan(&args.plan)?;
+    work.pins = args.with.pins()?;
     let file = settings(global)?;
     if let Some(url) = &args.lender.coordinator {
         let client = connect(&connection(global, &file, Some(url)))?;

@@ -22,6 +22,7 @@ pub mod matrix;
 pub mod model_entry;
 pub mod names;
 pub mod needs;
+pub mod packages;
 pub mod priority;
 pub mod pytest;
 pub mod request;

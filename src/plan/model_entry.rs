@@ -11,6 +11,7 @@ use crate::plan::entry::check_name;
 use crate::plan::files::path::normalise;
 use crate::plan::generate::bounds;
 use crate::plan::keys::with_synonyms;
+use crate::plan::packages::{self, PACKAGES, Pins};
 use crate::plan::settings::{self, SHARED_KEYS, Settings};
 use crate::plan::weights;
 use crate::templates::quality::Bound;
@@ -31,7 +32,7 @@ const MAX_BATCH: i64 = 1 << 20;
 const MAX_LENGTH: i64 = 1 << 24;
 const MAX_IMAGE: i64 = 1 << 15;
 
-const OWN_KEYS: [&str; 19] = [
+const OWN_KEYS: [&str; 20] = [
     "model",
     "name",
     "family",
@@ -44,6 +45,7 @@ const OWN_KEYS: [&str; 19] = [
     "attention",
     "runtime",
     "weights",
+    PACKAGES,
     ALLOW_PICKLE,
     TRUST_REMOTE_CODE,
     "parameters",
@@ -53,8 +55,8 @@ const OWN_KEYS: [&str; 19] = [
     "include",
 ];
 /// Keys whose lists are multiplied, in the order in which test names show them.
-const SHAPES: [&str; 7] =
-    ["batch", "sequence_length", "image_size", "dtype", "attention", "runtime", "weights"];
+const SHAPES: [&str; 8] =
+    ["batch", "sequence_length", "image_size", "dtype", "attention", "runtime", WEIGHTS, PACKAGES];
 /// The shape with the requested weights.
 const WEIGHTS: &str = "weights";
 /// Accepted spellings of precisions, each with dtf's spelling.
@@ -297,13 +299,33 @@ fn read_backends(fields: &Fields) -> Result<Vec<BackendChoice>, FieldError> {
 fn read_shapes(fields: &Fields) -> Result<Vec<(&'static str, Vec<Node>)>, FieldError> {
     let (mut errors, mut shapes) = (FieldErrors::default(), Vec::new());
     for name in SHAPES {
-        let values = errors.keep(one_or_more(fields, name, |node| shape(name, node)));
+        let values = match name {
+            PACKAGES => read_packages(fields),
+            _ => one_or_more(fields, name, |node| shape(name, node)),
+        };
+        let values = errors.keep(values);
         let values = values.unwrap_or_default();
         if !values.is_empty() {
             shapes.push((name, values));
         }
     }
     errors.end().map(|()| shapes)
+}
+
+/// The sets of pinned packages, each as the text of its label.
+fn read_packages(fields: &Fields) -> Result<Vec<Node>, FieldError> {
+    let Some(node) = fields.get(PACKAGES) else { return Ok(Vec::new()) };
+    let sets = packages::read(node, &fields.path.key(PACKAGES), MAX_SHAPES)?;
+    Ok(sets.iter().map(|set| Node::Text(set.label())).collect())
+}
+
+/// A set of pinned packages in `exclude` or `include`: the list, or the text of its label.
+fn package_set(node: &Node) -> Result<Node, ValueError> {
+    let texts: Vec<String> = match node {
+        Node::List(items) => items.iter().map(text).collect::<Result<_, _>>()?,
+        other => text(other)?.split_whitespace().map(str::to_owned).collect(),
+    };
+    Ok(Node::Text(Pins::parse(texts.iter().map(String::as_str))?.label()))
 }
 
 /// One value of a shape, in dtf's spelling.
@@ -316,7 +338,8 @@ fn shape(name: &str, node: &Node) -> Result<Node, ValueError> {
         "dtype" => dtype(node),
         "attention" => word_of(&ATTENTIONS, node),
         "runtime" => word_of(&RUNTIMES, node),
-        "weights" => weights::requested(node).map(|requested| Node::Text(requested.to_string())),
+        WEIGHTS => weights::requested(node).map(|requested| Node::Text(requested.to_string())),
+        PACKAGES => package_set(node),
         _ => Ok(node.clone()),
     }
 }
@@ -396,14 +419,14 @@ fn dtype(node: &Node) -> Result<Node, ValueError> {
         .ok_or_else(|| unexpected().hint(did_you_mean(text, &known)))
 }
 
-/// Converts precisions and weights in `exclude` to dtf's spelling. Other values are not converted: a
+/// Converts precisions, weights and packages in `exclude` to dtf's spelling. Other values are not converted: a
 /// value that is in no list excludes nothing and is refused later.
 fn with_plain_values(node: &Node) -> Node {
     match node {
         Node::List(items) => Node::List(items.iter().map(with_plain_values).collect()),
         Node::Map(entries) => {
             let plain = |(key, value): &(String, Node)| {
-                let is_spelt = matches!(key.as_str(), "dtype" | WEIGHTS);
+                let is_spelt = matches!(key.as_str(), "dtype" | WEIGHTS | PACKAGES);
                 let plain = if is_spelt { shape(key, value).ok() } else { None };
                 (key.clone(), plain.unwrap_or_else(|| value.clone()))
             };

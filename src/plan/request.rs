@@ -10,6 +10,7 @@ use crate::plan::generate::{self, ModelTests, Planned};
 use crate::plan::model_entry::{ALLOW_PICKLE, ModelEntry, TRUST_REMOTE_CODE};
 use crate::plan::names;
 use crate::plan::needs::{self, Known};
+use crate::plan::packages;
 use crate::plan::priority::Terms;
 use crate::plan::pytest;
 use crate::plan::pytest::suite::{Item, Suite};
@@ -98,8 +99,9 @@ pub fn generate(
 /// # Errors
 /// The same as for a plan file. Fields have the names of items.
 pub fn suite(suite: &Suite, items: &[Item], sources: &Sources) -> Result<Generated, SourceError> {
-    let pytest::Made { entries, files: made, doubts } =
+    let pytest::Made { mut entries, files: made, mut doubts } =
         pytest::entries(suite, items).map_err(refuse)?;
+    doubts.extend(packages::entries::pin(&mut entries, sources.pins).map_err(refuse)?);
     let planned = |mut entry: Entry| {
         let weight = entry.settings.priority.unwrap_or_default();
         let expected = entry.settings.expected.map(|span| span.0);

@@ -4,6 +4,7 @@ use crate::domain::accelerator::Backend;
 use crate::models::source::ModelSource;
 use crate::plan::files::directory::PlanFiles;
 use crate::plan::history::History;
+use crate::plan::packages::Pins;
 use crate::templates::library::Library;
 use std::collections::BTreeSet;
 
@@ -20,6 +21,8 @@ pub struct Sources<'a> {
     pub library: &'a Library,
     /// Results of earlier runs of the same tests.
     pub history: &'a History,
+    /// Packages that are pinned in every environment that is built for a test.
+    pub pins: &'a Pins,
     /// The tests run on this machine, so that directories with weights are not sent.
     pub in_place: bool,
 }

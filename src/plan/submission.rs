@@ -17,6 +17,7 @@ use crate::plan::folders::{FolderUse, Folders};
 use crate::plan::generate;
 use crate::plan::generate::compare::Answering;
 use crate::plan::needs;
+use crate::plan::packages;
 use crate::plan::resolve;
 use crate::plan::sources::Sources;
 use crate::text::error::{FieldError, FieldErrors, SourceError};
@@ -78,6 +79,8 @@ impl Plan {
             }
         }
         let mut errors = FieldErrors::default();
+        let pinned = packages::entries::pin(&mut entries, sources.pins);
+        doubts.extend(errors.keep(pinned).flatten());
         for entry in &mut entries {
             let Some(requested) = &entry.requested_weights else { continue };
             let chosen = choose_alone(requested, self.require_weights, sources.models)

@@ -6,3 +6,4 @@ pub mod models;
 pub mod results;
 pub mod shared;
 pub mod values;
+pub mod with;

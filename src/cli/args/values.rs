@@ -1,6 +1,7 @@
 //! Parsers of values that flags take.
 
 use crate::domain::time::Millis;
+use crate::plan::packages::Pin;
 use crate::text::node::Node;
 use crate::text::quantity;
 
@@ -23,6 +24,14 @@ pub fn rule(text: &str) -> Result<Pairs, String> {
 pub fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("write it as NAME=VALUE")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// A package with versions.
+pub fn pin(text: &str) -> Result<Pin, String> {
+    Pin::parse(text).map_err(|error| match error.hint {
+        Some(hint) => format!("{}; {hint}", error.message),
+        None => error.message,
+    })
 }
 
 #[cfg(test)]

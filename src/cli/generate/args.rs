@@ -4,6 +4,7 @@ use crate::cli::args::machine::Local;
 use crate::cli::args::models::ModelArgs;
 use crate::cli::args::shared::{Lender, Output, RealWeights, Templates, Verdict, Waiting};
 use crate::cli::args::values::{pair, span};
+use crate::cli::args::with::With;
 use crate::domain::time::Millis;
 use crate::gather::pytest::SuiteOptions;
 use clap::{Args, ValueEnum};
@@ -31,6 +32,8 @@ pub struct GenerateArgs {
     pub what: Vec<String>,
     #[command(flatten)]
     pub models: ModelArgs,
+    #[command(flatten)]
+    pub with: With,
     #[command(flatten)]
     pub real: RealWeights,
     #[command(flatten)]

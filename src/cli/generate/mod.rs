@@ -84,6 +84,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
     let file = settings(global)?;
     let mut work = collect(console, &file, &args).await?;
     work.apply(args.real);
+    work.pins = args.with.pins()?;
     if let Mode::Submit = mode {
         return submit_tests(console, global, work, &args).await;
     }

@@ -3,6 +3,7 @@
 use crate::cli::args::machine::Local;
 use crate::cli::args::models::ModelArgs;
 use crate::cli::args::shared::{Lender, Output, RealWeights, Templates, Verdict};
+use crate::cli::args::with::With;
 use clap::Args;
 
 /// Run a plan, or tests of models, on this machine
@@ -29,6 +30,8 @@ pub struct RunArgs {
     pub dry_run: bool,
     #[command(flatten)]
     pub models: ModelArgs,
+    #[command(flatten)]
+    pub with: With,
     #[command(flatten)]
     pub real: RealWeights,
     #[command(flatten)]

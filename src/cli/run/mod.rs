@@ -47,6 +47,7 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<Exi
     // Mistakes in the plan are reported before anything else is done.
     let mut work = Work::of(&args.what, &models)?;
     work.apply(args.real);
+    work.pins = args.with.pins()?;
     let file = settings(global)?;
     let added = library::added_to(global, &file, &args.lender).await?;
     work.library = library::library(console, &file, &args.templates, added)?;

@@ -1,6 +1,7 @@
 //! Flags of `dtf submit`.
 
 use crate::cli::args::shared::{Output, RealWeights, Server, Templates, Verdict, Waiting};
+use crate::cli::args::with::With;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -18,6 +19,8 @@ pub struct SubmitArgs {
     pub server: Server,
     /// Plan file (see docs/plan.md)
     pub plan: PathBuf,
+    #[command(flatten)]
+    pub with: With,
     #[command(flatten)]
     pub real: RealWeights,
     #[command(flatten)]

@@ -18,6 +18,7 @@ use crate::results::render::figures::counted;
 pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<Exit, CliError> {
     let mut work = Work::plan(&args.plan)?;
     work.apply(args.real);
+    work.pins = args.with.pins()?;
     let options = SubmitOptions {
         server: &args.server,
         templates: &args.templates,

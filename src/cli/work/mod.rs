@@ -28,6 +28,7 @@ use crate::models::weights::requested::{ModelVersion, Requested};
 use crate::plan::document::Plan;
 use crate::plan::history::{Exhausted, History, Past};
 use crate::plan::model_entry::{BackendChoice, ModelEntry};
+use crate::plan::packages::Pins;
 use crate::plan::pytest::suite::{Item, Suite};
 use crate::plan::request::{self, Generated, MAX_MODELS, Request, generate};
 use crate::plan::sources::Sources;
@@ -44,6 +45,8 @@ pub struct Work {
     /// The workers of the coordinator, if one was asked.
     pub workers: Option<Vec<WorkerView>>,
     pub history: History,
+    /// Packages that are pinned in every environment that is built for a test.
+    pub pins: Pins,
     /// The tests run on this machine.
     pub in_place: bool,
     pub library: Library,
@@ -124,6 +127,7 @@ impl Work {
             accelerators: BTreeSet::new(),
             workers: None,
             history: History::default(),
+            pins: Pins::default(),
             in_place: false,
             library: Library::built_in(),
         }
@@ -282,6 +286,7 @@ impl Work {
             accelerators: &self.accelerators,
             library: &self.library,
             history: &self.history,
+            pins: &self.pins,
             in_place: self.in_place,
         }
     }

@@ -1,6 +1,7 @@
 //! A case: one combination of back-end and parameters, from which a script is rendered.
 
 use crate::domain::accelerator::Backend;
+use crate::plan::packages::Pins;
 use serde_json::{Map, Value, json};
 
 /// Task of a script.
@@ -14,11 +15,13 @@ pub(super) enum Role {
     Test,
 }
 
-/// A back-end, and a value for every parameter of the template.
+/// A back-end, a value for every parameter of the template, and the pinned packages.
 #[derive(Debug, Clone)]
 pub(super) struct Case {
     pub backend: Backend,
     pub parameters: Map<String, Value>,
+    /// Packages of its own set in the plan, without those of the command line.
+    pub packages: Pins,
 }
 
 impl Case {
@@ -49,7 +52,8 @@ impl Case {
             (name.clone(), self.parameters.get(name).unwrap_or(default).clone())
         };
         let parameters = defaults.iter().map(value).collect();
-        let case = Self { backend: Backend::CPU, parameters };
+        let packages = self.packages.clone();
+        let case = Self { backend: Backend::CPU, parameters, packages };
         case.with([
             ("role", json!("reference")),
             ("batch", json!(1)),
@@ -61,7 +65,7 @@ impl Case {
 
     /// Key that differs between the cases of one back-end.
     pub fn key(&self) -> String {
-        Value::Object(self.parameters.clone()).to_string()
+        format!("{} {}", self.packages.label(), Value::Object(self.parameters.clone()))
     }
 
     /// The case that only loads the model and runs it once.

@@ -9,6 +9,7 @@ use crate::plan::generate::case::Case;
 use crate::plan::generate::subject::Subject;
 use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::model_entry::BackendChoice;
+use crate::plan::packages::{PACKAGES, Pins};
 use crate::text::error::FieldError;
 use crate::text::node::Node;
 use serde_json::{Map, Value, json};
@@ -24,7 +25,7 @@ impl<'a> Subject<'a> {
         let known = &self.template.front_matter.parameters;
         let no_image = estimate::image_edge(&self.model.config, &self.classification.family) == 0;
         let unknown = move |(name, _): &&(&str, _)| {
-            !known.contains_key(*name) || (no_image && *name == "image_size")
+            (!known.contains_key(*name) && *name != PACKAGES) || (no_image && *name == "image_size")
         };
         self.entry.shapes.iter().filter(move |shape| self.entry.lenient && unknown(shape))
     }
@@ -104,6 +105,7 @@ impl<'a> Subject<'a> {
 
     fn case(&self, combination: &Combination) -> Result<Case, FieldError> {
         let mut backend = Backend::CPU;
+        let mut packages = Pins::default();
         let mut given: Vec<(&str, Value)> = Vec::new();
         for (name, node) in &combination.0 {
             if name == "backend" {
@@ -115,6 +117,10 @@ impl<'a> Subject<'a> {
                 if !self.known_backends().contains(&backend) {
                     return Err(self.unknown_backend(backend, "include"));
                 }
+            } else if name == PACKAGES {
+                let label = node.scalar().unwrap_or_default();
+                packages =
+                    Pins::of_label(&label).map_err(|error| error.at(&self.entry.path.key(name)))?;
             } else {
                 given.push((name, json_of(node)));
             }
@@ -133,7 +139,7 @@ impl<'a> Subject<'a> {
         let (config, family) = (&self.model.config, &self.classification.family);
         self.choose_runtime(backend, &names, &mut parameters)?;
         sizes::fit_lengths(config, family, &names, &mut parameters);
-        let mut case = Case { backend, parameters };
+        let mut case = Case { backend, parameters, packages };
         if let Ok(Requested::Random(Some(seed))) = case.weights().parse()
             && let Some(parameter) = case.parameters.get_mut("seed")
         {

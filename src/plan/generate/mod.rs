@@ -125,7 +125,7 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     let mut terms = Vec::with_capacity(names.len());
     for (at, case) in plan.cases.iter().enumerate() {
         let (mut test, known) =
-            subject.test(&names[at], case, plan.reference[at].is_some(), sources.history)?;
+            subject.test(&names[at], case, plan.reference[at].is_some(), sources)?;
         test.depends_on = plan.before[at].iter().map(|before| names[*before].clone()).collect();
         if let Some(reference) = plan.reference[at] {
             let taken = TakenFile { test: names[reference].clone(), file: REFERENCE_FILE.into() };

@@ -2,6 +2,7 @@
 
 use crate::plan::generate::case::{Case, Role};
 use crate::plan::generate::subject::Subject;
+use crate::plan::packages::PACKAGES;
 
 impl Subject<'_> {
     /// The name of a test, such as `bert-base-uncased/cpu/b1-s128-fp32`.
@@ -16,10 +17,16 @@ impl Subject<'_> {
         };
         let prefix = &self.entry.prefix;
         let size = format!("{length}{image}{}", self.unusual_sizes(case));
+        let packages = match self.entry.lists(PACKAGES) {
+            true => case.packages.name_part(),
+            false => String::new(),
+        };
         match case.role() {
-            Role::Reference if size.is_empty() => return format!("{prefix}/reference"),
-            Role::Reference => return format!("{prefix}/reference/{}", &size[1..]),
-            Role::Load => return format!("{prefix}/{}/load", case.backend),
+            Role::Reference => match format!("{size}{packages}").strip_prefix('-') {
+                Some(rest) => return format!("{prefix}/reference/{rest}"),
+                None => return format!("{prefix}/reference"),
+            },
+            Role::Load => return format!("{prefix}/{}/load{packages}", case.backend),
             Role::Test => {}
         }
         let shown = case.shown_weights();
@@ -29,7 +36,8 @@ impl Subject<'_> {
         let weights = self.entry.lists("weights").then_some(shown.as_str());
         let further: String = further.chain(weights).map(|text| format!("-{text}")).collect();
         let batch = case.number("batch");
-        format!("{prefix}/{}/b{batch}{size}-{}{further}", case.backend, case.text("dtype"))
+        let dtype = case.text("dtype");
+        format!("{prefix}/{}/b{batch}{size}-{dtype}{further}{packages}", case.backend)
     }
 
     /// Sizes that come from `parameters` and differ from the defaults of the template. They are

@@ -45,15 +45,14 @@ pub(super) fn plan(cases: Vec<Case>, defaults: &Map<String, Value>, is_shared: b
     let first = references.len() + loads.len();
     let reference_at: HashMap<&str, usize> =
         references.keys().enumerate().map(|(at, key)| (key.as_str(), at)).collect();
-    let load_at: HashMap<Backend, usize> =
-        loads.keys().zip(references.len()..).map(|(backend, at)| (*backend, at)).collect();
+    let load_at: HashMap<LoadKey, usize> = loads.keys().cloned().zip(references.len()..).collect();
     let mut before = vec![Vec::new(); first];
     let mut reference = vec![None; first];
     for ((case, key), smaller) in cases.iter().zip(&keys).zip(smaller(&cases)) {
         let compares = reference_at.get(key.as_str()).copied();
         let mut list: Vec<usize> = smaller.into_iter().map(|at| at + first).collect();
         if list.is_empty() {
-            list.extend(load_at.get(&case.backend));
+            list.extend(load_at.get(&load_key(case)));
         }
         list.extend(compares);
         before.push(list);
@@ -81,10 +80,17 @@ fn references(
         .collect()
 }
 
-/// For each back-end with more than one case, its cheapest case as a load. A single case needs no
-/// load before it.
-fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
-    let mut cheapest: BTreeMap<Backend, (usize, &Case)> = BTreeMap::new();
+/// A back-end and the pinned packages: what a load shows to work.
+type LoadKey = (Backend, String);
+
+fn load_key(case: &Case) -> LoadKey {
+    (case.backend, case.packages.label())
+}
+
+/// For each back-end and set of packages with more than one case, its cheapest case as a load. A single
+/// case needs no load before it.
+fn loads(cases: &[Case]) -> BTreeMap<LoadKey, Case> {
+    let mut cheapest: BTreeMap<LoadKey, (usize, &Case)> = BTreeMap::new();
     let unusual = |case: &Case| {
         ["attention", "runtime"]
             .iter()
@@ -98,7 +104,7 @@ fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
     };
     let cost = |case: &Case| (unusual(case), width(case), case.work());
     for case in cases {
-        let (count, kept) = cheapest.entry(case.backend).or_insert((0, case));
+        let (count, kept) = cheapest.entry(load_key(case)).or_insert((0, case));
         *count += 1;
         if cost(case) < cost(kept) {
             *kept = case;
@@ -106,7 +112,7 @@ fn loads(cases: &[Case]) -> BTreeMap<Backend, Case> {
     }
     let several = cheapest.into_iter().filter(|(_, (count, _))| *count > 1);
     several
-        .map(|(backend, (_, case))| (backend, case.load()))
+        .map(|(key, (_, case))| (key, case.load()))
         .filter(|(_, case)| case.role() == Role::Load)
         .collect()
 }
@@ -134,7 +140,7 @@ fn smaller(cases: &[Case]) -> Vec<Vec<usize>> {
 /// Key of a case without one size.
 fn all_but(case: &Case, size: &str) -> String {
     let rest = case.parameters.iter().filter(|(name, _)| *name != size);
-    let mut key = case.backend.to_string();
+    let mut key = format!("{} {} ", case.backend, case.packages.label());
     for (name, value) in rest {
         key.push_str(name);
         key.push_str(&value.to_string());
@@ -145,6 +151,7 @@ fn all_but(case: &Case, size: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::packages::Pins;
     use proptest::prelude::*;
     use serde_json::json;
 
@@ -154,7 +161,7 @@ mod tests {
             "attention": "default", "runtime": "torch",
         });
         let parameters = parameters.as_object().cloned().expect("a map");
-        Case { backend, parameters }
+        Case { backend, parameters, packages: Pins::default() }
     }
 
     #[test]

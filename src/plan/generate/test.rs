@@ -9,10 +9,12 @@ use crate::models::quantised::Quantised;
 use crate::plan::entry::{Entry, check_name};
 use crate::plan::generate::case::Case;
 use crate::plan::generate::subject::Subject;
-use crate::plan::history::{History, SIZES};
+use crate::plan::history::SIZES;
 use crate::plan::model_entry::{ALLOW_PICKLE, TRUST_REMOTE_CODE};
 use crate::plan::names::script_name;
 use crate::plan::needs::Known;
+use crate::plan::packages::{PACKAGES, Pins};
+use crate::plan::sources::Sources;
 use crate::templates::front_matter::FrontMatter;
 use crate::text::error::FieldError;
 
@@ -72,13 +74,13 @@ impl Subject<'_> {
         name: &str,
         case: &Case,
         given: bool,
-        history: &History,
+        sources: &Sources,
     ) -> Result<(Entry, Known), FieldError> {
         check_name(name, &self.entry.path.key("model"))?;
         let template = self.template(case.backend);
         let front_matter = &template.front_matter;
         let packages = self.packages(case, front_matter);
-        let environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
+        let mut environment = self.entry.settings.environment.clone().unwrap_or_else(|| {
             let requirements = packages.clone();
             Environment::Packages(Packages {
                 requirements,
@@ -86,6 +88,7 @@ impl Subject<'_> {
                 ..Packages::default()
             })
         });
+        let pins = self.pin(case, &mut environment, sources.pins)?;
         let requirements = match &environment {
             Environment::Packages(chosen) => chosen.requirements.clone(),
             Environment::System => packages,
@@ -124,12 +127,13 @@ impl Subject<'_> {
         ] {
             settings.labels.insert(label.into(), value);
         }
+        pins.label_in(&mut settings.labels);
         let workload = self.workload(case, given);
         let on_device = self.table.needs_device(case.backend);
         let mut known = Known {
             estimate: estimate(&self.model.config, self.model.parameters, &workload),
-            past: history.past(name).cloned(),
-            too_little: history.too_little(&settings.labels, on_device),
+            past: sources.history.past(name).cloned(),
+            too_little: sources.history.too_little(&settings.labels, on_device),
             raised: false,
         };
         known.fill(on_device, &mut settings);
@@ -148,6 +152,25 @@ impl Subject<'_> {
             generated: Some(script.into()),
         };
         Ok((entry, known))
+    }
+
+    /// Adds the pins of a case and those of the command line to its environment. The latter do not apply
+    /// to the environment of the worker.
+    fn pin(
+        &self,
+        case: &Case,
+        environment: &mut Environment,
+        given: &Pins,
+    ) -> Result<Pins, FieldError> {
+        let own = &case.packages;
+        let pins = match environment {
+            Environment::System => Ok(own.clone()),
+            Environment::Packages(_) => own.with(given),
+        };
+        let wheels = &self.entry.settings.wheels;
+        let added = pins.and_then(|pins| pins.add_to(environment, wheels).map(|()| pins));
+        let key = if own.is_empty() { "model" } else { PACKAGES };
+        added.map_err(|error| error.at(&self.entry.path.key(key)))
     }
 
     /// Labels of a case, unless the plan gives them other values.

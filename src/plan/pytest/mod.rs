@@ -228,6 +228,7 @@ mod tests {
     use crate::models::source::NoModels;
     use crate::plan::files::directory::PlanFiles;
     use crate::plan::history::History;
+    use crate::plan::packages::Pins;
     use crate::plan::request;
     use crate::plan::sources::Sources;
     use crate::templates::library::Library;
@@ -328,6 +329,7 @@ mod tests {
             accelerators: &BTreeSet::new(),
             library: &Library::built_in(),
             history: &History::default(),
+            pins: &Pins::default(),
             in_place: false,
         };
         let made = request::suite(&suite, &items, &sources).expect("tests");

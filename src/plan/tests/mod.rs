@@ -19,6 +19,7 @@ use crate::models::source::ModelSource;
 use crate::plan::document::Plan;
 use crate::plan::files::directory::PlanFiles;
 use crate::plan::history::History;
+use crate::plan::packages::Pins;
 use crate::plan::sources::Sources;
 use crate::plan::submission::Submission;
 use crate::templates::library::Library;
@@ -82,7 +83,7 @@ fn submit(
 
 /// No accelerators, nothing tested before.
 fn sources<S: PlanFiles + ModelSource>(files: &S) -> Sources<'_> {
-    static NOTHING: LazyLock<(BTreeSet<Backend>, History)> = LazyLock::new(Default::default);
+    static NOTHING: LazyLock<(BTreeSet<Backend>, History, Pins)> = LazyLock::new(Default::default);
     static LIBRARY: LazyLock<Library> = LazyLock::new(Library::built_in);
     Sources {
         files,
@@ -90,6 +91,7 @@ fn sources<S: PlanFiles + ModelSource>(files: &S) -> Sources<'_> {
         accelerators: &NOTHING.0,
         library: &LIBRARY,
         history: &NOTHING.1,
+        pins: &NOTHING.2,
         in_place: false,
     }
 }
