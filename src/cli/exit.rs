@@ -3,6 +3,7 @@
 use crate::api::v1::reports::Totals;
 use crate::domain::outcome::{Class, Outcome};
 use crate::sys::shutdown::Signal;
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// How a command ended, as its exit code.
@@ -41,11 +42,18 @@ impl Exit {
     }
 
     /// The exit code for the results of a finished run. Flaky tests count as passed unless
-    /// `fail_on_flaky` is set.
+    /// `fail_on_flaky` is set. Tests in quarantine do not count, unless no test ran.
     #[must_use]
     pub fn of_run(totals: &Totals, fail_on_flaky: bool) -> Self {
-        let count = |outcome| totals.outcomes.get(&outcome).copied().unwrap_or(0);
-        let set_up = totals.errors.get(&Class::SetUp).copied().unwrap_or(0);
+        let exempt = &totals.quarantined;
+        let count = |outcome| {
+            let of = |counts: &BTreeMap<_, u64>| counts.get(&outcome).copied().unwrap_or(0);
+            of(&totals.outcomes).saturating_sub(of(&exempt.outcomes))
+        };
+        let set_up = |errors: &BTreeMap<_, u64>| errors.get(&Class::SetUp).copied().unwrap_or(0);
+        let set_up = set_up(&totals.errors).saturating_sub(set_up(&exempt.errors));
+        let all_skipped = totals.all_skipped.saturating_sub(exempt.all_skipped);
+        let flaky = totals.flaky.saturating_sub(exempt.flaky);
         let own = count(Outcome::Failed)
             + count(Outcome::ReducedPrecision)
             + count(Outcome::TimedOut)
@@ -54,11 +62,11 @@ impl Exit {
             + count(Outcome::WorkerLost)
             + count(Outcome::Expired)
             + count(Outcome::Cancelled);
-        if own > 0 || (fail_on_flaky && totals.flaky > 0) {
+        if own > 0 || (fail_on_flaky && flaky > 0) {
             Self::TestsFailed
         } else if infrastructure > 0 {
             Self::Infrastructure
-        } else if count(Outcome::Skipped) > totals.all_skipped {
+        } else if count(Outcome::Skipped) > all_skipped {
             Self::Unschedulable
         } else if totals.tests == totals.all_skipped {
             Self::NoTest
@@ -77,6 +85,7 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::v1::marks::QuarantinedTotals;
 
     fn totals(outcomes: &[(Outcome, u64)], set_up: u64) -> Totals {
         Totals {
@@ -112,6 +121,28 @@ mod tests {
         assert_eq!(all_skipped(&[(Outcome::Skipped, 2)], 2), Exit::NoTest);
         assert_eq!(of(&[(Outcome::Cancelled, 1)], 0), Exit::Infrastructure);
         assert_eq!(Exit::of_run(&Totals::default(), true), Exit::NoTest);
+        // Tests in quarantine do not count, in whichever way they ended.
+        let every = [
+            passed,
+            (Outcome::Failed, 1),
+            (Outcome::Error, 2),
+            (Outcome::WorkerLost, 1),
+            (Outcome::Skipped, 2),
+        ];
+        let quarantined = QuarantinedTotals {
+            tests: 6,
+            outcomes: every[1..].iter().copied().collect(),
+            errors: [(Class::SetUp, 1)].into(),
+            flaky: 1,
+            all_skipped: 1,
+        };
+        let all = Totals { flaky: 1, all_skipped: 1, quarantined, ..totals(&every, 1) };
+        assert_eq!(Exit::of_run(&all, true), Exit::Passed);
+        let mut more = all.clone();
+        more.outcomes.insert(Outcome::WorkerLost, 2);
+        assert_eq!(Exit::of_run(&more, true), Exit::Infrastructure, "one of them counts");
+        more.outcomes.insert(Outcome::Failed, 2);
+        assert_eq!(Exit::of_run(&more, true), Exit::TestsFailed, "one of them counts");
         let flaky = Totals { flaky: 1, ..totals(&[passed], 0) };
         assert_eq!(
             [false, true].map(|fails| Exit::of_run(&flaky, fails)),

@@ -75,6 +75,24 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
             plain(path, NAME_CHARS),
             plain(user, NAME_CHARS)
         )),
+        Fact::QuarantineAdded { id, quarantine } => info(format!(
+            "quarantine {id} of the tests {:?} was added by {}: {}",
+            plain(&quarantine.covered.pattern, NAME_CHARS),
+            plain(&quarantine.by, NAME_CHARS),
+            plain(&quarantine.reason, NAME_CHARS)
+        )),
+        Fact::QuarantineRemoved { id, by, .. } => {
+            info(format!("quarantine {id} was removed by {}", plain(by, NAME_CHARS)))
+        }
+        Fact::SeriesAccepted { id, run, series, by, reason, .. } => info(format!(
+            "acceptance {id}: {} from run {run} on accepted by {}: {}",
+            counted(series.len() as u64, "change"),
+            plain(by, NAME_CHARS),
+            plain(reason, NAME_CHARS)
+        )),
+        Fact::AcceptanceRemoved { id, by, .. } => {
+            info(format!("acceptance {id} was removed by {}", plain(by, NAME_CHARS)))
+        }
         Fact::AttemptFinished {
             lease,
             worker: id,

@@ -69,10 +69,12 @@ pub enum Permission {
     ManageTemplates,
     /// Remove stored weights.
     ManageWeights,
+    /// Quarantine tests and accept changes of results, for all who read them.
+    MarkResults,
 }
 
 impl Permission {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Read,
         Self::SubmitRuns,
         Self::CancelRuns,
@@ -81,6 +83,7 @@ impl Permission {
         Self::ManageWorkers,
         Self::ManageTemplates,
         Self::ManageWeights,
+        Self::MarkResults,
     ];
 
     /// The name in messages.
@@ -95,6 +98,7 @@ impl Permission {
             Self::ManageWorkers => "manage-workers",
             Self::ManageTemplates => "manage-templates",
             Self::ManageWeights => "manage-weights",
+            Self::MarkResults => "mark-results",
         }
     }
 }
@@ -155,6 +159,7 @@ impl Role {
                 Permission::SubmitRuns,
                 Permission::CancelRuns,
                 Permission::UploadFiles,
+                Permission::MarkResults,
             ]),
             scope: Scope::Own,
         },
@@ -234,11 +239,11 @@ mod tests {
         let has =
             |role: &Role| Permission::ALL.map(|permission| role.permissions.contains(permission));
         let expected = [
-            // read, submit, cancel, upload, run tests, manage workers, templates and weights
-            ("admin", [true, true, true, true, true, true, true, true]),
-            ("submitter", [true, true, true, true, false, false, false, false]),
-            ("worker", [true, false, false, true, true, false, false, false]),
-            ("viewer", [true, false, false, false, false, false, false, false]),
+            // read, submit, cancel, upload, run tests, manage workers, templates and weights, mark
+            ("admin", [true, true, true, true, true, true, true, true, true]),
+            ("submitter", [true, true, true, true, false, false, false, false, true]),
+            ("worker", [true, false, false, true, true, false, false, false, false]),
+            ("viewer", [true, false, false, false, false, false, false, false, false]),
         ];
         let actual = Role::BUILT_IN;
         assert_eq!(actual.each_ref().map(|role| (&*role.name, has(role))), expected);

@@ -5,9 +5,10 @@
 //! changes its meaning.
 
 use crate::domain::access::Subject;
+use crate::domain::added::marks::{AcceptedSeries, Quarantine};
 use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::Calibration;
-use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
+use crate::domain::id::{AcceptanceId, Epoch, LeaseId, QuarantineId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::{SkipCause, TestSpec, parse_sharing};
 use crate::domain::time::{Millis, Timestamp};
@@ -157,6 +158,33 @@ pub enum Fact {
         user: Subject,
         at: Timestamp,
     },
+    /// The tests that it covers do not count in the verdict of their runs until it expires.
+    QuarantineAdded {
+        id: QuarantineId,
+        quarantine: Quarantine,
+    },
+    /// A quarantine ends before it expires.
+    QuarantineRemoved {
+        id: QuarantineId,
+        by: Subject,
+        at: Timestamp,
+    },
+    /// Changes of series are known and intended: results from this run on are compared among each
+    /// other.
+    SeriesAccepted {
+        id: AcceptanceId,
+        run: RunId,
+        series: Vec<AcceptedSeries>,
+        reason: Box<str>,
+        by: Subject,
+        at: Timestamp,
+    },
+    /// An acceptance was a mistake, and has no effect any more.
+    AcceptanceRemoved {
+        id: AcceptanceId,
+        by: Subject,
+        at: Timestamp,
+    },
     /// Records of the log were lost, and an administrator accepted that. The numbers are greater
     /// than all that the lost records may have used.
     RecordsLost {
@@ -250,9 +278,13 @@ impl Fact {
             | Fact::TestExpired { at, .. }
             | Fact::RunCancelled { at, .. }
             | Fact::TemplateAdded { at, .. }
+            | Fact::QuarantineRemoved { at, .. }
+            | Fact::SeriesAccepted { at, .. }
+            | Fact::AcceptanceRemoved { at, .. }
             | Fact::RecordsLost { at, .. }
             | Fact::ClockChanged { at, .. }
             | Fact::LateResult { at, .. } => *at,
+            Fact::QuarantineAdded { quarantine, .. } => quarantine.added,
         }
     }
 
@@ -262,6 +294,7 @@ impl Fact {
         match self {
             Fact::TestsAdded { tests, .. } => tests.len() as u64,
             Fact::LeasesGranted { grants, .. } => grants.len() as u64,
+            Fact::SeriesAccepted { series, .. } => series.len() as u64,
             _ => 1,
         }
     }

@@ -1,7 +1,8 @@
 //! Ids of runs, tests, attempts, workers and leases.
 //!
-//! An id is a small number with a readable text form: `r12`, `r12.t3`, `r12.t3.a1`, `w4`. The
-//! coordinator numbers runs and workers. The ids of tests and attempts follow from that of their run.
+//! An id is a small number with a readable text form: `r12`, `r12.t3`, `r12.t3.a1`, `w4`, and `q3` and `a2`
+//! of marks. The coordinator numbers runs, workers and marks. The ids of tests and attempts follow from
+//! that of their run.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -37,6 +38,14 @@ pub struct AttemptId {
 /// Id of a worker, assigned by the coordinator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkerId(pub u32);
+
+/// Id of a quarantine, assigned by the coordinator. Counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct QuarantineId(pub u32);
+
+/// Id of an acceptance of changes, assigned by the coordinator. Counted from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AcceptanceId(pub u32);
 
 /// Fencing number, from one counter of the coordinator that only grows, also across restarts. A
 /// message with a lower number than the state holds is outdated.
@@ -82,6 +91,18 @@ impl fmt::Display for AttemptId {
 impl fmt::Display for WorkerId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "w{}", self.0)
+    }
+}
+
+impl fmt::Display for QuarantineId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "q{}", self.0)
+    }
+}
+
+impl fmt::Display for AcceptanceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a{}", self.0)
     }
 }
 
@@ -151,6 +172,28 @@ impl FromStr for WorkerId {
     }
 }
 
+impl FromStr for QuarantineId {
+    type Err = ParseIdError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        number(text, 'q').map(QuarantineId).ok_or_else(|| ParseIdError {
+            text: text.chars().take(80).collect(),
+            kind: "a quarantine",
+            example: "q3",
+        })
+    }
+}
+
+impl FromStr for AcceptanceId {
+    type Err = ParseIdError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        number(text, 'a').map(AcceptanceId).ok_or_else(|| ParseIdError {
+            text: text.chars().take(80).collect(),
+            kind: "an acceptance",
+            example: "a3",
+        })
+    }
+}
+
 /// Serializes ids in their text form, also as keys of JSON objects.
 macro_rules! text_serde {
     ($($id:ty),*) => {$(
@@ -168,7 +211,7 @@ macro_rules! text_serde {
         }
     )*};
 }
-text_serde!(RunId, TestId, AttemptId, WorkerId);
+text_serde!(RunId, TestId, AttemptId, WorkerId, QuarantineId, AcceptanceId);
 
 #[cfg(test)]
 mod tests {
@@ -180,6 +223,8 @@ mod tests {
         assert_eq!(attempt.to_string(), "r12.t3.a1");
         assert_eq!("r12.t3.a1".parse(), Ok(attempt));
         assert_eq!("w0".parse(), Ok(WorkerId(0)));
+        assert_eq!("q3".parse(), Ok(QuarantineId(3)));
+        assert_eq!(AcceptanceId(2).to_string(), "a2");
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 pub mod accelerator;
 pub mod access;
+pub mod added;
 pub mod capability;
 pub mod causes;
 pub mod digest;
@@ -23,7 +24,6 @@ pub mod retry;
 pub mod series;
 pub mod storage_id;
 pub mod tag;
-pub mod template;
 pub mod test;
 pub mod text;
 pub mod time;

@@ -31,6 +31,7 @@ fn add(totals: &mut Totals, more: &Totals) {
         cases,
         tests_with_cases,
         noisy,
+        quarantined,
     } = more;
     totals.tests += tests;
     totals.flaky += flaky;
@@ -40,6 +41,7 @@ fn add(totals: &mut Totals, more: &Totals) {
     totals.all_skipped += all_skipped;
     totals.tests_with_cases += tests_with_cases;
     totals.noisy += noisy;
+    totals.quarantined.add(quarantined);
     if let Some(cases) = cases {
         totals.cases.get_or_insert_default().add(cases);
     }
@@ -54,9 +56,20 @@ fn add(totals: &mut Totals, more: &Totals) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::v1::marks::QuarantinedTotals;
     use crate::api::v1::reports::Cases;
     use crate::domain::id::RunId;
     use crate::domain::outcome::{Class, Outcome};
+
+    fn quarantined(count: u64) -> QuarantinedTotals {
+        QuarantinedTotals {
+            tests: 2 * count,
+            outcomes: [(Outcome::Failed, count), (Outcome::Error, count)].into(),
+            errors: [(Class::SetUp, count)].into(),
+            flaky: count,
+            all_skipped: count,
+        }
+    }
 
     fn report(run: u32, passed: u64, errors: u64) -> ReportView {
         let totals = Totals {
@@ -71,6 +84,7 @@ mod tests {
             cases: (run == 2).then_some(Cases { total: 3, passed: 2, ..Cases::default() }),
             tests_with_cases: u64::from(run == 2),
             noisy: u64::from(run) * 2,
+            quarantined: quarantined(1),
         };
         let (runs, rows) = (vec![RunId(run)], Vec::new());
         ReportView { schema: 1, since: None, runs, totals, rows, truncated: run == 2 }
@@ -95,6 +109,7 @@ mod tests {
             cases: Some(Cases { total: 3, passed: 2, ..Cases::default() }),
             tests_with_cases: 1,
             noisy: 18,
+            quarantined: quarantined(2),
         };
         assert_eq!(merged.totals, expected);
     }

@@ -1,6 +1,7 @@
 //! The report about the tests of runs, as a document of the API.
 
 use crate::api;
+use crate::api::v1::marks::QuarantinedTotals;
 use crate::api::v1::reports::{
     Cases, MAX_ROWS, MetricSummary, ReportQuery, ReportRow, ReportView, Totals,
 };
@@ -50,6 +51,7 @@ fn report_view(report: rows::ReportRows) -> ReportView {
             cases: (totals.tests_with_cases > 0).then(|| cases(totals.cases)),
             tests_with_cases: totals.tests_with_cases,
             noisy: totals.noisy,
+            quarantined: QuarantinedTotals::default(),
         },
         rows: rows.into_iter().map(row).collect(),
         truncated,
@@ -90,6 +92,7 @@ fn row(row: rows::ReportRow) -> ReportRow {
         phase: None,
         class: test.class,
         flaky: test.flaky,
+        quarantined: None,
         attempts: test.attempts,
         worker,
         duration_ms: duration,

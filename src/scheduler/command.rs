@@ -1,11 +1,12 @@
 //! The requests that the scheduler decides, and the shape of its decisions.
 
 use crate::domain::access::Subject;
+use crate::domain::added::marks::{AcceptedSeries, Covered, Quarantine};
 use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::{Fact, Idempotency};
 use crate::domain::held_weights::HeldWeights;
-use crate::domain::id::{Epoch, LeaseId, RunId, WorkerId};
+use crate::domain::id::{AcceptanceId, Epoch, LeaseId, QuarantineId, RunId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::requirement::Lacks;
 use crate::domain::test::TestSpec;
@@ -102,6 +103,22 @@ pub enum Command {
         templates: Vec<(Box<str>, Box<str>)>,
         user: Subject,
     },
+    AddQuarantine(NewQuarantine),
+    RemoveQuarantine {
+        id: QuarantineId,
+        by: Subject,
+    },
+    /// Accepts the changes of series in a run.
+    AcceptSeries {
+        run: RunId,
+        series: Vec<AcceptedSeries>,
+        reason: Box<str>,
+        by: Subject,
+    },
+    RemoveAcceptance {
+        id: AcceptanceId,
+        by: Subject,
+    },
 }
 
 impl Command {
@@ -134,6 +151,15 @@ pub struct Submission {
     pub closed_world: bool,
     pub idempotency: Option<Idempotency>,
     pub user: Subject,
+}
+
+/// A quarantine that a user wants.
+#[derive(Debug, Clone)]
+pub struct NewQuarantine {
+    pub covered: Covered,
+    pub reason: Box<str>,
+    pub duration: Millis,
+    pub by: Subject,
 }
 
 /// One ended attempt, as its worker reports it.
@@ -203,6 +229,8 @@ pub enum Answer {
     },
     /// Path, version, and whether it is a new one.
     TemplatesAdded(Vec<(Box<str>, u32, bool)>),
+    Quarantined(QuarantineId, Quarantine),
+    Accepted(AcceptanceId),
 }
 
 /// A requirement of a submission that no active worker meets.

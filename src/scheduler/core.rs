@@ -4,8 +4,8 @@ use super::command::{Answer, Command, Identity, Signal, Step};
 use super::error::{FactError, Rejected};
 use super::report::AttemptEnd;
 use super::state::Scheduler;
+use crate::domain::added::template::AddedTemplate;
 use crate::domain::fact::Fact;
-use crate::domain::template::AddedTemplate;
 use crate::domain::time::Timestamp;
 
 impl Scheduler {
@@ -48,6 +48,12 @@ impl Scheduler {
             Command::AddTemplates { seen, templates, user } => {
                 self.decide_add_templates(now, seen, templates, &user)
             }
+            Command::AddQuarantine(new) => self.decide_add_quarantine(now, new),
+            Command::RemoveQuarantine { id, by } => self.decide_remove_quarantine(now, id, by),
+            Command::AcceptSeries { run, series, reason, by } => {
+                self.decide_accept(now, run, series, reason, by)
+            }
+            Command::RemoveAcceptance { id, by } => self.decide_remove_acceptance(now, id, by),
         }
     }
 
@@ -105,6 +111,17 @@ impl Scheduler {
                 let (sha256, user) = (sha256.clone(), user.clone());
                 self.apply_template(path, AddedTemplate { version, sha256, user, at })
             }
+            Fact::QuarantineAdded { id, quarantine } => {
+                self.apply_quarantine(*id, quarantine);
+                Ok(())
+            }
+            Fact::QuarantineRemoved { id, .. } => self.apply_quarantine_removed(*id),
+            Fact::SeriesAccepted { id, .. } => {
+                self.apply_accepted(*id);
+                Ok(())
+            }
+            // The state keeps no acceptances.
+            Fact::AcceptanceRemoved { .. } => Ok(()),
             Fact::RecordsLost { next_run, next_worker, epoch, .. } => {
                 self.apply_records_lost(*next_run, *next_worker, *epoch);
                 Ok(())

@@ -27,6 +27,7 @@ impl Scheduler {
         self.next_run = self.next_run.max(run);
         self.next_worker = self.next_worker.max(worker);
         self.epoch = self.epoch.max(epoch);
+        self.marks.records_lost();
     }
 
     /// The clock showed `from`, and shows `to` from then on. Moments from which periods are measured

@@ -1,8 +1,9 @@
 //! Refusals of commands, and facts that do not fit.
 
+use crate::domain::added::marks::MarkError;
 use crate::domain::capability::CapabilityError;
 use crate::domain::held_weights::HeldWeightsError;
-use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
+use crate::domain::id::{AcceptanceId, LeaseId, QuarantineId, RunId, TestId, WorkerId};
 use crate::domain::time::Millis;
 
 /// An expected refusal. Nothing has changed.
@@ -50,6 +51,16 @@ pub enum Rejected {
     Empty,
     #[error("another user has added templates in the meantime")]
     TemplatesChanged,
+    #[error("{0}")]
+    BadMark(MarkError),
+    #[error("quarantine {0} covers the same tests")]
+    Quarantined(QuarantineId),
+    #[error("there is no quarantine {0} in force")]
+    UnknownQuarantine(QuarantineId),
+    #[error("there is no change to accept")]
+    NothingAccepted,
+    #[error("there is no acceptance {0}")]
+    UnknownAcceptance(AcceptanceId),
 }
 
 /// A fact that contradicts the state: a record of the log is missing, or is from another log.
@@ -75,6 +86,8 @@ pub enum FactError {
     VersionOutOfOrder { path: Box<str>, version: u32, before: u32 },
     #[error("{worker} changed although a lease holds its device {device}")]
     LostDevice { worker: WorkerId, device: String },
+    #[error("quarantine {0} is not known")]
+    UnknownQuarantine(QuarantineId),
     #[error("the state is contradictory: {0}")]
     Invariant(String),
 }

@@ -8,8 +8,8 @@ use super::error::FactError;
 use super::state::{Scheduler, State, Tally, Test};
 use super::status::Availability;
 use super::weights::table::{ClassWeights, WeightsId};
+use crate::domain::added::template::MAX_TEMPLATES;
 use crate::domain::id::{Epoch, TestId, WorkerId};
-use crate::domain::template::MAX_TEMPLATES;
 use std::collections::{BTreeMap, BTreeSet};
 
 impl Scheduler {
@@ -27,6 +27,9 @@ impl Scheduler {
         self.check_weights()?;
         if self.templates.len() > MAX_TEMPLATES || self.templates.values().any(|t| t.version == 0) {
             return Err("too many templates, or one without a version".to_owned());
+        }
+        if !self.marks.is_within_limits() {
+            return Err("too many quarantines, or one with an unknown number".to_owned());
         }
         self.check_queues()
     }

@@ -20,6 +20,7 @@
 //! - *contested*: a class in which tests of several runs wait at the best priority;
 //! - *distance*: how far the weights of a test are from a worker (`weights`).
 
+mod added;
 mod amounts;
 mod cancel;
 mod classes;
@@ -39,7 +40,6 @@ mod snapshot;
 mod state;
 mod status;
 mod submit;
-mod templates;
 #[cfg(test)]
 mod tests;
 mod view;
@@ -47,7 +47,8 @@ mod weights;
 mod worker;
 
 pub use command::{
-    Answer, Command, Delivery, Finished, Identity, Lease, Signal, Step, Submission, Unschedulable,
+    Answer, Command, Delivery, Finished, Identity, Lease, NewQuarantine, Signal, Step, Submission,
+    Unschedulable,
 };
 pub use deadline::{HEARTBEAT_INTERVAL, LEASE_TIMEOUT};
 pub use error::{FactError, Rejected};

@@ -7,6 +7,7 @@
 //! Promise: taking a snapshot copies about 50 bytes for each live test and shares its specification.
 //! The JSON is written piece by piece while the pieces are read, so it is never in memory as a whole.
 
+use super::added::table::Marks;
 use super::amounts::Free;
 use super::command::Identity;
 use super::deadline::earliest_deadline;
@@ -14,12 +15,12 @@ use super::error::FactError;
 use super::state::{Change, Named, Note, Run, Scheduler, Seat, State, Tally, Test, Worker};
 use super::status::Availability;
 use crate::domain::access::Subject;
+use crate::domain::added::template::AddedTemplate;
 use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::Idempotency;
 use crate::domain::id::{Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
-use crate::domain::template::AddedTemplate;
 use crate::domain::test::{SharedRequirements, TestSpec};
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,7 @@ enum Piece {
     Worker(Box<WorkerPiece>),
     Template(Box<TemplatePiece>),
     Lost(Vec<(LeaseId, WorkerId)>),
+    Marks(Box<Marks>),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -208,8 +210,9 @@ impl Scheduler {
             }))
         });
         let lost = Piece::Lost(self.lost_leases.iter().collect());
-        let (head, lost) = (std::iter::once(head), std::iter::once(lost));
-        Snapshot(head.chain(runs).chain(workers).chain(templates).chain(lost).collect())
+        let marks = Piece::Marks(Box::new(self.marks.clone()));
+        let pieces = std::iter::once(head).chain(runs).chain(workers).chain(templates);
+        Snapshot(pieces.chain([lost, marks]).collect())
     }
 
     fn test_piece(&self, test: &Test) -> TestPiece {
@@ -298,6 +301,7 @@ impl Scheduler {
                         state.lost_leases.insert(lease, worker);
                     }
                 }
+                Piece::Marks(marks) => state.marks = *marks,
             }
         }
         state.restore_edges();

@@ -1,5 +1,6 @@
 //! The tables of the scheduler: runs with their tests, workers with their seats.
 
+use super::added::table::Marks;
 use super::amounts::Free;
 use super::classes::{ClassId, Classes, IdSet, QueueClass};
 use super::command::{Identity, Lease};
@@ -7,12 +8,12 @@ use super::status::Availability;
 use super::weights::table::{WeightsTable, WorkerWeights};
 use crate::domain::accelerator::Accelerator;
 use crate::domain::access::Subject;
+use crate::domain::added::template::AddedTemplate;
 use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::Idempotency;
 use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
-use crate::domain::template::AddedTemplate;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,7 @@ pub struct Scheduler {
     pub(super) worker_keys: HashMap<Uuid, WorkerId>,
     /// By path.
     pub(super) templates: BTreeMap<Box<str>, AddedTemplate>,
+    pub(super) marks: Marks,
     pub(super) classes: Classes,
     pub(super) weights: WeightsTable,
     pub(super) groups: Vec<Group>,

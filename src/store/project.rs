@@ -146,6 +146,10 @@ impl Projection<'_> {
             | Fact::WorkerForgotten { .. }
             | Fact::LeasesGranted { .. }
             | Fact::LeasesRecalled { .. }
+            | Fact::QuarantineAdded { .. }
+            | Fact::QuarantineRemoved { .. }
+            | Fact::SeriesAccepted { .. }
+            | Fact::AcceptanceRemoved { .. }
             | Fact::RecordsLost { .. }
             | Fact::ClockChanged { .. } => Ok(()),
         }

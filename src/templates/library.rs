@@ -9,8 +9,8 @@
 use crate::assets;
 use crate::backends::Table;
 use crate::domain::accelerator::Backend;
+use crate::domain::added::template::MAX_TEMPLATES;
 use crate::domain::digest::hexadecimal;
-use crate::domain::template::MAX_TEMPLATES;
 use crate::models::family::{FAMILY_TABLES, Families};
 use crate::templates::origin::{Origin, Text};
 use crate::templates::path::{BACKENDS, FAMILIES, SHARED, TemplatePath};

@@ -16,7 +16,7 @@ use crate::text::error::ValueError;
 use crate::text::node::shortened;
 
 /// Longest path, in bytes.
-pub use crate::domain::template::MAX_PATH_BYTES;
+pub use crate::domain::added::template::MAX_PATH_BYTES;
 
 /// The table of families, by its path.
 pub const FAMILIES: &str = "families.yaml";

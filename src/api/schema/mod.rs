@@ -15,8 +15,8 @@ mod machine;
 mod names;
 pub use machine::{Accelerator, Calibration, Capability, DeviceSpeed, DeviceState, Proof, Speed};
 pub use names::{
-    AttemptId, Backend, Name, Path, RunId, Sha256, ShortName, Tag, TestId, Variable, Vendor,
-    WeightsKey, Word, WorkerId,
+    AcceptanceId, AttemptId, Backend, Name, Path, QuarantineId, RunId, Sha256, ShortName, Tag,
+    TestId, Variable, Vendor, WeightsKey, Word, WorkerId,
 };
 
 /// A program with its arguments.

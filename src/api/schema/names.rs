@@ -25,6 +25,16 @@ pub struct AttemptId(pub String);
 #[schema(pattern = "^w(0|[1-9][0-9]{0,8})$", example = "w4")]
 pub struct WorkerId(pub String);
 
+/// A quarantine of tests. Quarantines are numbered from 1.
+#[derive(ToSchema)]
+#[schema(pattern = "^q(0|[1-9][0-9]{0,8})$", example = "q3")]
+pub struct QuarantineId(pub String);
+
+/// An acceptance of changes. Acceptances are numbered from 1.
+#[derive(ToSchema)]
+#[schema(pattern = "^a(0|[1-9][0-9]{0,8})$", example = "a3")]
+pub struct AcceptanceId(pub String);
+
 /// SHA-256 of the content of a file.
 #[derive(ToSchema)]
 #[schema(

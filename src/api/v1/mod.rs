@@ -1,9 +1,11 @@
 //! Version 1 of the API, under `/api/v1`.
 
 pub mod blobs;
+pub mod flaky;
 pub mod history;
 pub mod leases;
 pub mod logs;
+pub mod marks;
 pub mod matrix;
 pub mod now;
 pub mod program;

@@ -4,6 +4,7 @@
 //! Every output format shows the same rows.
 
 use crate::api::schema;
+use crate::api::v1::marks::{QuarantineRef, QuarantinedTotals};
 use crate::domain::findings::FirstDifference;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
@@ -63,6 +64,9 @@ pub struct Totals {
     /// Tests with a noisy metric. `outcomes` counts them by their outcome.
     #[serde(default)]
     pub noisy: u64,
+    /// Tests in quarantine. The other fields count them, too; the verdict of the run does not.
+    #[serde(default, skip_serializing_if = "QuarantinedTotals::is_empty")]
+    pub quarantined: QuarantinedTotals,
 }
 
 /// Counts of the cases of JUnit files.
@@ -112,6 +116,9 @@ pub struct ReportRow {
     /// Whether a metric is noisy. It never changes the outcome.
     #[serde(default)]
     pub noisy: bool,
+    /// The quarantine because of which the test does not count in the verdict of its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<QuarantineRef>,
     /// Number of attempts that have ended.
     pub attempts: u16,
     /// Name of the worker.

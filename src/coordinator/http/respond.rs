@@ -130,7 +130,18 @@ impl From<Rejected> for ApiError {
             | Rejected::UnknownDependency { .. }
             | Rejected::Cycle(_)
             | Rejected::TooMany { .. }
+            | Rejected::BadMark(_)
+            | Rejected::NothingAccepted
             | Rejected::Empty => (Code::Unprocessable, None),
+            Rejected::Quarantined(_) => {
+                (Code::Conflict, Some("remove it first to change its reason or its duration"))
+            }
+            Rejected::UnknownQuarantine(_) => {
+                (Code::NotFound, Some("`dtf results quarantine list` lists them"))
+            }
+            Rejected::UnknownAcceptance(_) => {
+                (Code::NotFound, Some("`dtf results accept --list` lists them"))
+            }
         };
         Self { code, message: rejected.to_string(), hint: hint.map(str::to_owned) }
     }

@@ -17,7 +17,7 @@ use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Body, Params};
 use crate::coordinator::http::respond::ApiError;
 use crate::domain::access::Principal;
-use crate::domain::template::AddedTemplate as Known;
+use crate::domain::added::template::AddedTemplate as Known;
 use crate::scheduler::{Answer, Command, Scheduler};
 use crate::templates::check;
 use crate::templates::library::Library;

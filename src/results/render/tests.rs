@@ -35,6 +35,7 @@ fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
         phase: None,
         class: None,
         flaky: false,
+        quarantined: None,
         noisy: false,
         attempts: u16::from(ended),
         worker: ended.then(|| "lab-1".into()),

@@ -456,7 +456,7 @@ impl Scheduler {
                 worker.accepted
             );
         }
-        let _ = writeln!(text, "{:?} {:?}", self.expiries, self.templates);
+        let _ = writeln!(text, "{:?} {:?} {:?}", self.expiries, self.templates, self.marks);
         let _ = writeln!(text, "{:?}", self.lost_leases);
         text
     }

@@ -8,6 +8,7 @@ mod engine;
 mod harness;
 mod late;
 mod leases;
+mod marks;
 mod placement;
 mod properties;
 mod runs;

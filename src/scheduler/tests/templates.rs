@@ -1,7 +1,7 @@
 //! Versions of templates: counted, refused, kept.
 
 use super::harness::Sim;
-use crate::domain::template::{MAX_PATH_BYTES, MAX_TEMPLATES};
+use crate::domain::added::template::{MAX_PATH_BYTES, MAX_TEMPLATES};
 use crate::scheduler::{Answer, Command, Rejected, Scheduler};
 
 fn add(seen: u64, templates: &[(&str, &str)]) -> Command {

@@ -1,18 +1,18 @@
 //! Templates that users add. The scheduler counts versions only: the texts are stored as blobs,
 //! and their content was checked before.
 
-use super::command::{Answer, Step};
-use super::error::{FactError, Rejected};
-use super::state::Scheduler;
 use crate::domain::access::Subject;
+use crate::domain::added::template::{AddedTemplate, MAX_PATH_BYTES, MAX_TEMPLATES, MAX_VERSIONS};
 use crate::domain::fact::Fact;
-use crate::domain::template::{AddedTemplate, MAX_PATH_BYTES, MAX_TEMPLATES, MAX_VERSIONS};
 use crate::domain::time::Timestamp;
+use crate::scheduler::command::{Answer, Step};
+use crate::scheduler::error::{FactError, Rejected};
+use crate::scheduler::state::Scheduler;
 use std::collections::BTreeSet;
 
 impl Scheduler {
     /// `seen` is the value of [`Self::template_changes`] at the time of the check.
-    pub(super) fn decide_add_templates(
+    pub(in crate::scheduler) fn decide_add_templates(
         &self,
         now: Timestamp,
         seen: u64,
@@ -59,7 +59,7 @@ impl Scheduler {
         Ok(Step::answered(facts, Answer::TemplatesAdded(versions)))
     }
 
-    pub(super) fn apply_template(
+    pub(in crate::scheduler) fn apply_template(
         &mut self,
         path: &str,
         added: AddedTemplate,
