@@ -13,6 +13,7 @@ pub mod backends;
 // floor 3: pure engines
 pub mod models;
 pub mod scheduler;
+pub mod trends;
 // floor 4: templates of tests
 pub mod templates;
 // floor 5: plans, and scripts of deployments
@@ -28,7 +29,6 @@ pub mod store;
 // floor 8: tools
 pub mod client;
 pub mod detect;
-pub mod junit;
 pub mod results;
 // floor 9: sources of tests
 pub mod gather;

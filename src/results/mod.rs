@@ -9,6 +9,7 @@
 mod catch_up;
 mod error;
 mod history;
+pub mod junit;
 mod measured;
 mod merge;
 mod open;

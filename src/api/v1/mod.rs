@@ -1,6 +1,7 @@
 //! Version 1 of the API, under `/api/v1`.
 
 pub mod blobs;
+pub mod changes;
 pub mod flaky;
 pub mod history;
 pub mod leases;

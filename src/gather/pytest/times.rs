@@ -2,8 +2,8 @@
 
 use crate::gather::GatherError;
 use crate::gather::pytest::ask::read_capped;
-use crate::junit::times::times;
 use crate::plan::pytest::suite::Item;
+use crate::results::junit::times::times;
 use std::collections::HashMap;
 use std::path::Path;
 

@@ -6,7 +6,7 @@
 
 use crate::api::v1::test_views::JunitSummary;
 use crate::domain::outcome::{Class, Outcome};
-use crate::junit::report::{CaseReport, JunitError, plural};
+use crate::results::junit::report::{CaseReport, JunitError, plural};
 use crate::worker::verdict::Verdict;
 use std::num::NonZeroU32;
 
@@ -111,7 +111,7 @@ fn describe_cases(summary: &JunitSummary) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::junit::reader::parse;
+    use crate::results::junit::reader::parse;
 
     /// The verdict on a file and an exit code.
     fn verdict(code: i32, text: &str, expected: u32) -> Verdict {

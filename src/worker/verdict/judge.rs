@@ -186,8 +186,8 @@ fn read_result(result: &Map<String, Value>) -> Verdict {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::junit::reader::parse;
-    use crate::junit::report::{CaseReport, JunitError};
+    use crate::results::junit::reader::parse;
+    use crate::results::junit::report::{CaseReport, JunitError};
     use crate::worker::verdict::diagnosis::Diagnosis;
     use std::num::NonZeroU32;
 

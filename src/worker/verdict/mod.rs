@@ -15,7 +15,7 @@ pub mod protocol;
 
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
-use crate::junit::report::{CaseReport, JunitError};
+use crate::results::junit::report::{CaseReport, JunitError};
 use crate::sys::process::Exit;
 use crate::worker::verdict::diagnosis::Diagnosis;
 use crate::worker::verdict::protocol::Transcript;

@@ -4,7 +4,7 @@
 //! are errors.
 
 use crate::domain::text::{self, TextError};
-use crate::junit::walk::CUT_OFF;
+use crate::results::junit::walk::CUT_OFF;
 use std::borrow::Cow;
 
 /// Size of the beginning of a file in which the declaration is searched.

@@ -1,9 +1,9 @@
 //! Reads the contents of a JUnit file, in the dialects of many programs.
 
-use crate::junit::report::{CaseReport, MAX_FAILED, MAX_NAME_BYTES, plural};
-use crate::junit::suite::{Announced, Message, Suite, truncate};
-use crate::junit::text;
-use crate::junit::walk::{Attributes, CUT_OFF, Step, walk};
+use crate::results::junit::report::{CaseReport, MAX_FAILED, MAX_NAME_BYTES, plural};
+use crate::results::junit::suite::{Announced, Message, Suite, truncate};
+use crate::results::junit::text;
+use crate::results::junit::walk::{Attributes, CUT_OFF, Step, walk};
 
 /// Name of the outermost element of pytest. Its total counts subtests, which are not cases. pytest
 /// writes the whole file at its end, so a missing case is not possible.

@@ -2,8 +2,8 @@
 //!
 //! Limit: [`MAX_FILE_BYTES`].
 
-use crate::junit::reader::parse;
-use crate::junit::report::{CaseReport, JunitError, MAX_FILE_BYTES};
+use crate::results::junit::reader::parse;
+use crate::results::junit::report::{CaseReport, JunitError, MAX_FILE_BYTES};
 use crate::sys::fs::{Stamp, open_plain};
 use std::io::Read;
 use std::path::Path;

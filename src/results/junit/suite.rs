@@ -1,7 +1,7 @@
 //! One suite of a JUnit file: compares the totals that it announces with its cases.
 
-use crate::junit::report::{MAX_NAME_BYTES, MAX_REASON_BYTES, plural};
-use crate::junit::walk::Attributes;
+use crate::results::junit::report::{MAX_NAME_BYTES, MAX_REASON_BYTES, plural};
+use crate::results::junit::walk::Attributes;
 
 /// Size of the text of one element beyond which no more is kept.
 const MAX_TEXT_BYTES: usize = 256 * 1024;

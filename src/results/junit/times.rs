@@ -1,7 +1,7 @@
 //! The durations of the cases in a JUnit file.
 
-use crate::junit::text;
-use crate::junit::walk::{Attributes, Step, walk};
+use crate::results::junit::text;
+use crate::results::junit::walk::{Attributes, Step, walk};
 
 /// A case with its duration.
 #[derive(Debug, Clone, PartialEq)]

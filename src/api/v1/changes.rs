@@ -1,0 +1,253 @@
+//! Changes: status and metrics of tests against what was before, and the history of one series.
+//!
+//! `GET /api/v1/changes?from=&to=`, `GET /api/v1/series?test=&series=&metric=`.
+
+use crate::api::schema;
+use crate::domain::id::{RunId, TestId};
+use crate::domain::outcome::Outcome;
+use crate::domain::series::{CaseId, SeriesId};
+use crate::domain::time::Timestamp;
+use crate::trends::judgement::{Direction, Verdict};
+use crate::trends::status::StatusChange;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use utoipa::{IntoParams, ToSchema};
+
+/// Maximum number of values of one series.
+pub const MAX_POINTS: u32 = 10_000;
+/// Maximum number of tests of one document.
+pub const MAX_CHANGES: u32 = 100_000;
+
+/// Changes between two sides. Tests are joined by their case, and their values by their series, over
+/// runs and workers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ChangesView {
+    pub schema: u32,
+    /// The run or the period before. Absent: everything before the runs of `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// The run or the period that is judged.
+    pub to: String,
+    pub totals: ChangeTotals,
+    /// The tests whose status changed or that did not pass, and those with a changed metric, in the order
+    /// of their names. Steady tests are only counted.
+    pub tests: Vec<TestChange>,
+    /// Shifts that many tests of one worker share, and calibrations that drifted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub workers: Vec<WorkerEvent>,
+    /// The geometric mean of the ratios `after / before` for each metric, over all compared series.
+    pub movers: Vec<MetricMovement>,
+    /// Whether `tests` was cut at the limit.
+    pub truncated: bool,
+}
+
+/// Counts over all tests, including those that are not listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChangeTotals {
+    pub tests: u64,
+    /// Tests by the change of their status: `newly_failing`, `fixed`, `still_failing`, `flaky`,
+    /// `newly_not_run`, `still_not_run`, `new`, `steady`.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub status: BTreeMap<StatusChange, u64>,
+    /// Metrics by their verdict.
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub verdicts: BTreeMap<Verdict, u64>,
+    /// Suspected and confirmed changes to the worse.
+    pub regressions: u64,
+    /// Suspected and confirmed changes to the better.
+    pub improvements: u64,
+    /// Tests without a counterpart on the other side.
+    pub without_counterpart: u64,
+}
+
+/// One test with what changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TestChange {
+    #[schema(value_type = String, example = "00c0ffee12345678")]
+    pub case: CaseId,
+    /// Absent if the test had no attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub series: Option<SeriesId>,
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+    #[schema(value_type = String, example = "newly_failing")]
+    pub status: StatusChange,
+    /// The test that is judged. Absent if it is not part of that side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::TestId>)]
+    pub test: Option<TestId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Outcome>)]
+    pub outcome: Option<Outcome>,
+    /// The message of the test: why it failed or was not run.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub message: String,
+    /// Name of the worker.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
+    /// The newest test of the other side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::TestId>)]
+    pub test_before: Option<TestId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::Outcome>)]
+    pub outcome_before: Option<Outcome>,
+    /// The changed metrics, and those of which too few values are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricChange>,
+}
+
+/// One metric with its verdict.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MetricChange {
+    /// Name of the metric, or `CHECK.VALUE` for the error of a numeric check.
+    pub metric: String,
+    pub unit: String,
+    /// `insufficient_data`, `steady`, `suspect`, `confirmed`, `accepted` or `worker_event`.
+    #[schema(value_type = String, example = "confirmed")]
+    pub verdict: Verdict,
+    /// `worse`, `better` or `none`.
+    #[schema(value_type = String, example = "worse")]
+    pub direction: Direction,
+    /// Median of the earlier values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<f64>,
+    /// Median of the new values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<f64>,
+    /// `after / before`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<f64>,
+    /// Distance of the two in robust standard deviations. Absent if the earlier values do not vary.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub z: Option<f64>,
+    pub n_before: u64,
+    pub n_after: u64,
+    /// The first run with the new values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::RunId>)]
+    pub since: Option<RunId>,
+}
+
+/// An event of a worker, which is the cause of changes of its tests.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct WorkerEvent {
+    /// Name of the worker.
+    pub worker: String,
+    /// The event, in one sentence.
+    pub reason: String,
+    /// Metrics of series on this worker that were compared, and those that changed with the worker.
+    pub compared: u64,
+    pub changed: u64,
+    /// The geometric mean of their ratios.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<f64>,
+}
+
+/// How one metric moved over all compared series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct MetricMovement {
+    pub metric: String,
+    /// Number of series with values on both sides.
+    pub series: u64,
+    pub geometric_mean: f64,
+}
+
+/// The values of one metric of one series in the order of time, with their segments.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SeriesView {
+    pub schema: u32,
+    #[schema(value_type = String)]
+    pub case: CaseId,
+    #[schema(value_type = String)]
+    pub series: SeriesId,
+    /// Name of the newest test.
+    pub name: String,
+    pub labels: BTreeMap<String, String>,
+    /// Absent if the series has no metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+    /// All metrics of the series.
+    pub metrics: Vec<String>,
+    pub unit: String,
+    pub points: Vec<SeriesPoint>,
+    pub segments: Vec<Segment>,
+    /// The verdict about the newest value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest: Option<MetricChange>,
+}
+
+/// One ended test of a series.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SeriesPoint {
+    #[schema(value_type = schema::TestId)]
+    pub test: TestId,
+    #[schema(value_type = u64)]
+    pub finished_at: Timestamp,
+    #[schema(value_type = schema::Outcome)]
+    pub outcome: Outcome,
+    pub attempt: u16,
+    /// Median of the values of the attempt. Absent if it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// Number of values of the attempt.
+    pub n: u64,
+    /// Interquartile range in proportion to the median.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<f64>,
+    pub noisy: bool,
+    /// Name of the worker.
+    pub worker: String,
+    /// Position of its segment. Absent for a point without a value.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segment: Option<u64>,
+}
+
+/// The part of a history between two shifts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Segment {
+    /// Position of the first point.
+    pub from: u64,
+    /// Position of the last point.
+    pub to: u64,
+    pub median: f64,
+    /// Number of values.
+    pub n: u64,
+    /// Why the segment starts here: `start`, `shift` or `accepted`.
+    #[schema(example = "shift")]
+    pub reason: String,
+}
+
+/// Query of changes. A side is a run (`r12`) or a period (`7d`: the runs of the last seven days).
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ChangesQuery {
+    /// The side before. Absent: everything before `to`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(example = "r12")]
+    pub from: Option<String>,
+    /// The side that is judged. Absent: the newest test of each case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(example = "r14")]
+    pub to: Option<String>,
+    /// Maximum number of tests; 100,000 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(minimum = 1, maximum = 100_000)]
+    pub limit: Option<u32>,
+}
+
+/// Query of a series: by a test that belongs to it, or by its id.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct SeriesQuery {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<schema::TestId>)]
+    pub test: Option<TestId>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<String>)]
+    pub series: Option<SeriesId>,
+    /// Name of the metric. Absent: `latency_seconds`, otherwise the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metric: Option<String>,
+}

@@ -1,0 +1,77 @@
+//! The sizes of changes that count, by kind of metric.
+
+use serde::{Deserialize, Serialize};
+
+/// Minimum number of earlier values for a verdict.
+pub const MIN_VALUES: usize = 5;
+/// Maximum number of values of the current segment that a new value is compared with: the latest.
+pub const MAX_VALUES: usize = 64;
+/// Distance from the median of the segment, in robust standard deviations, that counts.
+const Z: f64 = 5.0;
+/// Change of times and rates that counts, in proportion to the earlier median.
+const CHANGE: f64 = 0.05;
+/// Change of amounts of memory that counts. They vary less than times.
+const MEMORY_CHANGE: f64 = 0.02;
+/// Change of numeric errors that counts: five times the earlier one. Other numbers of threads change the
+/// order of sums, and with it errors up to about twice.
+const ERROR_CHANGE: f64 = 4.0;
+
+/// Which direction of a metric is an improvement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    Lower,
+    Higher,
+}
+
+impl Better {
+    /// Reads the word that a test reported. `None` for another word: then no direction is a
+    /// regression.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        match word {
+            "lower" => Some(Self::Lower),
+            "higher" => Some(Self::Higher),
+            _ => None,
+        }
+    }
+}
+
+/// The kind of a metric, which decides its limits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A time, a rate, or anything else that is measured.
+    Measured,
+    Memory,
+    /// The error of a numeric check against its reference.
+    NumericError,
+}
+
+impl Kind {
+    /// The kind of a metric with this unit.
+    #[must_use]
+    pub fn of_unit(unit: &str) -> Self {
+        if unit == "bytes" { Self::Memory } else { Self::Measured }
+    }
+}
+
+/// The limits beyond which a change counts. Both must be exceeded.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Distance in robust standard deviations.
+    pub z: f64,
+    /// Change in proportion to the earlier median: 0.05 is 5 %.
+    pub change: f64,
+}
+
+impl Limits {
+    #[must_use]
+    pub fn of(kind: Kind) -> Self {
+        let change = match kind {
+            Kind::Measured => CHANGE,
+            Kind::Memory => MEMORY_CHANGE,
+            Kind::NumericError => ERROR_CHANGE,
+        };
+        Self { z: Z, change }
+    }
+}

@@ -1,0 +1,13 @@
+//! Decisions over the values and outcomes of tests in time: what changed, and whether the change is
+//! larger than the noise.
+//!
+//! The module is pure. Values are medians of one metric, in the order of time. Values that are not
+//! finite never reach it. Promises: fewer than [`limits::MIN_VALUES`] values are insufficient data, never
+//! "steady"; a ratio that cannot be expressed is absent, never zero.
+
+pub mod judgement;
+pub mod limits;
+pub mod online;
+pub mod robust;
+pub mod sides;
+pub mod status;

@@ -1,0 +1,109 @@
+//! The change of a test's status against what was before.
+
+use crate::domain::outcome::Outcome;
+use serde::{Deserialize, Serialize};
+
+/// The change of the status of a test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StatusChange {
+    /// It passed before, and fails now.
+    NewlyFailing,
+    /// It failed before, and passes now.
+    Fixed,
+    StillFailing,
+    /// It passed after a failed attempt.
+    Flaky,
+    /// It ran before, and did not run now.
+    NewlyNotRun,
+    StillNotRun,
+    /// It is not known from before.
+    New,
+    /// It passed before and passes now.
+    Steady,
+}
+
+/// How a test ended, as far as its status is concerned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    Passed,
+    /// Passed after a failed attempt.
+    Flaky,
+    Failed,
+    NotRun,
+}
+
+impl Status {
+    /// The status of a test. A test that was cancelled or skipped, that waited too long or whose worker was
+    /// lost did not run: nothing is known about it.
+    #[must_use]
+    pub fn of(outcome: Outcome, flaky: bool) -> Self {
+        match outcome {
+            Outcome::Passed if flaky => Self::Flaky,
+            Outcome::Passed => Self::Passed,
+            Outcome::Failed | Outcome::ReducedPrecision | Outcome::Error | Outcome::TimedOut => {
+                Self::Failed
+            }
+            Outcome::Cancelled | Outcome::Skipped | Outcome::Expired | Outcome::WorkerLost => {
+                Self::NotRun
+            }
+        }
+    }
+}
+
+impl StatusChange {
+    pub const ALL: [Self; 8] = [
+        Self::NewlyFailing,
+        Self::Fixed,
+        Self::StillFailing,
+        Self::Flaky,
+        Self::NewlyNotRun,
+        Self::StillNotRun,
+        Self::New,
+        Self::Steady,
+    ];
+
+    /// The change from `before` (absent: the test is not known from before) to `after` (absent: the test is
+    /// not part of what is judged).
+    #[must_use]
+    pub fn of(before: Option<Status>, after: Option<Status>) -> Self {
+        use Status::{Failed, Flaky, NotRun, Passed};
+        match (before, after) {
+            (None | Some(NotRun), None | Some(NotRun)) => Self::StillNotRun,
+            (Some(Passed | Flaky | Failed), None | Some(NotRun)) => Self::NewlyNotRun,
+            (_, Some(Flaky)) => Self::Flaky,
+            (Some(Failed), Some(Failed)) => Self::StillFailing,
+            (Some(_), Some(Failed)) => Self::NewlyFailing,
+            (Some(Failed), Some(Passed)) => Self::Fixed,
+            (None, Some(_)) => Self::New,
+            (Some(_), Some(Passed)) => Self::Steady,
+        }
+    }
+
+    /// The word in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NewlyFailing => "newly_failing",
+            Self::Fixed => "fixed",
+            Self::StillFailing => "still_failing",
+            Self::Flaky => "flaky",
+            Self::NewlyNotRun => "newly_not_run",
+            Self::StillNotRun => "still_not_run",
+            Self::New => "new",
+            Self::Steady => "steady",
+        }
+    }
+
+    /// The word in texts.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::NewlyFailing => "newly failing",
+            Self::StillFailing => "still failing",
+            Self::NewlyNotRun => "newly not run",
+            Self::StillNotRun => "still not run",
+            other => other.name(),
+        }
+    }
+}
