@@ -11,9 +11,7 @@ pub mod archive;
 mod aside;
 mod attempts;
 mod check;
-mod detail;
 mod error;
-mod fill;
 mod listing;
 mod migrate;
 mod names;
@@ -23,8 +21,6 @@ mod project;
 mod query;
 pub mod reports;
 pub mod rows;
-mod summary;
-mod tables;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -34,7 +30,7 @@ mod writer;
 pub use aside::{remove_database, set_aside};
 pub use check::{Checked, Numbers};
 pub use error::{Cause, StoreError};
-pub use summary::{MAX_SPREAD, Summary};
+pub use project::summary::{MAX_SPREAD, Summary};
 pub use weight::weight;
 pub use writer::{MAX_TRANSACTION_BYTES, Writer};
 

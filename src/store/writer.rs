@@ -7,13 +7,10 @@
 
 use super::check::verify;
 use super::error::{Cause, Doing, EngineError, StoreError};
-use super::project::{Kept, Projection};
-use super::tables::Tables;
+use super::project::{Kept, Known, Projection};
 use super::weight::weight;
 use crate::domain::fact::Fact;
-use crate::domain::id::RunId;
 use duckdb::{Connection, params};
-use std::collections::HashSet;
 use std::time::Duration;
 
 /// Maximum size of the facts of one transaction, in bytes.
@@ -29,8 +26,8 @@ const WAIT: Duration = Duration::from_secs(1);
 pub struct Writer {
     connection: Connection,
     position: Position,
-    /// The runs that were cancelled in the stored facts.
-    cancelled: HashSet<RunId>,
+    /// What the stored facts have left.
+    known: Known,
     /// Maximum size of the next transaction.
     budget: usize,
     /// Waits for memory.
@@ -57,15 +54,10 @@ struct Item<'a> {
 impl Writer {
     pub(super) fn new(connection: Connection) -> Result<Self, StoreError> {
         let position = position(&connection)?;
-        let cancelled = connection
-            .prepare("SELECT run FROM run_cancellations")
-            .and_then(|mut statement| {
-                statement.query_map([], |row| row.get(0).map(RunId))?.collect()
-            })
-            .doing("read the cancelled runs from")?;
+        let known = Known::read(&connection).doing("read what is known from")?;
         #[expect(clippy::disallowed_methods, reason = "a pause on the thread of the projector")]
         let wait = Box::new(|| std::thread::sleep(WAIT));
-        Ok(Self { connection, position, cancelled, budget: MAX_TRANSACTION_BYTES, wait })
+        Ok(Self { connection, position, known, budget: MAX_TRANSACTION_BYTES, wait })
     }
 
     /// Number of the last record that is stored. 0 if there is none.
@@ -165,14 +157,14 @@ impl Writer {
     /// Stores facts in one transaction with the position after them.
     fn store(&mut self, items: &[Item<'_>], kept: Kept) -> Result<(), StoreError> {
         let Some(last) = items.last() else { return Ok(()) };
-        let cancelled = self.cancelled.clone();
+        let known = self.known.clone();
         match self.transaction(items, last.after, kept) {
             Ok(()) => {
                 self.position = last.after;
                 Ok(())
             }
             Err(source) => {
-                self.cancelled = cancelled;
+                self.known = known;
                 Err(StoreError::Query { doing: "write to", source: EngineError::from(source) })
             }
         }
@@ -186,14 +178,14 @@ impl Writer {
     ) -> duckdb::Result<()> {
         // It is rolled back when it is dropped, after the appenders.
         let transaction = self.connection.unchecked_transaction()?;
-        let tables = Tables::new(&transaction);
-        let mut projection = Projection { tables, cancelled: &mut self.cancelled, kept };
+        let facts = items.iter().filter_map(|item| item.fact);
+        let mut projection = Projection::new(&transaction, &mut self.known, kept, facts)?;
         for item in items {
             if let Some(fact) = item.fact {
                 projection.event(item.sequence, fact)?;
             }
         }
-        projection.tables.flush()?;
+        projection.flush()?;
         drop(projection);
         let Position { record, facts } = after;
         transaction

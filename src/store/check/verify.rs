@@ -1,7 +1,7 @@
 //! Reads every value of a database, which finds each damaged block.
 
 use crate::store::error::{Doing, StoreError, is_out_of_memory};
-use crate::store::fill::in_steps;
+use crate::store::migrate::fill::in_steps;
 use duckdb::{Connection, params};
 
 /// Reads all tables.

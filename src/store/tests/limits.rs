@@ -113,7 +113,7 @@ fn many_metrics_with_long_names_are_limited_with_a_note() {
 #[test]
 fn a_result_that_does_not_fit_alone_is_stored_without_its_raw_values_and_with_a_note() {
     let (_place, mut opened) = small(2);
-    opened.writer.connection().execute_batch("SET memory_limit = '4300KB'").expect("set");
+    opened.writer.connection().execute_batch("SET memory_limit = '5MB'").expect("set");
     opened.writer.wait_by(|| {});
     let one = "1,".repeat(250_000);
     let detail =
@@ -141,7 +141,7 @@ fn a_result_that_does_not_fit_alone_is_stored_without_its_raw_values_and_with_a_
 fn a_result_waits_for_memory_that_others_use_before_a_part_of_it_is_left_out() {
     let (_place, mut opened) = small(1);
     let connection = opened.writer.connection().try_clone().expect("clones");
-    connection.execute_batch("SET memory_limit = '1MB'").expect("set");
+    connection.execute_batch("SET memory_limit = '1500KB'").expect("set");
     let (waits, mut count) = (Arc::new(AtomicU32::new(0)), 0);
     let counted = Arc::clone(&waits);
     opened.writer.wait_by(move || {

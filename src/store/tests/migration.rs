@@ -24,6 +24,10 @@ fn a_migrated_database_equals_a_new_one() {
     let (_place, old) = migrated();
     let (_other, new) = with(&events);
     assert_eq!(old.writer.watermark(), events.len() as u64);
+    // These need the launch of a test, which only the event log has.
+    let unknown = "UPDATE tests SET case_id = NULL, kind = NULL; UPDATE attempts SET series_id = NULL; \
+        UPDATE metrics SET series_id = NULL; UPDATE check_values SET series_id = NULL";
+    new.writer.connection().execute_batch(unknown).expect("forgotten");
     let (before, after) = (dump(old.writer.connection()), dump(new.writer.connection()));
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(&after) {

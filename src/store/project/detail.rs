@@ -5,34 +5,35 @@
 //! row has at most [`MAX_ROW_BYTES`] of a detail, and other texts of workers are cut at
 //! [`MAX_MESSAGE_BYTES`] and [`MAX_NAME_BYTES`].
 
+use super::software::Software;
 use crate::domain::findings::{FIRST_DIFFERS, Findings, WOULD_NOT_NOTICE};
 use crate::domain::weights::MAX_KEY_BYTES;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
 
 /// Maximum length of the word for the origin of weights, in bytes.
 const MAX_WORD: usize = 40;
 /// Maximum size of a detail in a row, in bytes. A larger one is stored in several rows.
-pub(super) const MAX_ROW_BYTES: usize = 8 * 1024;
+pub(in crate::store) const MAX_ROW_BYTES: usize = 8 * 1024;
 /// Maximum size of the environment, and of the list of devices, as JSON in bytes. A larger one is only
 /// in the detail.
 const MAX_SHOWN_BYTES: usize = 8 * 1024;
 /// Maximum size of a message in bytes. The detail has the whole text.
-pub(super) const MAX_MESSAGE_BYTES: usize = 4 * 1024;
+pub(in crate::store) const MAX_MESSAGE_BYTES: usize = 4 * 1024;
 /// Maximum size of a name or a unit, in bytes. The detail has the whole text.
-pub(super) const MAX_NAME_BYTES: usize = 256;
+pub(in crate::store) const MAX_NAME_BYTES: usize = 256;
 /// Maximum number of metrics, and of checks, of one attempt that have a row. dtf's worker reports no
 /// more.
-pub(super) const MAX_ROWS: usize = 1000;
+pub(in crate::store) const MAX_ROWS: usize = 1000;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Detail<'a> {
+pub(in crate::store) struct Detail<'a> {
     pub exit_code: Option<i32>,
     pub signal: Option<i32>,
     #[serde(borrow)]
@@ -69,7 +70,7 @@ struct File {
 /// The counts of the cases of a JUnit file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Cases {
+pub(in crate::store) struct Cases {
     pub tests: u32,
     pub failures: u32,
     pub errors: u32,
@@ -78,7 +79,7 @@ pub(super) struct Cases {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Metric<'a> {
+pub(in crate::store) struct Metric<'a> {
     #[serde(borrow)]
     pub name: Cow<'a, str>,
     #[serde(borrow, default)]
@@ -93,12 +94,56 @@ pub(super) struct Metric<'a> {
 }
 
 #[derive(Debug, Deserialize)]
-pub(super) struct Check<'a> {
+pub(in crate::store) struct Check<'a> {
     #[serde(borrow)]
     pub name: Cow<'a, str>,
     pub passed: bool,
     #[serde(borrow, default)]
     pub message: Cow<'a, str>,
+    #[serde(borrow, default)]
+    values: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    tolerance: Option<&'a RawValue>,
+}
+
+/// A finite figure of a check, and the tolerance of the same name.
+pub(in crate::store) struct Figure {
+    pub name: String,
+    pub value: f64,
+    pub tolerance: Option<f64>,
+}
+
+/// The part of an environment that states the available memory.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(in crate::store) struct Memory {
+    pub memory_bytes: Option<u64>,
+    pub device_memory_bytes: Option<u64>,
+}
+
+impl Check<'_> {
+    /// The figures in the order of their names.
+    fn figures(&self) -> Vec<Figure> {
+        let (values, tolerances) = (numbers(self.values), numbers(self.tolerance));
+        let figure = |(name, value): (String, f64)| {
+            let tolerance = tolerances.get(&name).copied();
+            let name = cut(&name, MAX_NAME_BYTES).into_owned();
+            Figure { name, value, tolerance }
+        };
+        values.into_iter().map(figure).collect()
+    }
+}
+
+/// The finite numbers of a JSON object.
+fn numbers(json: Option<&RawValue>) -> BTreeMap<String, f64> {
+    let object: Map<String, Value> = read(json);
+    let finite = |value: &Value| value.as_f64().filter(|value| value.is_finite());
+    object.into_iter().filter_map(|(name, value)| Some((name, finite(&value)?))).collect()
+}
+
+/// A part of a detail; empty if it has another form.
+fn read<'t, T: Deserialize<'t> + Default>(json: Option<&'t RawValue>) -> T {
+    json.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default()
 }
 
 impl<'a> Detail<'a> {
@@ -124,11 +169,33 @@ impl<'a> Detail<'a> {
         shown(self.devices)
     }
 
+    /// The figures of the checks that have a row, with the name of the check; at most [`MAX_ROWS`].
+    pub fn figures(&self) -> impl Iterator<Item = (Cow<'_, str>, Figure)> {
+        let checks = self.checks.iter().take(MAX_ROWS);
+        let figures = checks.flat_map(|check| {
+            let name = cut(&check.name, MAX_NAME_BYTES);
+            check.figures().into_iter().map(move |figure| (name.clone(), figure))
+        });
+        figures.take(MAX_ROWS)
+    }
+
+    /// Products of the devices that the attempt held.
+    pub fn products(&self) -> Vec<String> {
+        read(self.devices)
+    }
+
+    /// The memory that was available.
+    pub fn memory(&self) -> Memory {
+        read(self.environment)
+    }
+
+    /// The versions of the environment.
+    pub fn software(&self) -> Option<Software> {
+        Software::of(self.environment?.get())
+    }
+
     /// Size in bytes of the files that the detail names.
     pub fn file_bytes(&self) -> u64 {
-        fn read<'t, T: Deserialize<'t> + Default>(json: Option<&'t RawValue>) -> T {
-            json.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default()
-        }
         let (log, artifacts): (File, Vec<File>) = (read(self.log), read(self.artifacts));
         artifacts.iter().chain([&log]).map(|file| file.size_bytes).fold(0, u64::saturating_add)
     }
@@ -142,7 +209,7 @@ impl<'a> Detail<'a> {
 
 /// Facts that the test itself reported in its result.
 #[derive(Debug, Default)]
-pub(super) struct Reported {
+pub(in crate::store) struct Reported {
     /// The origin of the weights, if it is one word.
     pub weights: Option<String>,
     /// The identity of the weights, if it has the form of one.
@@ -233,7 +300,7 @@ fn joined(metrics: Vec<Metric<'_>>) -> Vec<Metric<'_>> {
 }
 
 /// A text of a worker for a column: cut at `limit` bytes, with an ellipsis.
-pub(super) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
+pub(in crate::store) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
     if text.len() <= limit {
         return text.into();
     }
@@ -241,7 +308,7 @@ pub(super) fn cut(text: &str, limit: usize) -> Cow<'_, str> {
 }
 
 /// Divides a text into parts of at most [`MAX_ROW_BYTES`].
-pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
+pub(in crate::store) fn parts(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         if rest.is_empty() {
@@ -254,7 +321,7 @@ pub(super) fn parts(text: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The labels of a launch, as JSON text.
-pub(super) fn labels(launch: &RawValue) -> &str {
+pub(in crate::store) fn labels(launch: &RawValue) -> &str {
     #[derive(Deserialize)]
     struct Labelled<'a> {
         #[serde(borrow, default)]

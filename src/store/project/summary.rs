@@ -54,7 +54,7 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::fill::{fill, fill_spreads};
+    use crate::store::migrate::fill::{fill, fill_spreads};
     use crate::store::migrate::migrate;
     use duckdb::Connection;
 
@@ -94,7 +94,7 @@ mod tests {
         let has_limit = |(_, text): &(&str, &str)| text.contains(&limit);
         let path = crate::assets::templates().find(has_limit).map(|(path, _)| path);
         assert_eq!(path, Some("_shared/report.py.j2"));
-        let view = include_str!("migrations/0006_figures.sql");
+        let view = include_str!("../migrations/0006_figures.sql");
         assert!(view.contains(&format!("metrics.spread > {MAX_SPREAD} AS noisy")));
     }
 

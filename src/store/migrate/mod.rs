@@ -1,19 +1,23 @@
 //! The schema of the database, in numbered steps. A published step never changes.
 
-use super::fill::{fill, fill_spreads};
+pub(super) mod fill;
+mod typed;
+
+use self::fill::{fill, fill_spreads};
 use duckdb::{Connection, params};
 
 /// The steps in order. The version of a schema is the number of steps that were applied.
 const STEPS: &[Step] = &[
-    Step::new(include_str!("migrations/0001_results.sql")),
-    Step::new(include_str!("migrations/0002_templates.sql")),
-    Step::new(include_str!("migrations/0003_weights.sql")),
-    Step::new(include_str!("migrations/0004_cases.sql")),
-    Step { sql: include_str!("migrations/0005_bounded.sql"), fill: Some(fill) },
-    Step { sql: include_str!("migrations/0006_figures.sql"), fill: Some(fill_spreads) },
-    Step::new(include_str!("migrations/0007_findings.sql")),
-    Step::new(include_str!("migrations/0008_weights_id.sql")),
-    Step::new(include_str!("migrations/0009_capabilities.sql")),
+    Step::new(include_str!("../migrations/0001_results.sql")),
+    Step::new(include_str!("../migrations/0002_templates.sql")),
+    Step::new(include_str!("../migrations/0003_weights.sql")),
+    Step::new(include_str!("../migrations/0004_cases.sql")),
+    Step { sql: include_str!("../migrations/0005_bounded.sql"), fill: Some(fill) },
+    Step { sql: include_str!("../migrations/0006_figures.sql"), fill: Some(fill_spreads) },
+    Step::new(include_str!("../migrations/0007_findings.sql")),
+    Step::new(include_str!("../migrations/0008_weights_id.sql")),
+    Step::new(include_str!("../migrations/0009_capabilities.sql")),
+    Step { sql: include_str!("../migrations/0010_typed.sql"), fill: Some(typed::fill) },
 ];
 
 struct Step {

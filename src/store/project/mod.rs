@@ -1,24 +1,37 @@
 //! Projects facts of the event log to rows.
 
-use super::detail::{self, Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Metric, cut};
-use super::summary::Summary;
-use super::tables::{Table, Tables};
+pub(super) mod detail;
+mod known;
+mod software;
+pub(super) mod summary;
+pub(super) mod tables;
+pub(super) mod traits;
+
+pub(super) use known::{Hardware, Held, Known};
+pub(super) use software::Software;
+
+use self::detail::{Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Memory, Metric, cut};
+use self::known::Cases;
+use self::summary::Summary;
+use self::tables::{Table, Tables};
+use self::traits::Traits;
 use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::{Fact, Next, Notice};
 use crate::domain::id::{AttemptId, LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
+use crate::domain::test::{SkipCause, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
-use duckdb::params;
+use duckdb::{Connection, params};
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 
-/// Projects the facts of one batch. It knows the cancelled runs, because a lease of such a run that
-/// is returned unstarted ends its test.
+/// Projects the facts of one transaction.
 pub(super) struct Projection<'a> {
-    pub tables: Tables<'a>,
-    pub cancelled: &'a mut HashSet<RunId>,
-    pub kept: Kept,
+    tables: Tables<'a>,
+    known: &'a mut Known,
+    cases: Cases,
+    kept: Kept,
 }
 
 /// How much of a detail is stored.
@@ -67,12 +80,28 @@ struct Ended<'a> {
     at: Timestamp,
 }
 
-impl Projection<'_> {
+impl<'a> Projection<'a> {
+    /// A projection of `facts`, which are then passed to [`Projection::event`] in their order.
+    pub fn new<'f>(
+        connection: &'a Connection,
+        known: &'a mut Known,
+        kept: Kept,
+        facts: impl Iterator<Item = &'f Fact>,
+    ) -> duckdb::Result<Self> {
+        let cases = Cases::read(connection, facts)?;
+        Ok(Self { tables: Tables::new(connection), known, cases, kept })
+    }
+
+    pub fn flush(&mut self) -> duckdb::Result<()> {
+        self.tables.flush()
+    }
+
     pub fn event(&mut self, sequence: u64, event: &Fact) -> duckdb::Result<()> {
         match event {
             Fact::WorkerRegistered { worker, name, capability, at, .. } => {
                 let json = serde_json::to_string(&**capability).unwrap_or_default();
                 let Timestamp(at) = *at;
+                self.known.worker(*worker, capability);
                 let (os, arch) = (&capability.os, &capability.arch);
                 let row = params![sequence, worker.0, name, os, arch, json, at];
                 self.tables.append(Table::Workers, row)
@@ -90,9 +119,8 @@ impl Projection<'_> {
                 let count = tests.len() as u32;
                 let row = params![run.0, *part, count, *last, at.0];
                 self.tables.append(Table::RunParts, row)?;
-                for (test, spec) in (*first..).zip(tests) {
-                    let labels = detail::labels(&spec.launch);
-                    self.tables.append(Table::Tests, params![run.0, test, spec.name, labels])?;
+                for (index, spec) in (*first..).zip(tests) {
+                    self.test(TestId { run: *run, index }, spec)?;
                 }
                 Ok(())
             }
@@ -115,10 +143,7 @@ impl Projection<'_> {
                 next: *next,
                 at: *at,
             }),
-            Fact::TestSkipped { test, because, at } => {
-                let because = because.to_string();
-                self.ended(*test, Outcome::Skipped, None, false, Some(&because), *at)
-            }
+            Fact::TestSkipped { test, because, at } => self.skipped(*test, because, *at),
             Fact::TestExpired { test, at } => {
                 let waited = Some("its maximum wait was exceeded");
                 self.ended(*test, Outcome::Expired, None, false, waited, *at)
@@ -128,7 +153,7 @@ impl Projection<'_> {
             }
             Fact::LeaseReturned { lease, at, .. } => {
                 let test = lease.attempt.test;
-                if !self.cancelled.contains(&test.run) {
+                if !self.known.cancelled.contains(&test.run) {
                     return Ok(());
                 }
                 self.ended(test, Outcome::Cancelled, None, false, Some(CANCELLED), *at)
@@ -155,6 +180,32 @@ impl Projection<'_> {
         }
     }
 
+    fn test(&mut self, test: TestId, spec: &TestSpec) -> duckdb::Result<()> {
+        let TestId { run: RunId(run), index } = test;
+        let labels = detail::labels(&spec.launch);
+        let traits = Traits::of(&spec.name, &spec.launch);
+        self.cases.added(test, &traits);
+        let short = |name: &str| traits.label(name).map(|text| cut(text, MAX_NAME_BYTES));
+        let row = params![
+            run,
+            index,
+            spec.name,
+            labels,
+            traits.case.map(|case| case.0),
+            short("model"),
+            short("family"),
+            traits.backend(),
+            short("dtype"),
+            traits.number("batch"),
+            traits.shape(),
+            short("runtime"),
+            short("template"),
+            traits.number("template_version"),
+            traits.kind
+        ];
+        self.tables.append(Table::Tests, row)
+    }
+
     fn worker_changed(
         &mut self,
         sequence: u64,
@@ -162,6 +213,7 @@ impl Projection<'_> {
         capability: &Capability,
         at: Timestamp,
     ) -> duckdb::Result<()> {
+        self.known.worker(worker, capability);
         let json = serde_json::to_string(capability).unwrap_or_default();
         self.tables.append(Table::WorkerChanges, params![sequence, worker.0, json, at.0])
     }
@@ -212,6 +264,11 @@ impl Projection<'_> {
         let detail = Detail::parse(ended.detail);
         let text = self.text(ended.lease, false, ended.detail)?;
         let reported = detail.reported();
+        let products = detail.products();
+        let case = self.cases.of(attempt.test);
+        let Held { series, product, driver } = self.known.held(ended.worker, case, &products);
+        let series = series.map(|series| series.0);
+        let environment = self.environment(&detail)?;
         self.tables.append(
             Table::Attempts,
             params![
@@ -239,24 +296,20 @@ impl Projection<'_> {
                 note(self.kept.note().filter(|_| ended.detail.is_some()), &detail),
                 reported.would_not_notice,
                 reported.first_differs,
-                reported.weights_id
+                reported.weights_id,
+                series,
+                product.as_deref().map(|text| cut(text, MAX_NAME_BYTES)),
+                driver.as_deref().map(|text| cut(text, MAX_NAME_BYTES)),
+                environment
             ],
         )?;
-        if let Some(cases) = &detail.junit {
-            let (total, failed, errors) = (cases.tests, cases.failures, cases.errors);
-            let (skipped, flaky) = (cases.skipped, cases.flaky);
-            let row = params![run, index, number, total, failed, errors, skipped, flaky];
-            self.tables.append(Table::Cases, row)?;
+        if ended.class == Some(Class::OutOfMemory) {
+            let Memory { memory_bytes, device_memory_bytes } = detail.memory();
+            let (peak, at) = (detail.peak_memory_bytes, ended.at.0);
+            let row = params![run, index, number, memory_bytes, device_memory_bytes, peak, at];
+            self.tables.append(Table::OutOfMemory, row)?;
         }
-        for metric in detail.metrics.iter().take(MAX_ROWS) {
-            self.metric(attempt, metric)?;
-        }
-        for check in detail.checks.iter().take(MAX_ROWS) {
-            let name = cut(&check.name, MAX_NAME_BYTES);
-            let message = cut(&check.message, MAX_MESSAGE_BYTES);
-            let row = params![run, index, number, name, check.passed, message];
-            self.tables.append(Table::Checks, row)?;
-        }
+        self.measured(attempt, series, &detail)?;
         match ended.next {
             Next::Done { flaky } => {
                 self.ended(attempt.test, ended.outcome, ended.class, flaky, None, ended.at)
@@ -265,7 +318,56 @@ impl Projection<'_> {
         }
     }
 
-    fn metric(&mut self, attempt: AttemptId, metric: &Metric<'_>) -> duckdb::Result<()> {
+    /// The cases, metrics and checks of an attempt.
+    fn measured(
+        &mut self,
+        attempt: AttemptId,
+        series: Option<u64>,
+        detail: &Detail<'_>,
+    ) -> duckdb::Result<()> {
+        let AttemptId { test: TestId { run: RunId(run), index }, number } = attempt;
+        if let Some(cases) = &detail.junit {
+            let (total, failed, errors) = (cases.tests, cases.failures, cases.errors);
+            let (skipped, flaky) = (cases.skipped, cases.flaky);
+            let row = params![run, index, number, total, failed, errors, skipped, flaky];
+            self.tables.append(Table::Cases, row)?;
+        }
+        for metric in detail.metrics.iter().take(MAX_ROWS) {
+            self.metric(attempt, series, metric)?;
+        }
+        for check in detail.checks.iter().take(MAX_ROWS) {
+            let name = cut(&check.name, MAX_NAME_BYTES);
+            let message = cut(&check.message, MAX_MESSAGE_BYTES);
+            let row = params![run, index, number, name, check.passed, message];
+            self.tables.append(Table::Checks, row)?;
+        }
+        for (name, figure) in detail.figures() {
+            let (of, value, most) = (figure.name, figure.value, figure.tolerance);
+            let row = params![run, index, number, name, of, value, most, series];
+            self.tables.append(Table::CheckValues, row)?;
+        }
+        Ok(())
+    }
+
+    /// The id of the environment of an attempt, whose versions get rows if they have none.
+    fn environment(&mut self, detail: &Detail<'_>) -> duckdb::Result<Option<u64>> {
+        let Some(Software { id, versions }) = detail.software() else { return Ok(None) };
+        // The query sees only rows that are flushed.
+        self.tables.flush_one(Table::Environments)?;
+        if !self.known.has_environment(self.tables.connection(), id)? {
+            for (package, version) in &versions {
+                self.tables.append(Table::Environments, params![id, package, version])?;
+            }
+        }
+        Ok(Some(id))
+    }
+
+    fn metric(
+        &mut self,
+        attempt: AttemptId,
+        series: Option<u64>,
+        metric: &Metric<'_>,
+    ) -> duckdb::Result<()> {
         let AttemptId { test: TestId { run: RunId(run), index }, number } = attempt;
         let [name, unit, better] =
             [&metric.name, &metric.unit, &metric.better].map(|text| cut(text, MAX_NAME_BYTES));
@@ -274,7 +376,7 @@ impl Projection<'_> {
         let threads = metric.threads;
         let row = params![
             run, index, number, name, unit, better, samples, count, min, p50, p90, p99, max,
-            spread, threads
+            spread, threads, series
         ];
         self.tables.append(Table::Metrics, row)
     }
@@ -301,6 +403,18 @@ impl Projection<'_> {
         Ok(None)
     }
 
+    fn skipped(&mut self, test: TestId, because: &SkipCause, at: Timestamp) -> duckdb::Result<()> {
+        let dependency = match because {
+            SkipCause::Dependency(on) => Some(on.index),
+            SkipCause::NoWorker(_) => None,
+        };
+        let (outcome, message) = (Outcome::Skipped.name(), because.to_string());
+        let class: Option<&str> = None;
+        let TestId { run, index } = test;
+        let row = params![run.0, index, outcome, class, false, message, at.0, dependency];
+        self.tables.append(Table::TestOutcomes, row)
+    }
+
     fn ended(
         &mut self,
         test: TestId,
@@ -311,7 +425,9 @@ impl Projection<'_> {
         at: Timestamp,
     ) -> duckdb::Result<()> {
         let class = class.map(Class::name);
-        let row = params![test.run.0, test.index, outcome.name(), class, flaky, message, at.0];
+        let dependency: Option<u32> = None;
+        let TestId { run, index } = test;
+        let row = params![run.0, index, outcome.name(), class, flaky, message, at.0, dependency];
         self.tables.append(Table::TestOutcomes, row)
     }
 
@@ -324,7 +440,7 @@ impl Projection<'_> {
         at: Timestamp,
     ) -> duckdb::Result<()> {
         self.tables.append(Table::RunCancellations, params![run.0, by, at.0])?;
-        self.cancelled.insert(run);
+        self.known.cancelled.insert(run);
         self.tables.flush()?;
         let held: HashSet<u32> = notices.iter().map(|n| n.lease.attempt.test.index).collect();
         let open: Vec<u32> = self

@@ -3,11 +3,11 @@
 //! Limits: at most [`MAX_STEP`] rows in one transaction, fewer where they do not fit into the memory of
 //! DuckDB. Promises: rows that are filled are not changed again, so an interrupted migration continues.
 
-use super::error::is_out_of_memory;
+use crate::store::error::is_out_of_memory;
 use duckdb::{Connection, params};
 
 /// Maximum number of rows of one transaction. DuckDB reads this number of rows at once.
-const MAX_STEP: u64 = 2048;
+pub(super) const MAX_STEP: u64 = 2048;
 
 /// Each statement has the first and the last row of a step as `?1` and `?2`.
 const METRICS: &[&str] = &[
@@ -62,17 +62,20 @@ const LATE_RESULTS: &[&str] = &[
 ];
 
 /// Fills all rows for schema 5.
-pub(super) fn fill(connection: &Connection) -> duckdb::Result<()> {
+pub(in crate::store) fn fill(connection: &Connection) -> duckdb::Result<()> {
     let tables = [("metrics", METRICS), ("attempts", ATTEMPTS), ("late_results", LATE_RESULTS)];
     fill_tables(connection, &tables)
 }
 
 /// Fills all rows for schema 6.
-pub(super) fn fill_spreads(connection: &Connection) -> duckdb::Result<()> {
+pub(in crate::store) fn fill_spreads(connection: &Connection) -> duckdb::Result<()> {
     fill_tables(connection, &[("metrics", SPREADS)])
 }
 
-fn fill_tables(connection: &Connection, tables: &[(&str, &[&str])]) -> duckdb::Result<()> {
+pub(super) fn fill_tables(
+    connection: &Connection,
+    tables: &[(&str, &[&str])],
+) -> duckdb::Result<()> {
     for (table, statements) in tables {
         let sql = format!("SELECT coalesce(max(rowid) + 1, 0) FROM {table}");
         let rows: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
@@ -82,7 +85,7 @@ fn fill_tables(connection: &Connection, tables: &[(&str, &[&str])]) -> duckdb::R
 }
 
 /// Calls `step` for ranges of rows, which are halved as long as one does not fit into memory.
-pub(super) fn in_steps(
+pub(in crate::store) fn in_steps(
     rows: u64,
     mut step: impl FnMut(u64, u64) -> duckdb::Result<()>,
 ) -> duckdb::Result<()> {

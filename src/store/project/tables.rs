@@ -3,7 +3,7 @@
 use duckdb::{Appender, Connection, ToSql};
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Table {
+pub(in crate::store) enum Table {
     Runs,
     RunParts,
     RunCancellations,
@@ -19,9 +19,12 @@ pub(super) enum Table {
     WorkerChanges,
     Calibrations,
     TemplateVersions,
+    Environments,
+    CheckValues,
+    OutOfMemory,
 }
 
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 18] = [
     "runs",
     "run_parts",
     "run_cancellations",
@@ -37,10 +40,13 @@ const TABLES: [&str; 15] = [
     "worker_changes",
     "calibrations",
     "template_versions",
+    "environments",
+    "check_values",
+    "out_of_memory",
 ];
 
 /// Buffers rows. They become visible with [`Tables::flush`].
-pub(super) struct Tables<'a> {
+pub(in crate::store) struct Tables<'a> {
     connection: &'a Connection,
     open: [Option<Appender<'a>>; TABLES.len()],
 }
@@ -62,6 +68,11 @@ impl<'a> Tables<'a> {
             None => open.insert(self.connection.appender(TABLES[table as usize])?),
         };
         appender.append_row(values)
+    }
+
+    /// Makes the rows of one table visible.
+    pub fn flush_one(&mut self, table: Table) -> duckdb::Result<()> {
+        self.open[table as usize].as_mut().map_or(Ok(()), Appender::flush)
     }
 
     pub fn flush(&mut self) -> duckdb::Result<()> {
