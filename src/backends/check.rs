@@ -118,9 +118,11 @@ fn variables(pin: &Pin) -> Result<(), String> {
     }
     for (name, value) in all {
         plain(&format!("pin: {name}"), value)?;
-        let rest = value.replace("{ids}", "").replace("{indexes}", "");
+        let rest = value.replace("{ids}", "").replace("{indexes}", "").replace("{cores}", "");
         if rest.contains(['{', '}']) {
-            return Err(format!("pin: {name}: {value:?} may contain {{ids}} and {{indexes}} only"));
+            return Err(format!(
+                "pin: {name}: {value:?} may contain {{ids}}, {{indexes}} and {{cores}} only"
+            ));
         }
     }
     Ok(())

@@ -41,7 +41,8 @@ pub struct Detect {
 #[serde(deny_unknown_fields)]
 pub struct Pin {
     /// Variables of a test that holds devices. In the values, `{ids}` and `{indexes}` are the ids
-    /// and numbers of the devices, separated by commas.
+    /// and numbers of the devices, and `{cores}` the numbers of their cores, separated by commas or
+    /// as a range.
     #[serde(default)]
     pub set: BTreeMap<String, String>,
     /// Those on Windows, if they differ.

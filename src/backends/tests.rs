@@ -79,7 +79,7 @@ fn what_a_table_must_not_contain_is_named() {
         ("python: { device: c, synchronise: none, imports: ['a;b'] }", "not the name of a module"),
         ("pin: { set: { PATH: x } }", "the variable PATH must not be changed"),
         ("pin: { set: { DTF_TOKEN: x } }", "the variable DTF_TOKEN must not be changed"),
-        ("pin: { set: { A: '{id}' } }", "may contain {ids} and {indexes} only"),
+        ("pin: { set: { A: '{id}' } }", "may contain {ids}, {indexes} and {cores} only"),
         ("pin: { set: { 'A B': x } }", "is not the name of a variable"),
         ("detect: { files: [dev/toy] }", "is not the absolute path of a file"),
         ("detect: { files: [/dev/../etc/x] }", "has an empty part, `.` or `..`"),
@@ -123,6 +123,25 @@ fn devices_are_pinned_by_their_stable_name_and_the_others_are_hidden() {
     assert_eq!(on_windows.into_iter().next(), Some(("HIP_VISIBLE_DEVICES".into(), "3".into())));
     let none = ["CUDA_VISIBLE_DEVICES=-1", "HIP_VISIBLE_DEVICES=-1"];
     assert_eq!(pinned(table, &[]), none);
+}
+
+#[test]
+fn a_device_that_is_named_by_its_cores_is_pinned_by_them() {
+    let table = Table::built_in();
+    let neuron = |index: u16, cores: &[u16]| {
+        let mut device = device(index, Vendor::AWS, "", Backend::NEURON);
+        device.cores = cores.to_vec();
+        device
+    };
+    let all = [neuron(0, &[0, 1]), neuron(1, &[3, 2]), neuron(3, &[6, 7]), neuron(4, &[])];
+    let variable = |held: &[usize]| {
+        let held: Vec<_> = held.iter().map(|at| &all[*at]).collect();
+        table.pin(&held, false).remove("NEURON_RT_VISIBLE_CORES")
+    };
+    assert_eq!(variable(&[1]).as_deref(), Some("2-3"));
+    assert_eq!(variable(&[0, 1]).as_deref(), Some("0-3"));
+    assert_eq!(variable(&[0, 2]).as_deref(), Some("0,1,6,7"));
+    assert_eq!(variable(&[3]), None, "a device with unknown cores is the only one");
 }
 
 #[test]

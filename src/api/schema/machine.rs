@@ -102,6 +102,9 @@ pub struct Accelerator {
     /// Id of the device that this one is a part of.
     #[schema(required = false, nullable = false)]
     pub partition_of: Option<String>,
+    /// Numbers of the cores of the device, if its runtime names cores instead of devices.
+    #[schema(required = false, nullable = false, max_items = 256)]
+    pub cores: Option<Vec<u16>>,
     #[schema(required = false, nullable = false)]
     pub driver: Option<String>,
     #[schema(required = false, nullable = false)]

@@ -533,6 +533,7 @@ mod tests {
             memory_estimated: true,
             unified: true,
             partition_of: "GPU-0".into(),
+            cores: vec![0],
             driver: "6.12".into(),
             state: domain::accelerator::DeviceState::Unusable,
             reason: "no permission".into(),

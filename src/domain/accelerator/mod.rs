@@ -130,6 +130,9 @@ pub struct Accelerator {
     /// Id of the device that this one is a part of; empty if it is a whole device.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub partition_of: String,
+    /// Numbers of the cores of the device, if its runtime names cores instead of devices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cores: Vec<u16>,
     /// Version of the driver; empty if unknown.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub driver: String,
@@ -157,6 +160,7 @@ impl Accelerator {
             memory_estimated: false,
             unified: false,
             partition_of: String::new(),
+            cores: Vec::new(),
             driver: String::new(),
             state: DeviceState::Ok,
             reason: String::new(),

@@ -10,6 +10,20 @@ use std::fmt::Display;
 const MAX_CHANGES: usize = 32;
 
 impl Capability {
+    /// Whether this lacks something that an earlier capability of the same worker had.
+    #[must_use]
+    pub fn offers_less_than(&self, earlier: &Self) -> bool {
+        let lacks = |device: &Accelerator| {
+            let now = self.accelerators.iter().find(|now| now.id() == device.id());
+            now.is_none_or(|now| device.offered().any(|backend| !now.offers(backend)))
+        };
+        self.cpu_milli < earlier.cpu_milli
+            || self.memory_bytes < earlier.memory_bytes
+            || self.slots < earlier.slots
+            || !self.backends.is_superset(&earlier.backends)
+            || earlier.accelerators.iter().any(lacks)
+    }
+
     /// The differences to an earlier capability of the same worker, one phrase each, such as `8 → 4
     /// cores`. Empty if it offers the same.
     #[must_use]

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 pub mod calibration;
 mod change;
 
+/// Maximum number of cores of one accelerator that are named.
+pub const MAX_CORES: usize = 256;
 /// Maximum number of accelerators of one worker.
 pub const MAX_ACCELERATORS: usize = 64;
 /// Maximum number of back-ends of one worker or device.
@@ -132,6 +134,7 @@ fn check_device(device: &Accelerator) -> Result<(), CapabilityError> {
     for (what, value, max) in [
         ("accelerator memory_bytes", device.memory_bytes, MAX_MEMORY_BYTES),
         ("backends of an accelerator", counted, MAX_BACKENDS as u64),
+        ("cores of an accelerator", device.cores.len() as u64, MAX_CORES as u64),
     ] {
         if value > max {
             return Err(CapabilityError::OutOfRange { what, value, min: 0, max });
