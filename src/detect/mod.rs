@@ -7,7 +7,7 @@
 //! Promises: detection never fails as a whole. Parsers are pure functions of texts.
 
 use crate::backends::Table;
-use crate::domain::accelerator::{Accelerator, Backend};
+use crate::domain::accelerator::{Accelerator, Backend, Vendor};
 use crate::domain::capability::{
     Capability, MAX_ACCELERATORS, MAX_DETECTION_ERROR_BYTES, MAX_DETECTION_ERRORS, MAX_NAME_BYTES,
     MAX_SLOTS,
@@ -57,6 +57,8 @@ pub struct Detected {
     pub machine: Machine,
     /// Unusual findings, for a person. Detection errors are in the capability.
     pub notes: Vec<String>,
+    /// The vendors whose tool did not end in time, so that nothing is known of their devices.
+    pub unanswered: BTreeSet<Vendor>,
 }
 
 /// Detects the capability of this machine.
@@ -96,7 +98,7 @@ pub async fn capability(host: &Host<'_>, overrides: Overrides) -> Detected {
             .map(|e| bounded(e))
             .collect(),
     };
-    Detected { capability, machine, notes }
+    Detected { capability, machine, notes, unanswered: devices.unanswered }
 }
 
 /// Reads the limits of this process, which may change while it runs.

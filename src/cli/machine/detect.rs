@@ -1,5 +1,6 @@
 //! `dtf detect`: shows the hardware that a worker finds, of this machine or of a recorded one.
 
+use crate::backends::Table;
 use crate::cli::args::shared::{Backends, Global};
 use crate::cli::connect::settings;
 use crate::cli::error::CliError;
@@ -9,13 +10,14 @@ use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::cli::work::library;
 use crate::cli::worker::machine::own_variable;
-use crate::config::roles::WorkerSettings;
+use crate::config::roles::{GivenMachine, MachineSettings, WorkerSettings};
 use crate::config::{File, Resolver};
 use crate::detect::{
     self, Detected, Fact, Host, NOTICE_INTERVAL, Overrides, Report, VisibleDevices, Waiting,
 };
 use crate::sys::disk::DiskSpace;
 use crate::sys::process::SystemRunner;
+use crate::worker::proofs::kept;
 use clap::Args;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -41,17 +43,20 @@ pub struct DetectArgs {
     explain: bool,
     /// Directory with recorded files of another machine, instead of those of this one
     ///
-    /// Programs are searched in usr/bin of the directory, then in PATH. No file, variable or system
-    /// call of this machine is used.
+    /// Programs are searched in usr/bin of the directory, then in PATH; those in PATH describe this
+    /// machine. No file, system call or variable that selects devices of this machine is used.
     #[arg(long, value_name = "DIR")]
     fake_root: Option<PathBuf>,
+    /// Directory of the Python environments whose answers about devices --explain shows
+    #[arg(long, env = "DTF_ENVIRONMENTS_DIR", value_name = "DIR")]
+    environments_dir: Option<PathBuf>,
     #[command(flatten)]
     backends: Backends,
 }
 
 pub async fn run(console: Console, global: &Global, args: DetectArgs) -> Result<Exit, CliError> {
     let file = settings(global)?;
-    let backends = Arc::new(library::backends(&file, &args.backends)?);
+    let table = Arc::new(library::backends(&file, &args.backends)?);
     // It ends before anything is printed.
     let progress = Mutex::new(Some(Progress::new(console)));
     let notice = |tool: &str, span: Duration| {
@@ -71,18 +76,34 @@ pub async fn run(console: Console, global: &Global, args: DetectArgs) -> Result<
         None => Host::own(&SystemRunner, own_variable, waiting),
     };
     let visible = VisibleDevices::new(|name| host.variable(name));
-    let overrides = Overrides { visible, backends, ..Overrides::default() };
+    let overrides = Overrides { visible, backends: table.clone(), ..Overrides::default() };
     let detected = detect::capability(&host, overrides).await;
     drop(progress.lock().unwrap_or_else(PoisonError::into_inner).take());
     warn(console, &detected);
     if args.json {
         console.json(&Report::of(host.system, &detected.machine, &detected.capability))?;
     } else if args.explain {
-        console.result(&explain::whole(&host, &detected, &disk(&host, &file)))?;
+        let mut text = explain::whole(&host, &detected, &disk(&host, &file));
+        if host.is_own() {
+            text.push_str(&proofs(&table, &detected, &file, args.environments_dir));
+        }
+        console.result(&text)?;
     } else {
         console.result(&explain::summary(&host, &detected, &disk(&host, &file)))?;
     }
     Ok(Exit::Passed)
+}
+
+/// What the environments of the workers on this machine have reported about the devices.
+fn proofs(
+    table: &Table,
+    detected: &Detected,
+    file: &File,
+    environments_dir: Option<PathBuf>,
+) -> String {
+    let given = GivenMachine { environments_dir, ..GivenMachine::default() };
+    let directory = MachineSettings::resolve(given, &mut Resolver::new(file)).environments_dir;
+    explain::proofs(&directory, &kept(table, &detected.capability.accelerators, &directory))
 }
 
 /// The disk of the work directory of a worker on this machine, or of the directory above it that exists.

@@ -5,8 +5,10 @@ use crate::domain::accelerator::{Accelerator, DeviceState, Proof};
 use crate::results::render::figures;
 use crate::sys::disk::DiskSpace;
 use crate::sys::process::printable;
+use crate::worker::proofs::findings::{Answer, Claim};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 /// Maximum length of a shown line of a file or an output, in characters.
 const MAX_LINE_CHARS: usize = 200;
@@ -113,6 +115,29 @@ pub fn whole(host: &Host<'_>, detected: &Detected, disk: &Fact<DiskSpace>) -> St
     }
     if trace.omitted > 0 {
         let _ = writeln!(text, "  and {} more", trace.omitted);
+    }
+    text
+}
+
+/// The answers that workers keep beside their environments, in `directory`.
+pub fn proofs(directory: &Path, kept: &[(PathBuf, Claim, Answer)]) -> String {
+    let mut text = format!(
+        "\nAnswers of the environments in {} (kept by workers, nothing was asked now):\n",
+        directory.display()
+    );
+    if kept.is_empty() {
+        text.push_str("  none\n");
+    }
+    for (python, Claim { backend, device }, answer) in kept {
+        let device = device.as_ref().map(|(id, _)| format!(" on {id}")).unwrap_or_default();
+        let answer = match answer {
+            Answer::Found { library, name } => format!("found {name} with {library}"),
+            Answer::Missing { reason } => format!("not found: {reason}"),
+            Answer::Broken { reason } => format!("cannot be used: {reason}"),
+            Answer::Absent { reason } => format!("proves nothing: {reason}"),
+        };
+        let answer = printable(&answer, MAX_LINE_CHARS);
+        let _ = writeln!(text, "  {backend}{device}: {answer}\n    from {}", python.display());
     }
     text
 }

@@ -176,9 +176,12 @@ impl<'a> Host<'a> {
         completion
     }
 
-    /// Runs a script in Windows PowerShell, or in its successor where that is the only one.
+    /// Runs a script in Windows PowerShell, or in its successor where that is the only one. A command of
+    /// the script that fails ends it with an exit code other than 0.
     pub async fn powershell(&self, script: &str) -> Completion {
-        let script = format!("[Console]::OutputEncoding=[Text.UTF8Encoding]::new(); {script}");
+        let script = format!(
+            "$ErrorActionPreference='Stop'; [Console]::OutputEncoding=[Text.UTF8Encoding]::new(); {script}"
+        );
         let args = ["-NoLogo", "-NoProfile", "-NonInteractive", "-Command", &script];
         match self.run("powershell", &args).await {
             Completion::NotFound => self.run("pwsh", &args).await,

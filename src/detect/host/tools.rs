@@ -20,6 +20,9 @@ pub const HIDING_VARIABLES: &[&str] = &[
     "HIP_VISIBLE_DEVICES",
     "GPU_DEVICE_ORDINAL",
 ];
+/// The variables of this process that the programs of a recorded machine get. All others could describe
+/// this machine, such as its devices or the libraries of its drivers.
+const RECORDED_VARIABLES: &[&str] = &["PATH", "HOME", "TMPDIR", "TEMP", "TMP", "SystemRoot"];
 /// Directory whose programs precede all others of a recorded machine.
 const RECORDED_DIRECTORY: &str = "/usr/bin";
 
@@ -76,15 +79,22 @@ fn program_file(program: &str, root: &Root, system: System) -> String {
 /// The environment of a tool: that of this process, without two kinds of variables. The settings of
 /// dtf stay out because a token is among them. The variables that hide devices stay out because
 /// they are applied to the complete listing afterwards, so that the numbers in them keep their
-/// meaning. A recorded machine has its programs before those of `PATH`.
+/// meaning. A recorded machine has its programs before those of `PATH`, and no other variables than
+/// [`RECORDED_VARIABLES`].
 fn environment(
     own: impl Iterator<Item = (OsString, OsString)>,
     root: &Root,
     system: System,
 ) -> Vec<(OsString, OsString)> {
-    let passes = |name: &str| !name.starts_with("DTF_") && !HIDING_VARIABLES.contains(&name);
-    let mut env: Vec<_> =
-        own.filter(|(name, _)| name.to_str().is_none_or(passes) && name != "LC_ALL").collect();
+    let passes = |name: &str| match root {
+        Root::Own => !name.starts_with("DTF_") && !HIDING_VARIABLES.contains(&name),
+        Root::Recorded(_) => RECORDED_VARIABLES.contains(&name),
+    };
+    let passes = |name: &OsString| match name.to_str() {
+        Some(name) => passes(name),
+        None => matches!(root, Root::Own),
+    };
+    let mut env: Vec<_> = own.filter(|(name, _)| passes(name) && name != "LC_ALL").collect();
     env.push(("LC_ALL".into(), "C".into()));
     let at = env.iter().position(|(name, _)| name == "PATH");
     let path = at.map(|at| env.swap_remove(at).1).unwrap_or_default();
@@ -123,7 +133,10 @@ mod tests {
         let path = env[2].1.to_str().expect("text");
         assert!(cfg!(windows) || path.starts_with("/a:/b:/opt/rocm/bin"), "{path}");
         let recorded = Root::Recorded("/fake".into());
-        let env = environment([("PATH".into(), "/a".into())].into_iter(), &recorded, System::MacOs);
+        let own = [("ZE_AFFINITY_MASK", "0"), ("LD_LIBRARY_PATH", "/x"), ("PATH", "/a")];
+        let own = own.into_iter().map(|(name, value)| (name.into(), value.into()));
+        let env = environment(own, &recorded, System::MacOs);
+        assert_eq!(env.len(), 2, "{env:?}");
         let path = env.last().and_then(|(_, value)| value.to_str());
         assert!(cfg!(windows) || path == Some("/fake/usr/bin:/fake/usr/bin:/fake/usr/sbin:/a"));
     }

@@ -99,6 +99,16 @@ impl Evidence {
 }
 
 impl Seen {
+    /// The evidence of display controllers alone.
+    pub fn graphics(&self) -> Self {
+        let mut seen = self.clone();
+        seen.devices.retain(|device| device.is_display);
+        if seen.devices.is_empty() && !self.devices.is_empty() {
+            seen.presence = Presence::Absent;
+        }
+        seen
+    }
+
     /// Entries for devices that cannot be inspected, for this reason: those on the bus, or one without
     /// an id if the machine has a device that is not on it, or may have one.
     pub fn degraded(&self, vendor: Vendor, backend: Backend, reason: &str) -> Vec<Accelerator> {

@@ -1,9 +1,9 @@
 //! The result of the tools of one vendor.
 
-use super::device::Device;
+use super::device::{Device, bare, refused};
 use super::evidence::{Presence, Seen};
 use super::quote;
-use crate::domain::accelerator::{Accelerator, Backend, Vendor};
+use crate::domain::accelerator::{Accelerator, Backend, DeviceState, Vendor};
 use crate::sys::process::{Completion, ProgramOutput};
 
 /// The devices of one vendor. Without devices, notes and errors, the machine has none of this vendor.
@@ -15,6 +15,10 @@ pub(super) struct VendorDevices {
     pub notes: Vec<String>,
     /// The reasons why devices were not detected. The machine may nevertheless have devices.
     pub errors: Vec<String>,
+    /// The tool did not end in time, so nothing is known of the devices.
+    pub is_unanswered: bool,
+    /// Why the tool lists no device although it did not fail, for a device that another source shows.
+    pub absence: String,
 }
 
 /// The name of a vendor, in texts and in capabilities, and its main back-end.
@@ -48,6 +52,12 @@ impl VendorDevices {
         self.notes.extend(other.notes);
         self.errors.extend(other.errors);
     }
+
+    /// This result, as that of a call of a tool.
+    pub fn of_call(mut self, completion: &Completion) -> Self {
+        self.is_unanswered = matches!(completion, Completion::TimedOut { .. });
+        self
+    }
 }
 
 impl Maker {
@@ -65,17 +75,35 @@ impl Maker {
         }
     }
 
+    /// The tool failed, so the devices that other sources show cannot be used, which is an error.
+    pub fn distrust(&self, reason: &str, result: &mut VendorDevices) {
+        result.errors.push(self.error(reason));
+        let doubtful = result.devices.drain(..).map(|device| device.accelerator);
+        let refused = doubtful.map(|device| refused(device, DeviceState::Degraded, reason));
+        result.unusable.extend(refused);
+    }
+
+    /// A row of a list that cannot be read is a device that cannot be inspected, so that the positions of
+    /// the others stay. `line` is the quoted row.
+    pub fn unreadable(&self, tool: &str, line: &str, position: u16, result: &mut VendorDevices) {
+        let reason = format!("{tool} printed a row that describes no usable device: {line}");
+        let mut device = bare(self.vendor, "", Some(self.backend));
+        device.index = position;
+        result.errors.push(self.error(&reason));
+        result.unusable.push(refused(device, DeviceState::Degraded, &reason));
+    }
+
     /// The tool is not installed. This is not an error: the machine may have the device for other
     /// purposes.
     pub fn without_tool(&self, seen: &Seen, tool: &str) -> VendorDevices {
+        let reason = format!("{tool} is not installed, so the device cannot be inspected");
         if seen.presence != Presence::Present {
-            return VendorDevices::default();
+            return VendorDevices { absence: reason, ..VendorDevices::default() };
         }
         let name = self.name;
         let note = format!(
             "this machine has a device of {name}, but {tool} is not installed; the device is not used"
         );
-        let reason = format!("{tool} is not installed, so the device cannot be inspected");
         VendorDevices {
             unusable: seen.degraded(self.vendor, self.backend, &reason),
             ..VendorDevices::with_note(note)
@@ -92,13 +120,17 @@ impl Maker {
         seen: &Seen,
     ) -> VendorDevices {
         let reason = reason(tool, completion);
-        match (listing, seen.presence) {
-            (NoListing::NoDevice, Presence::Absent | Presence::Unknown) => VendorDevices::default(),
+        let result = match (listing, seen.presence) {
+            (NoListing::NoDevice, Presence::Absent | Presence::Unknown) => VendorDevices {
+                absence: format!("{tool} reports no device"),
+                ..VendorDevices::default()
+            },
             (NoListing::NoDevice, Presence::Present) => {
                 self.failed(seen, &format!("{reason}, but this machine has one"))
             }
             (NoListing::Unclear, _) => self.failed(seen, &reason),
-        }
+        };
+        result.of_call(completion)
     }
 }
 

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 
 mod amd;
 mod apple;
+mod bus;
 mod device;
 mod evidence;
 mod field;
@@ -43,6 +44,8 @@ pub(super) struct Devices {
     pub notes: Vec<String>,
     /// The reasons why devices were not detected.
     pub errors: Vec<String>,
+    /// The vendors whose tool did not end in time, so that nothing is known of their devices.
+    pub unanswered: BTreeSet<Vendor>,
 }
 
 /// Detects the devices that `visible` does not hide. All vendors are asked at once.
@@ -61,14 +64,16 @@ pub(super) async fn detect(
         nvidia::detect(host, &seen_nvidia, memory),
     );
     match host.system {
-        System::MacOs => all_of(apple::detect(host, memory).await, Vec::new()),
+        System::MacOs => all_of(apple::detect(host, memory).await, Vec::new(), BTreeSet::new()),
         System::Windows => {
             let (mut nvidia, answers) = tokio::join!(nvidia, windows::ask(host));
-            let mut others = windows::devices(&answers, &mut nvidia);
+            let unanswered = nvidia.is_unanswered.then_some(Vendor::NVIDIA);
+            let is_hidden = visible.nvidia_hidden_by().is_some();
+            let mut others = windows::devices(&answers, &mut nvidia, is_hidden);
             let mut notes = Vec::new();
             let devices = visible.of_nvidia(std::mem::take(&mut nvidia.devices), &mut notes);
             others.add(VendorDevices { devices, ..nvidia });
-            all_of(others, notes)
+            all_of(others, notes, unanswered.into_iter().collect())
         }
         System::Linux => {
             let seen_amd = evidence.amd(host);
@@ -77,10 +82,12 @@ pub(super) async fn detect(
                 visible.amd_hidden_by(is_nvidia_absent),
                 "AMD",
                 &seen_amd,
-                amd::detect(host, &seen_amd),
+                amd::detect(host, &seen_amd, memory),
             );
-            let (mut nvidia, mut amd, mut found) =
+            let (mut nvidia, mut amd, (mut found, mut unanswered)) =
                 tokio::join!(nvidia, amd, others(host, &evidence, memory));
+            unanswered.extend(nvidia.is_unanswered.then_some(Vendor::NVIDIA));
+            unanswered.extend(amd.is_unanswered.then_some(Vendor::AMD));
             let mut notes = Vec::new();
             // On a machine without NVIDIA devices, CUDA_VISIBLE_DEVICES applies to AMD devices.
             let cuda_means_amd =
@@ -90,13 +97,17 @@ pub(super) async fn detect(
             let devices =
                 visible.of_amd(std::mem::take(&mut amd.devices), cuda_means_amd, &mut notes);
             found.add(VendorDevices { devices, ..amd });
-            all_of(found, notes)
+            all_of(found, notes, unanswered)
         }
     }
 }
 
-/// The devices of the vendors whose devices no variable hides.
-async fn others(host: &Host<'_>, evidence: &Evidence, memory: u64) -> VendorDevices {
+/// The devices of the vendors whose devices no variable hides, and the vendors without an answer.
+async fn others(
+    host: &Host<'_>,
+    evidence: &Evidence,
+    memory: u64,
+) -> (VendorDevices, BTreeSet<Vendor>) {
     let (gaudi_nodes, nodes): (Vec<Device>, Vec<Device>) = other::nodes::detect(host)
         .into_iter()
         .partition(|device| device.accelerator.vendor == Vendor::HABANA);
@@ -104,29 +115,34 @@ async fn others(host: &Host<'_>, evidence: &Evidence, memory: u64) -> VendorDevi
     let (intel, gaudi) = (evidence.of(INTEL, false), evidence.of(HABANA, !gaudi_nodes.is_empty()));
     let ascend = evidence.accelerators_of(HUAWEI, host.exists("/dev/davinci_manager"));
     let (mut found, gaudi, neuron, ascend) = tokio::join!(
-        intel::detect(host, &intel, memory),
+        intel::detect(host, &intel, memory, &nodes),
         other::gaudi::detect(host, &gaudi, gaudi_nodes),
         other::neuron::detect(host),
         other::ascend::detect(host, &ascend),
     );
-    for devices in [gaudi, neuron, ascend] {
+    let mut unanswered: BTreeSet<Vendor> =
+        found.is_unanswered.then_some(Vendor::INTEL).into_iter().collect();
+    let others = [(Vendor::HABANA, gaudi), (Vendor::AWS, neuron), (Vendor::HUAWEI, ascend)];
+    for (vendor, devices) in others {
+        unanswered.extend(devices.is_unanswered.then_some(vendor));
         found.add(devices);
     }
     found.devices.extend(nodes);
     if !has_tpu {
         found.devices.extend(other::nodes::tpus(host));
     }
-    found
+    (found, unanswered)
 }
 
 /// The devices of all vendors with their numbers. `notes` are those about hidden devices.
-fn all_of(found: VendorDevices, mut notes: Vec<String>) -> Devices {
+fn all_of(found: VendorDevices, mut notes: Vec<String>, unanswered: BTreeSet<Vendor>) -> Devices {
     notes.extend(found.notes);
     Devices {
         accelerators: number(found.devices),
         unusable: found.unusable,
         notes,
         errors: found.errors,
+        unanswered,
     }
 }
 
@@ -143,8 +159,7 @@ async fn unless_hidden(
     VendorDevices { notes, ..VendorDevices::default() }
 }
 
-/// Gives every device a different number. A device whose number is taken by another vendor keeps that
-/// of its vendor as well, since tests are pinned by it; NVIDIA devices are pinned by their UUID.
+/// Gives every device a different number. A device whose number is taken keeps that of its vendor as well, since tests are pinned by it; NVIDIA devices are pinned by their UUID.
 fn number(devices: Vec<Device>) -> Vec<Accelerator> {
     let is_pinned_by_number = |d: &Accelerator| d.vendor != Vendor::NVIDIA || d.uuid.is_empty();
     let all: Vec<Accelerator> = devices.into_iter().map(|device| device.accelerator).collect();
@@ -156,7 +171,7 @@ fn number(devices: Vec<Device>) -> Vec<Accelerator> {
         let Some(index) = free.into_iter().find(|index| !taken.contains(index)) else { break };
         taken.insert(index);
         if index != device.index {
-            device.number = Some(device.index);
+            device.number.get_or_insert(device.index);
             device.index = index;
         }
         numbered.push(device);

@@ -248,9 +248,10 @@ proptest! {
             (windows, "powershell", controllers),
         ][case];
         let found = |text: &str| {
-            let tool = |line: &str| {
-                let is_called = line.starts_with(called) && !line.contains("ComputeAccelerator");
-                if is_called { exited(0, text, "") } else { Completion::NotFound }
+            let tool = |line: &str| match line {
+                line if line.contains("ComputeAccelerator") => exited(0, "[]", ""),
+                line if line.starts_with(called) => exited(0, text, ""),
+                _ => Completion::NotFound,
             };
             let found = detected(files, tool);
             (usable(&found), unusable(&found), found.errors)

@@ -127,8 +127,10 @@ impl VisibleDevices {
         let mut is_named = false;
         for name in [ROCR, self.hip(cuda_too), ORDINAL] {
             let Some(list) = self.get(name) else { continue };
+            // The first variable counts all devices, also those that no test may use.
+            let by_number = if is_named { by_position } else { by_card };
             is_named = true;
-            let chosen = chosen(list, &remaining, by_position);
+            let chosen = chosen(list, &remaining, by_number);
             keep(&mut remaining, |at| chosen.contains(&at));
         }
         if !is_named && remaining.iter().any(|device| !device.integrated) {
@@ -174,7 +176,7 @@ fn by_card(number: u16, devices: &[Device]) -> Option<usize> {
     devices.iter().position(|device| device.card == number)
 }
 
-/// The position of a device by its number in the list of devices.
+/// The position of a device by its number in the list of remaining devices.
 fn by_position(number: u16, devices: &[Device]) -> Option<usize> {
     let at = usize::from(number);
     (at < devices.len()).then_some(at)

@@ -1,6 +1,8 @@
 //! One AMD device, as its tool or the kernel reports it.
 
-use crate::detect::vendors::device::{Device, divide_memory, fact, product, set_memory};
+use crate::detect::vendors::device::{
+    Device, SYSTEM_MEMORY, divide_memory, fact, product, set_memory,
+};
 use crate::detect::vendors::field;
 use crate::domain::accelerator::{Accelerator, Backend, Proof, Vendor};
 
@@ -31,14 +33,16 @@ pub(super) struct Card {
     /// Memory of the machine that the device can use.
     pub shared_memory: Option<u64>,
     pub driver: Option<String>,
-    /// Whether the device is a part of the processor, if the kernel reports it.
+    /// Whether the device is a part of the processor, if the kernel reports it. It does so only for some.
     pub is_integrated: Option<bool>,
     /// Number of partitions of the card; 0 or 1 for a whole one.
     pub partitions: u64,
     /// Place among these partitions.
     pub partition: u64,
-    /// The compute driver lists the device, or a tool does.
-    pub has_compute_driver: bool,
+    /// Whether the compute driver has the device, if that is known.
+    pub has_compute_driver: Option<bool>,
+    /// Number of the file by which programs use the device, `/dev/dri/renderD128`.
+    pub render: Option<u64>,
     /// The memory is that of the partition, not that of the card.
     pub is_memory_of_partition: bool,
     /// The tool that reported these facts, or [`KERNEL`].
@@ -46,18 +50,24 @@ pub(super) struct Card {
 }
 
 impl Card {
-    /// The device at a position of the listing; None if the facts do not identify one.
-    pub fn device(&self, position: u16) -> Option<Device> {
+    /// The place on the bus, without the function: partitions of a card differ in it.
+    pub fn place(&self) -> Option<&str> {
+        Some(self.bus.as_deref()?.rsplit_once('.')?.0)
+    }
+
+    /// The device with a number; None if the facts do not identify one. `host_memory` is the memory of
+    /// the machine, in bytes.
+    pub fn device(&self, position: u16, host_memory: u64) -> Option<Device> {
         let target = self.target.as_deref().and_then(target);
         let memory = self.memory.and_then(field::plausible);
         if target.is_none() && memory.is_none() && self.model.is_none() {
             return None;
         }
         let unique = self.id.as_deref().filter(|id| is_id(id));
-        let integrated = self.is_integrated.unwrap_or_else(|| match &target {
-            Some(target) => INTEGRATED_TARGETS.contains(&target.as_str()),
-            None => unique.is_none() && memory.is_some_and(|bytes| bytes <= MAX_INTEGRATED_BYTES),
-        });
+        let is_known = target.as_deref().is_some_and(|name| INTEGRATED_TARGETS.contains(&name));
+        let is_small = memory.is_some_and(|bytes| bytes <= MAX_INTEGRATED_BYTES);
+        let integrated =
+            self.is_integrated == Some(true) || is_known || unique.is_none() && is_small;
         let id = self.device_id.as_deref().and_then(|id| id.strip_prefix("0x"));
         let name = self.model.clone().or_else(|| id.map(|id| format!("PCI device 1002:{id}")));
         let suffix = if integrated { " (integrated)" } else { "" };
@@ -70,10 +80,12 @@ impl Card {
         accelerator.driver = fact(self.driver.as_deref().unwrap_or_default());
         set_memory(&mut accelerator, memory, self.source);
         if integrated {
-            self.share_with_processor(&mut accelerator, memory);
+            self.share_with_processor(&mut accelerator, memory, host_memory);
         }
         // Not all graphics in processors are supported, so without a tool a runtime must find them.
-        if self.source == KERNEL && (integrated || !self.has_compute_driver) {
+        let is_unproven =
+            self.source == KERNEL && (integrated || self.has_compute_driver.is_none());
+        if is_unproven || self.has_compute_driver == Some(false) {
             accelerator.backends.insert(Backend::ROCM, Proof::Hardware);
         }
         if self.partitions > 1 {
@@ -87,16 +99,23 @@ impl Card {
     }
 
     /// A device in a processor uses the larger of the reserved memory and of the memory that the driver
-    /// lends it.
-    fn share_with_processor(&self, accelerator: &mut Accelerator, reserved: Option<u64>) {
+    /// lends it. The usual limit of the driver is assumed if the limit is unknown.
+    fn share_with_processor(
+        &self,
+        accelerator: &mut Accelerator,
+        reserved: Option<u64>,
+        host_memory: u64,
+    ) {
         accelerator.unified = true;
-        let lent = self.shared_memory.and_then(field::plausible);
+        let known = self.shared_memory.and_then(field::plausible);
+        let source = match known {
+            Some(_) => format!("{}, memory of the machine (GTT)", self.source),
+            None => format!("50 % of {SYSTEM_MEMORY}"),
+        };
+        let lent = known.or_else(|| field::plausible(host_memory / 2));
         if let Some(lent) = lent.filter(|lent| Some(*lent) > reserved) {
-            set_memory(
-                accelerator,
-                Some(lent),
-                &format!("{}, memory of the machine (GTT)", self.source),
-            );
+            set_memory(accelerator, Some(lent), &source);
+            accelerator.memory_estimated = known.is_none();
         }
     }
 }
@@ -143,9 +162,8 @@ fn is_id(text: &str) -> bool {
 
 /// Counts the partitions of each card: they have the same place on the bus, except for the function.
 pub(super) fn count_partitions(cards: &mut [Card]) {
-    let place =
-        |card: &Card| card.bus.as_ref().and_then(|bus| Some(bus.rsplit_once('.')?.0.to_owned()));
-    let places: Vec<Option<String>> = cards.iter().map(place).collect();
+    let places: Vec<Option<String>> =
+        cards.iter().map(|card| card.place().map(str::to_owned)).collect();
     for (at, card) in cards.iter_mut().enumerate() {
         let own = places.get(at).filter(|place| place.is_some());
         let count = |places: &[Option<String>]| {

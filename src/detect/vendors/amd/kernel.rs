@@ -1,12 +1,16 @@
 //! AMD devices in the files of the kernel: the topology of its compute driver (KFD), and the graphics
 //! driver. They are read without a tool, and add facts that the tools of old versions do not report.
 
+use super::COMPUTE_DRIVER;
 use super::card::{Card, KERNEL, target_of_version};
 use crate::detect::host::Host;
+use crate::detect::vendors::evidence::{PciDevice, Seen, has_node};
 use crate::detect::vendors::field;
 
 const TOPOLOGY: &str = "/sys/class/kfd/kfd/topology/nodes";
 const GRAPHICS: &str = "/sys/class/drm";
+/// The driver of the devices.
+pub(super) const DRIVER: &str = "amdgpu";
 /// PCI vendor id of AMD, as a number and as text.
 const VENDOR_NUMBER: u64 = 4098;
 const VENDOR: &str = "0x1002";
@@ -23,7 +27,33 @@ pub(super) fn cards(host: &Host<'_>) -> Vec<Card> {
         .filter_map(|name| name.parse().ok())
         .collect();
     nodes.sort_unstable();
-    nodes.into_iter().filter_map(|node| card(host, node, &graphics)).collect()
+    nodes
+        .into_iter()
+        .filter_map(|node| card(host, node, &graphics))
+        .filter(|card| is_available(host, card))
+        .collect()
+}
+
+/// Whether this process has the file of a device: in a container, the kernel shows all of the machine.
+/// `ROCm` does not count the others. Without the file of the compute driver, all are shown.
+fn is_available(host: &Host<'_>, card: &Card) -> bool {
+    let file = card.render.map(|minor| format!("/dev/dri/renderD{minor}"));
+    file.is_none_or(|file| has_node(host, &file) || !has_node(host, COMPUTE_DRIVER))
+}
+
+/// The devices on the bus that the graphics driver controls, in the order of their addresses.
+pub(super) fn on_bus(seen: &Seen) -> Vec<Card> {
+    let controlled = seen.devices.iter().filter(|device| device.driver == DRIVER);
+    let card = |device: &PciDevice| Card {
+        bus: Some(device.address.clone()),
+        device_id: device.device.map(|id| format!("{id:#06x}")),
+        model: device.device.map(|id| format!("PCI device 1002:{id:04x}")),
+        source: KERNEL,
+        ..Card::default()
+    };
+    let mut cards: Vec<Card> = controlled.map(card).collect();
+    cards.sort_by(|one, other| one.bus.cmp(&other.bus));
+    cards
 }
 
 /// The device of a node; None if the node is a processor.
@@ -59,9 +89,11 @@ fn card(host: &Host<'_>, node: u32, graphics: &[Card]) -> Option<Card> {
         shared_memory: known.shared_memory,
         model: known.model,
         driver: driver(host),
-        is_integrated: value("cpu_cores_count").map(|count| count > 0),
+        // Newer processors are nodes without cores as well, so 0 proves nothing.
+        is_integrated: value("cpu_cores_count").filter(|count| *count > 0).map(|_| true),
         is_memory_of_partition: total > 0,
-        has_compute_driver: true,
+        has_compute_driver: Some(true),
+        render: value("drm_render_minor").filter(|minor| *minor > 0),
         source: KERNEL,
         ..Card::default()
     })

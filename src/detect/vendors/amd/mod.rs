@@ -3,8 +3,10 @@
 //!
 //! The tools print warnings around their listing, and the forms and keys differ between versions, so
 //! every output is read in each form. `rocm-smi` is called again for CSV and for text if it does not
-//! know JSON.
+//! know JSON. The kernel decides which numbers the devices have (`numbers`), and shows those that a tool
+//! leaves out. They cannot be used, and neither can any device if each tool fails.
 
+use super::bus;
 use super::device::{bare, refused};
 use super::evidence::{Seen, has_node};
 use super::listing::{Maker, NoListing, VendorDevices, exited, reason};
@@ -12,10 +14,13 @@ use crate::detect::host::Host;
 use crate::domain::accelerator::{Backend, DeviceState, Vendor};
 use crate::sys::process::Completion;
 use card::Card;
+use numbers::{Numbered, Roster, numbered, with_numbers};
+use std::collections::BTreeSet;
 
 mod amd_smi;
 mod card;
 mod kernel;
+mod numbers;
 mod rocm_smi;
 #[cfg(test)]
 mod tests;
@@ -43,58 +48,104 @@ const TARGET_OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION";
 /// The file by which programs use the compute driver.
 const COMPUTE_DRIVER: &str = "/dev/kfd";
 
-/// Detects the devices with the first tool that lists any.
-pub(super) async fn detect(host: &Host<'_>, seen: &Seen) -> VendorDevices {
-    let kernel = kernel::cards(host);
-    let of_tools = of_tools(host, seen, &kernel).await;
-    let is_of_kernel = of_tools.is_none();
-    let mut result = match of_tools {
+/// Detects the devices with the first tool that lists any. `host_memory` is the memory of the machine
+/// that may be used, in bytes.
+pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> VendorDevices {
+    let machine = Machine {
+        compute: kernel::cards(host),
+        graphics: kernel::graphics(host),
+        on_bus: kernel::on_bus(seen),
+        host_memory,
+    };
+    let mut result = match of_tools(host, seen, &machine).await {
         Some(result) => result,
-        None if !kernel.is_empty() => devices(kernel),
+        None if machine.shown().is_empty() => MAKER.without_tool(seen, "rocm-smi or amd-smi"),
         None => {
-            let graphics = kernel::graphics(host);
-            if graphics.is_empty() {
-                MAKER.without_tool(seen, "rocm-smi or amd-smi")
-            } else {
-                devices(graphics)
-            }
+            let mut result = machine.devices(with_numbers(machine.shown().to_vec(), 0));
+            forbid(host, &mut result, true);
+            result
         }
     };
-    forbid(host, &mut result, is_of_kernel);
     override_target(host, &mut result);
     result
 }
 
-/// The result of the tools; None if none is installed.
-async fn of_tools(host: &Host<'_>, seen: &Seen, kernel: &[Card]) -> Option<VendorDevices> {
-    let mut results = Vec::new();
+/// What is known without a tool.
+struct Machine {
+    /// The devices of the compute driver, in the order of their numbers.
+    compute: Vec<Card>,
+    /// The devices of the graphics driver.
+    graphics: Vec<Card>,
+    /// The devices on the bus that the graphics driver controls.
+    on_bus: Vec<Card>,
+    host_memory: u64,
+}
+
+impl Machine {
+    /// The devices in the files of the kernel.
+    fn shown(&self) -> &[Card] {
+        if self.compute.is_empty() { &self.graphics } else { &self.compute }
+    }
+
+    fn roster(&self) -> Roster<'_> {
+        if self.compute.is_empty() {
+            Roster::Bus(&self.on_bus)
+        } else {
+            Roster::Compute(&self.compute)
+        }
+    }
+}
+
+/// The result of one tool.
+struct Attempt {
+    tool: &'static str,
+    completion: Completion,
+    /// The tool printed a list of devices.
+    has_list: bool,
+    result: VendorDevices,
+}
+
+/// The result of the tools; None if none is installed. If none of them prints a list, the devices that
+/// the kernel shows cannot be used.
+async fn of_tools(host: &Host<'_>, seen: &Seen, machine: &Machine) -> Option<VendorDevices> {
+    let mut attempts = Vec::new();
     for tool in [ROCM_SMI, AMD_SMI] {
         let (completion, cards) = call(host, tool).await;
         if completion == Completion::NotFound {
             continue;
         }
+        let has_list = cards.is_some();
         let result = match cards {
-            Some(cards) => listed(tool, &completion, cards, host, kernel),
+            Some(cards) => {
+                let mut result = listed(tool, &completion, cards, seen, machine);
+                forbid(host, &mut result, false);
+                result
+            }
             None => MAKER.without_devices(tool, &completion, no_listing(&completion), seen),
         };
         if !result.devices.is_empty() {
             return Some(result);
         }
-        results.push((tool, completion, result));
+        attempts.push(Attempt { tool, completion, has_list, result });
     }
     // The result of one tool without an error is enough.
-    let successful = results.iter().position(|(_, _, result)| result.errors.is_empty());
+    let successful = attempts.iter().position(|attempt| attempt.result.errors.is_empty());
     let at = successful.unwrap_or(0);
-    let (tool, completion, result) = (at < results.len()).then(|| results.swap_remove(at))?;
-    if kernel.is_empty() {
-        return Some(result);
+    let chosen = (at < attempts.len()).then(|| attempts.swap_remove(at))?;
+    if chosen.has_list || machine.shown().is_empty() {
+        return Some(chosen.result);
     }
-    // The driver works without the tool.
-    let mut of_kernel = devices(kernel.to_vec());
-    of_kernel
-        .notes
-        .push(format!("AMD devices are those of the kernel: {}", reason(tool, &completion)));
-    Some(of_kernel)
+    let mut of_kernel = machine.devices(with_numbers(machine.shown().to_vec(), 0));
+    forbid(host, &mut of_kernel, true);
+    if !of_kernel.devices.is_empty() {
+        let reason = reason(chosen.tool, &chosen.completion);
+        let contradiction = match no_listing(&chosen.completion) {
+            NoListing::NoDevice => ", but this machine has one",
+            NoListing::Unclear => "",
+        };
+        MAKER.distrust(&format!("{reason}{contradiction}"), &mut of_kernel);
+    }
+    Some(of_kernel.of_call(&chosen.completion))
 }
 
 /// Calls a tool, in each form of its output until one is a listing.
@@ -143,55 +194,66 @@ fn is_empty(output: &str) -> bool {
         .is_some_and(|document| document.as_object().is_some_and(serde_json::Map::is_empty))
 }
 
-/// The devices of a listing. Those of a tool that failed cannot be trusted.
+/// The devices of a listing, and those that it leaves out. Those of a tool that failed cannot be trusted.
 fn listed(
     tool: &str,
     completion: &Completion,
     cards: Vec<Option<Card>>,
-    host: &Host<'_>,
-    kernel: &[Card],
+    seen: &Seen,
+    machine: &Machine,
 ) -> VendorDevices {
-    let graphics = kernel::graphics(host);
     let mut cards: Vec<Card> = cards.into_iter().map(Option::unwrap_or_default).collect();
-    kernel::complete(&mut cards, kernel);
-    kernel::complete(&mut cards, &graphics);
+    kernel::complete(&mut cards, &machine.compute);
+    kernel::complete(&mut cards, &machine.graphics);
     let count = cards.len();
-    let mut result = devices(cards);
+    let mut known: BTreeSet<String> =
+        cards.iter().map(|card| card.bus.clone().unwrap_or_default()).collect();
+    let Numbered { listed, left_out } = numbered(cards, machine.roster());
+    let mut result = machine.devices(listed);
     let unusable = result.unusable.len();
     if unusable > 0 {
         let reason = format!("{tool} reports no usable data of {unusable} of {count} devices");
         result.errors.push(MAKER.error(&reason));
     }
     if completion.failure().is_some() {
-        let reason = reason(tool, completion);
-        result.errors.push(MAKER.error(&reason));
-        let doubtful = result.devices.drain(..).map(|device| device.accelerator);
-        let degraded = doubtful.map(|device| refused(device, DeviceState::Degraded, &reason));
-        result.unusable.extend(degraded);
+        MAKER.distrust(&reason(tool, completion), &mut result);
     }
+    known.extend(left_out.iter().filter_map(|(_, card)| card.bus.clone()));
+    let mut left_out = machine.devices(left_out);
+    if !left_out.devices.is_empty() || !left_out.unusable.is_empty() {
+        let reason = format!("the driver has the device, but {tool} does not list it");
+        MAKER.distrust(&reason, &mut left_out);
+        for device in &mut left_out.unusable {
+            device.reason.clone_from(&reason);
+        }
+        result.add(left_out);
+    }
+    result.add(bus::without_driver(MAKER, seen.devices.iter(), &known, &[kernel::DRIVER]));
     result.note_unknown_memory(tool);
     result
 }
 
-/// The devices with their position in the list, as `ROCm` numbers them. The numbers of the tool are those
-/// of the graphics driver, which may have gaps. An entry whose facts do not identify a device is one that
-/// no test may use.
-fn devices(mut cards: Vec<Card>) -> VendorDevices {
-    card::count_partitions(&mut cards);
-    let mut result = VendorDevices::default();
-    for (position, card) in cards.into_iter().enumerate() {
-        let Ok(position) = u16::try_from(position) else { break };
-        if let Some(device) = card.device(position) {
-            result.devices.push(device);
-        } else {
-            let mut device = bare(MAKER.vendor, "", Some(MAKER.backend));
-            device.index = position;
-            device.uuid = card.bus.unwrap_or_default();
-            let reason = "its tool reports no name, target or memory of the device";
-            result.unusable.push(refused(device, DeviceState::Degraded, reason));
+impl Machine {
+    /// The devices with these numbers. An entry whose facts do not identify a device is one that no test
+    /// may use.
+    fn devices(&self, cards: Vec<(u16, Card)>) -> VendorDevices {
+        let (numbers, mut cards): (Vec<u16>, Vec<Card>) = cards.into_iter().unzip();
+        card::count_partitions(&mut cards);
+        let mut result = VendorDevices::default();
+        for (number, card) in numbers.into_iter().zip(cards) {
+            if let Some(device) = card.device(number, self.host_memory) {
+                result.devices.push(device);
+            } else {
+                let mut device = bare(MAKER.vendor, "", Some(MAKER.backend));
+                device.index = number;
+                device.uuid = card.bus.unwrap_or_default();
+                let reason = "its tool reports no name, target or memory of the device";
+                result.unusable.push(refused(device, DeviceState::Degraded, reason));
+            }
         }
+        result.devices.sort_by_key(|device| device.card);
+        result
     }
-    result
 }
 
 /// Refuses all devices if this process may not use the compute driver. Without a tool, the files of the

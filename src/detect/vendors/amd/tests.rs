@@ -193,13 +193,102 @@ fn devices_are_found_in_the_files_of_the_kernel_without_a_tool() {
             "amd 0 | PCI device 1002:74a1 | 0x4d2 | 196592 MiB of sysfs | 6.8.5 | gfx942 | rocm=Driver"
         ]
     );
-    // A tool that fails does not hide them.
-    let crashed = detected(&NODES, |line| match line.split(' ').next() {
+}
+
+#[test]
+fn a_tool_that_fails_makes_the_devices_of_the_kernel_degraded() {
+    for (failed, reason) in [
+        (crashed(11), "SIGSEGV"),
+        (exited(0, "", "ERROR: driver not initialized"), "driver not initialized"),
+        (exited(0, "{}", ""), "rocm-smi"),
+    ] {
+        let found = detected(&NODES, |line| match line.split(' ').next() {
+            Some("rocm-smi") => failed.clone(),
+            _ => Completion::NotFound,
+        });
+        assert_eq!((usable(&found), found.errors.len()), (Vec::new(), 1), "{failed:?}");
+        let device = &unusable(&found)[..];
+        assert!(device[0].contains("1002:74a1 | 0x4d2 | 196592 MiB"), "{device:?}");
+        assert!(device[0].contains("Degraded: ") && device[0].contains(reason), "{device:?}");
+    }
+    // In a container without the device, its driver is not available either.
+    let files = [&NODES[..], &[("dev/null", "")]].concat();
+    let found = tool(&files, 1, "", "ERROR:root:Driver not initialized");
+    assert!(unusable(&found)[0].contains("Unusable: the file /dev/kfd"), "{found:?}");
+    assert_eq!((found.unusable.len(), found.errors.len()), (1, 0));
+    // Another tool works.
+    let other =
+        r#"[{"gpu": 0, "asic": {"market_name": "MI300X"}, "bus": {"bdf": "0000:0c:00.0"}}]"#;
+    let found = detected(&NODES, |line| match line.split(' ').next() {
         Some("rocm-smi") => crashed(11),
+        Some("amd-smi") => exited(0, other, ""),
         _ => Completion::NotFound,
     });
-    assert_eq!((usable(&crashed), crashed.errors.len()), (usable(&found), 0));
-    assert!(crashed.notes.iter().any(|note| note.contains("SIGSEGV")), "{:?}", crashed.notes);
+    assert_eq!((found.accelerators.len(), found.errors.len()), (1, 0));
+}
+
+/// The node of a device at a bus, with more lines.
+fn node(number: u32, bus: u64, more: &str) -> (String, String) {
+    (
+        format!("sys/class/kfd/kfd/topology/nodes/{number}/properties"),
+        format!(
+            "cpu_cores_count 0\nsimd_count 80\nvendor_id 4098\nlocation_id {}\n{more}",
+            bus << 8
+        ),
+    )
+}
+
+#[test]
+fn a_device_that_the_tool_leaves_out_keeps_its_number() {
+    let nodes = [
+        node(1, 3, "gfx_target_version 90010\ndrm_render_minor 128\n"),
+        node(2, 0x43, "gfx_target_version 90010\ndrm_render_minor 129\n"),
+        node(3, 0x63, "gfx_target_version 90010\ndrm_render_minor 130\n"),
+    ];
+    let nodes: Vec<(&str, &str)> = nodes.iter().map(|(path, text)| (&**path, &**text)).collect();
+    let list = r#"{"card0": {"Card Series": "A", "PCI Bus": "0000:01:00.0"},
+        "card2": {"Card Series": "B", "PCI Bus": "0000:43:00.0"},
+        "card3": {"Card Series": "C", "PCI Bus": "0000:63:00.0"}}"#;
+    let devices = |files: &[(&str, &str)]| {
+        let found = tool(&[&nodes[..], files].concat(), 0, list, "");
+        let number = |line: String| line.split(" | ").take(3).collect::<Vec<_>>().join(" ");
+        let all = [usable(&found), unusable(&found)];
+        (all.map(|lines| lines.into_iter().map(number).collect::<Vec<_>>()), found)
+    };
+    let ([usable, unusable], found) = devices(&[]);
+    assert_eq!(usable, ["amd 1 B 0000:43:00.0", "amd 2 C 0000:63:00.0", "amd 3 A 0000:01:00.0"]);
+    assert_eq!(unusable, ["amd 0 unknown 0000:03:00.0"]);
+    assert!(found.errors[0].contains("rocm-smi does not list it"), "{:?}", found.errors);
+    // The compute driver does not have the first one.
+    assert_eq!(found.accelerators[2].offered().count(), 0);
+    assert_eq!(found.accelerators[0].offered().count(), 1);
+    // A container has the device files of two, and ROCm counts these.
+    let files = [("dev/kfd", ""), ("dev/dri/renderD129", ""), ("dev/dri/renderD130", "")];
+    let ([usable, unusable], found) = devices(&files);
+    assert_eq!(usable[..2], ["amd 0 B 0000:43:00.0", "amd 1 C 0000:63:00.0"]);
+    assert_eq!((unusable.len(), found.errors.len()), (0, 0), "{found:?}");
+}
+
+#[test]
+fn devices_on_the_bus_that_the_tool_leaves_out_are_reported() {
+    let device = |bus: &str, driver: &str| {
+        let directory = format!("sys/bus/pci/devices/0000:{bus}:00.0");
+        [
+            (format!("{directory}/vendor"), "0x1002\n".to_owned()),
+            (format!("{directory}/class"), "0x038000\n".to_owned()),
+            (format!("{directory}/uevent"), format!("DRIVER={driver}\n")),
+        ]
+    };
+    let all = [device("03", "amdgpu"), device("43", "amdgpu"), device("63", "vfio-pci")];
+    let files: Vec<(&str, &str)> =
+        all.iter().flatten().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let list = r#"{"card1": {"Card Series": "B", "PCI Bus": "0000:43:00.0"}}"#;
+    let found = tool(&files, 0, list, "");
+    assert_eq!(usable(&found), ["amd 1 | B | 0000:43:00.0 | rocm=Driver"]);
+    let left_out = unusable(&found);
+    assert!(left_out[0].contains("amd 0 ") && left_out[0].contains("does not list it"));
+    assert!(left_out[1].contains("the driver vfio-pci controls the device; it needs amdgpu"));
+    assert_eq!(found.errors.len(), 1);
 }
 
 #[test]
@@ -289,6 +378,40 @@ fn graphics_in_a_processor_need_a_tool_or_a_runtime() {
     assert_eq!(
         usable(&found),
         ["amd 0 | unknown (integrated) | 0000:04:00.0 | unified | gfx1036 | rocm=Hardware"]
+    );
+}
+
+/// The driver lists graphics of newer processors without their cores.
+#[test]
+fn graphics_in_a_newer_processor_use_its_memory() {
+    let (path, text) = node(1, 0xc4, "gfx_target_version 110501\n");
+    let drm = |file: &str| format!("sys/class/drm/card1/device/{file}");
+    let files = [
+        (path, text),
+        ("proc/meminfo".to_owned(), "MemTotal: 131072000 kB\n".to_owned()),
+        (drm("vendor"), "0x1002\n".to_owned()),
+        (drm("uevent"), "DRIVER=amdgpu\nPCI_SLOT_NAME=0000:c4:00.0\n".to_owned()),
+        (drm("mem_info_vram_total"), "536870912\n".to_owned()),
+        (drm("mem_info_gtt_total"), "66060288000\n".to_owned()),
+    ];
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let listed = r#"{"card1": {"Card Series": "N/A", "GFX Version": "gfx1151", "PCI Bus": "0000:C4:00.0",
+        "VRAM Total Memory (B)": "536870912"}}"#;
+    let facts = |source: &str, proof: &str| {
+        format!(
+            "amd 0 | unknown (integrated) | 0000:c4:00.0 | 63000 MiB of {source}, memory of the machine \
+             (GTT) | unified | gfx1151 | rocm={proof}"
+        )
+    };
+    assert_eq!(usable(&tool(&files, 0, listed, "")), [facts("rocm-smi", "Driver")]);
+    let without_tool = detected(&files, |_| Completion::NotFound);
+    assert_eq!(usable(&without_tool), [facts("sysfs", "Hardware")]);
+    // Without the limit of the driver, its usual value is assumed.
+    let without_limit = tool(&files[..3], 0, listed, "");
+    assert!(
+        usable(&without_limit)[0].contains("about 64000 MiB of 50 % of system memory"),
+        "{without_limit:?}"
     );
 }
 

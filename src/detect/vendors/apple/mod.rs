@@ -12,6 +12,7 @@ use super::listing::{VendorDevices, exited, reason};
 use super::{field, json};
 use crate::detect::host::Host;
 use crate::domain::accelerator::{Accelerator, Backend, DeviceState, Proof, Vendor};
+use crate::sys::process::Completion;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -48,20 +49,14 @@ pub(super) async fn detect(host: &Host<'_>, host_memory: u64) -> VendorDevices {
                 mac.add(position, display, &mut result);
             }
         }
-        None if mac.is_apple_silicon => {
-            let reason = reason(PROFILER, &profile);
-            result.notes.push(format!(
-                "the graphics of this Mac are offered after a runtime has found them: {reason}"
-            ));
-            let mut device = bare(Vendor::APPLE, &mac.processor, Some(Backend::MPS));
-            mac.budget(&mut device);
-            result.devices.push(Device { integrated: true, ..Device::new(device) });
-        }
+        // The graphics are added below.
+        None if mac.is_apple_silicon => {}
         None => {
             let reason = reason(PROFILER, &profile);
             result.errors.push(format!("cannot detect graphics devices: {reason}"));
         }
     }
+    mac.add_graphics_of_processor(&profile, &mut result);
     if mac.is_translated {
         result.notes.push(
             "this process is translated by Rosetta; tests run without it only if Python is built for \
@@ -148,9 +143,37 @@ impl Mac {
             device.backends.insert(Backend::MPS, Proof::Hardware);
             own_memory(&mut device, display);
         }
+        self.offer(device, result);
+    }
+
+    /// Adds the graphics of an Apple processor if the profiler does not list them: every such processor
+    /// has them.
+    fn add_graphics_of_processor(&self, profile: &Completion, result: &mut VendorDevices) {
+        let is_apple = |device: &Accelerator| device.vendor == Vendor::APPLE;
+        let is_listed = result.devices.iter().any(|device| is_apple(&device.accelerator))
+            || result.unusable.iter().any(is_apple);
+        if !self.is_apple_silicon || is_listed {
+            return;
+        }
+        let reason = match exited(profile) {
+            Some((0, output)) if displays(&output.stdout.text).is_some() => {
+                format!("{PROFILER} does not list them")
+            }
+            _ => reason(PROFILER, profile),
+        };
+        result.notes.push(format!(
+            "the graphics of this Mac are offered after a runtime has found them: {reason}"
+        ));
+        let mut device = bare(Vendor::APPLE, &self.processor, Some(Backend::MPS));
+        self.budget(&mut device);
+        self.offer(device, result);
+    }
+
+    /// Adds a device, which PyTorch cannot use if the system is too old.
+    fn offer(&self, device: Accelerator, result: &mut VendorDevices) {
         let integrated = device.unified;
         match &self.old_version {
-            Some(version) if vendor == Vendor::APPLE => {
+            Some(version) if device.vendor == Vendor::APPLE => {
                 let reason = format!("PyTorch requires macOS 12.3, and this machine has {version}");
                 result.unusable.push(refused(device, DeviceState::Unusable, &reason));
             }

@@ -98,3 +98,18 @@ fn macs_with_an_intel_processor_offer_nothing() {
         ]
     );
 }
+
+#[test]
+fn an_apple_processor_has_graphics_even_if_none_are_listed() {
+    let empty = r#"{"SPDisplaysDataType": []}"#;
+    let found = mac("14.5", &exited(0, empty, ""), M1);
+    assert_eq!(
+        usable(&found),
+        ["apple 0 | Apple M1 | about 12288 MiB of 75 % of system memory | unified | mps=Hardware"]
+    );
+    assert!(found.notes[0].contains("system_profiler does not list them"), "{:?}", found.notes);
+    let old = mac("12.0", &exited(0, empty, ""), M1);
+    assert_eq!((old.accelerators.len(), old.unusable.len()), (0, 1));
+    let intel = "machdep.cpu.brand_string: Intel(R) Core(TM) i7\n";
+    assert_eq!(mac("13.0", &exited(0, empty, ""), intel).accelerators, []);
+}

@@ -3,20 +3,25 @@
 //!
 //! The listing of the tool has no memory, so each device is queried. A device on bus 0 is a part of the
 //! processor. PyTorch supports only some of these, so the back-end is offered for them after a runtime
-//! has found the device.
+//! has found the device. So it is for devices that a working tool does not list, since it does not know
+//! every product. If the tool fails, no device can be used. A device on the bus without a driver is an
+//! entry that no test may use (`bus`).
 //!
 //! Limit: [`MAX_QUERIES`] devices are queried.
 
+use super::bus;
 use super::device::{Device, SYSTEM_MEMORY, fact, product, set_memory};
 use super::evidence::Seen;
 use super::evidence::has_node;
 use super::listing::{Maker, NoListing, VendorDevices, exited, reason};
+use super::quote::quoted;
 use super::{field, json};
 use crate::detect::host::Host;
 use crate::domain::accelerator::{Accelerator, Backend, DeviceState, Proof, Vendor};
+use crate::sys::process::Completion;
 use futures::future::join_all;
 use serde_json::Value;
-
+use std::collections::BTreeSet;
 const TOOL: &str = "xpu-smi";
 const MAKER: Maker = Maker { name: "Intel", vendor: Vendor::INTEL, backend: Backend::XPU };
 const MAX_QUERIES: usize = 64;
@@ -40,50 +45,131 @@ struct Card {
     is_out_of_reach: bool,
 }
 
-/// Detects the devices. `host_memory` is the memory of the machine that may be used, in bytes.
-pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> VendorDevices {
+/// Detects the devices. `host_memory` is the memory of the machine that may be used, in bytes, and
+/// `processors` are the found devices for neural networks.
+pub(super) async fn detect(
+    host: &Host<'_>,
+    seen: &Seen,
+    host_memory: u64,
+    processors: &[Device],
+) -> VendorDevices {
     let kernel = kernel(host);
     let completion = host.run(TOOL, &["discovery", "-j"]).await;
     let listed = exited(&completion).filter(|(code, _)| *code == 0);
-    let cards = listed.and_then(|(_, output)| cards(&output.stdout.text));
-    let mut result = match cards {
-        Some(mut cards) => {
-            query(host, &mut cards).await;
-            for card in &mut cards {
-                complete(card, &kernel);
-            }
-            devices(cards, host_memory)
+    let listing = listed.and_then(|(_, output)| Listing::of(&output.stdout.text));
+    let is_empty = listed.is_some_and(|(_, output)| is_empty_listing(&output.stdout.text));
+    let mut known = addresses(&kernel);
+    let mut result = match listing {
+        Some(mut listing) => {
+            query(host, &mut listing.cards).await;
+            known.extend(addresses(&listing.cards));
+            listing.devices(&kernel, host_memory)
         }
-        None if completion == crate::sys::process::Completion::NotFound => {
-            devices(kernel, host_memory)
+        None if completion == Completion::NotFound => devices(kernel, host_memory),
+        None if is_empty && !kernel.is_empty() => {
+            let mut result = devices(kernel, host_memory);
+            require_runtime(&mut result.devices);
+            result.notes.push(format!("{TOOL} lists no device, so a runtime must find them"));
+            result
         }
         None if kernel.is_empty() => {
-            let is_none = listed.is_some_and(|(_, output)| is_empty_listing(&output.stdout.text));
-            let listing = if is_none { NoListing::NoDevice } else { NoListing::Unclear };
-            return MAKER.without_devices(TOOL, &completion, listing, seen);
+            let listing = if is_empty { NoListing::NoDevice } else { NoListing::Unclear };
+            let seen = seen.graphics();
+            known.extend(seen.devices.iter().map(|device| device.address.clone()));
+            MAKER.without_devices(TOOL, &completion, listing, &seen)
         }
         None => {
             let mut result = devices(kernel, host_memory);
-            let reason = reason(TOOL, &completion);
-            result.notes.push(format!("Intel devices are those of the kernel: {reason}"));
-            result
+            MAKER.distrust(&reason(TOOL, &completion), &mut result);
+            result.of_call(&completion)
         }
     };
     result.note_unknown_memory(TOOL);
+    let known_processors = processors.iter().map(|device| device.accelerator.uuid.clone());
+    known.extend(known_processors);
+    add_without_driver(seen, &known, &mut result);
     result
+}
+
+/// Adds the graphics devices and the processors for neural networks that no driver controls.
+fn add_without_driver(seen: &Seen, known: &BTreeSet<String>, result: &mut VendorDevices) {
+    let (graphics, processors): (Vec<_>, Vec<_>) =
+        seen.devices.iter().partition(|device| device.is_display);
+    let networks = Maker { backend: Backend::OPENVINO, ..MAKER };
+    result.add(bus::without_driver(MAKER, graphics.into_iter(), known, &["i915", "xe"]));
+    result.add(bus::without_driver(networks, processors.into_iter(), known, &["intel_vpu"]));
+}
+
+/// The PCI addresses of devices.
+fn addresses(cards: &[Card]) -> BTreeSet<String> {
+    cards.iter().map(|card| card.bus.clone()).collect()
+}
+
+/// What the tool does not list, a runtime must find.
+fn require_runtime(devices: &mut [Device]) {
+    for proof in devices.iter_mut().flat_map(|device| device.accelerator.backends.values_mut()) {
+        *proof = Proof::Hardware;
+    }
+}
+
+/// The list of the tool.
+struct Listing {
+    cards: Vec<Card>,
+    /// The entries that describe no device, with their position.
+    unreadable: Vec<(u16, String)>,
+}
+
+impl Listing {
+    /// The first part of the output that lists a device.
+    fn of(output: &str) -> Option<Self> {
+        let of_list = |list: &Vec<Value>| {
+            let mut listing = Self { cards: Vec::new(), unreadable: Vec::new() };
+            for (position, entry) in (0..).zip(list) {
+                match card(entry) {
+                    Some(card) => listing.cards.push(card),
+                    None => listing.unreadable.push((position, quoted(&entry.to_string()))),
+                }
+            }
+            listing
+        };
+        json::documents(output)
+            .filter_map(|document| Some(of_list(list(&document)?)))
+            .find(|listing| !listing.cards.is_empty())
+    }
+
+    /// The devices, completed from the files of the kernel, and those that the tool left out.
+    fn devices(mut self, kernel: &[Card], host_memory: u64) -> VendorDevices {
+        let listed = addresses(&self.cards);
+        for card in &mut self.cards {
+            complete(card, kernel);
+        }
+        let mut result = devices(self.cards, host_memory);
+        for (position, line) in &self.unreadable {
+            MAKER.unreadable(TOOL, line, *position, &mut result);
+        }
+        // Without the addresses of all listed devices, it is unknown which ones are not listed.
+        if listed.contains("") || !self.unreadable.is_empty() {
+            return result;
+        }
+        let left_out = kernel.iter().filter(|card| !listed.contains(&card.bus)).cloned();
+        let mut left_out = devices(left_out.collect(), host_memory);
+        require_runtime(&mut left_out.devices);
+        let first =
+            result.devices.iter().map(|device| device.card).max().map_or(0, |last| last + 1);
+        for (number, device) in (first..).zip(&mut left_out.devices) {
+            (device.card, device.accelerator.index) = (number, number);
+            let model = &device.accelerator.model;
+            result.notes.push(format!("{TOOL} does not list {model}, so a runtime must find it"));
+        }
+        result.add(left_out);
+        result
+    }
 }
 
 /// The list in a document: one of these entries, or the document itself.
 fn list(document: &Value) -> Option<&Vec<Value>> {
     let entry = document.get("devicelist").or_else(|| document.get("devices"));
     entry.unwrap_or(document).as_array()
-}
-
-/// The devices in the first part of the output that is a listing.
-fn cards(output: &str) -> Option<Vec<Card>> {
-    json::documents(output)
-        .filter_map(|document| Some(list(&document)?.iter().filter_map(card).collect::<Vec<_>>()))
-        .find(|cards| !cards.is_empty())
 }
 
 fn is_empty_listing(output: &str) -> bool {
@@ -93,7 +179,7 @@ fn is_empty_listing(output: &str) -> bool {
 fn card(value: &Value) -> Option<Card> {
     let text = |keys: &[&str]| json::first(value, keys);
     Some(Card {
-        number: text(&["deviceid", "id"])?.parse().ok(),
+        number: Some(text(&["deviceid", "id"])?.parse().ok()?),
         name: text(&["devicename", "name"])?,
         uuid: text(&["uuid"]).unwrap_or_default(),
         bus: text(&["pcibdfaddress", "bdf"])

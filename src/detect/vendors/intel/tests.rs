@@ -129,3 +129,72 @@ fn a_device_that_a_container_does_not_have_is_not_usable() {
     let integrated = kernel("i915", "00", &[("dev/null", "")]);
     assert_eq!((integrated.accelerators.len(), integrated.unusable.len()), (0, 0));
 }
+
+#[test]
+fn entries_that_cannot_be_read_and_devices_that_are_left_out_are_reported() {
+    let text = r#"{"device_list": [{"device_id": 0, "device_name": "A", "pci_bdf_address": "0000:4d:00.0",
+        "memory_physical_size_byte": "1073741824"}, {"device_id": "?", "device_name": "B"},
+        {"device_id": 2, "device_name": "C", "memory_physical_size_byte": "1073741824"}]}"#;
+    let list = |text: String| {
+        move |line: &str| match line {
+            "xpu-smi discovery -j" => exited(0, &text, ""),
+            _ => Completion::NotFound,
+        }
+    };
+    let found = detected(&[], list(text.to_owned()));
+    let numbers: Vec<_> = found.accelerators.iter().map(|device| device.index).collect();
+    assert_eq!((numbers, found.errors.len()), (vec![0, 2], 1));
+    assert!(unusable(&found)[0].starts_with("intel 1 | unknown"), "{found:?}");
+    assert!(unusable(&found)[0].contains("devicename"), "{found:?}");
+    // The tool does not know every product.
+    let card = card("xe", "03");
+    let mut files: Vec<(&str, &str)> =
+        card.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    files.push(("sys/class/drm/card1/lmem_total_bytes", "17179869184\n"));
+    let one = r#"{"device_list": [{"device_id": 0, "device_name": "A", "pci_bdf_address": "0000:4d:00.0",
+        "memory_physical_size_byte": "1073741824"}]}"#;
+    for (text, count) in [(one, 2), (r#"{"device_list": []}"#, 1)] {
+        let found = detected(&files, list(text.to_owned()));
+        assert_eq!((found.accelerators.len(), found.errors.len()), (count, 0), "{found:?}");
+        let arc = found.accelerators.last().expect("a device");
+        assert_eq!((arc.uuid.as_str(), arc.offered().count()), ("0000:03:00.0", 0));
+    }
+    // A tool that fails makes it degraded.
+    let found = detected(&files, |line| match line.split(' ').next() {
+        Some("xpu-smi") => crashed(6),
+        _ => Completion::NotFound,
+    });
+    assert_eq!((found.accelerators.len(), found.errors.len()), (0, 1));
+    assert!(unusable(&found)[0].contains("8086:56a0") && unusable(&found)[0].contains("Degraded"));
+}
+
+#[test]
+fn a_device_without_a_driver_is_degraded() {
+    let device = |address: &str, class: &str, driver: &str| {
+        let directory = format!("sys/bus/pci/devices/{address}");
+        [
+            (format!("{directory}/vendor"), "0x8086\n".to_owned()),
+            (format!("{directory}/class"), format!("{class}\n")),
+            (format!("{directory}/device"), "0x56a0\n".to_owned()),
+            (format!("{directory}/uevent"), format!("{driver}PCI_CLASS=38000\n")),
+        ]
+    };
+    let files = [
+        device("0000:03:00.0", "0x030000", ""),
+        device("0000:00:0b.0", "0x120000", ""),
+        device("0000:00:1f.0", "0x060100", ""),
+    ];
+    let files: Vec<(&str, &str)> =
+        files.iter().flatten().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let found = detected(&files, |_| Completion::NotFound);
+    assert_eq!(
+        unusable(&found),
+        [
+            "intel 0 | PCI device 8086:56a0 | 0000:03:00.0 | xpu=Hardware | Degraded: no driver controls \
+             the device; it needs i915 or xe",
+            "intel 0 | PCI device 8086:56a0 | 0000:00:0b.0 | openvino=Hardware | Degraded: no driver \
+             controls the device; it needs intel_vpu",
+        ]
+    );
+    assert_eq!((found.accelerators.len(), found.errors.len(), found.notes.len()), (0, 0, 2));
+}

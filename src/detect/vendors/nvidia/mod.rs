@@ -4,6 +4,7 @@
 //! mode, and if there is no CSV listing. A device whose fields cannot be read is an entry that no test
 //! may use, and so are all devices of a listing whose tool failed for an unknown reason.
 
+use super::bus;
 use super::device::{Device, SYSTEM_MEMORY, divide_memory, fact, product, refused, set_memory};
 use super::evidence::{Seen, has_nvidia_chip};
 use super::listing::{Maker, NoListing, VendorDevices, exited, reason};
@@ -30,6 +31,8 @@ const TOOL: &str = "nvidia-smi";
 /// machine, which takes up to 40 s.
 const TIMEOUT: Duration = Duration::from_secs(45);
 const MAKER: Maker = Maker { name: "NVIDIA", vendor: Vendor::NVIDIA, backend: Backend::CUDA };
+/// Name of the driver of devices on the bus.
+const DRIVERS: &[&str] = &["nvidia"];
 /// Exit code if a requested object does not exist, according to the manual of the tool.
 const NO_OBJECT: i32 = 6;
 /// Exit code after a warning about the configuration memory of a device. The listing is complete then.
@@ -68,7 +71,10 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
                 .iter()
                 .map(|device| MAKER.error(&format!("{}: {}", device.uuid, device.reason))),
         );
+        let known = listed.iter().cloned().chain(unlisted.iter().map(|device| device.uuid.clone()));
+        let known = known.collect();
         result.unusable.extend(unlisted);
+        result.add(bus::without_driver(MAKER, seen.devices.iter(), &known, DRIVERS));
     }
     let mut divided = Vec::new();
     for card in listing.cards {

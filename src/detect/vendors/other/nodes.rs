@@ -53,6 +53,8 @@ pub(in crate::detect::vendors) fn detect(host: &Host<'_>) -> Vec<Device> {
         accelerator.uuid =
             fact(&event("PCI_SLOT_NAME=").and_then(field::pci_address).unwrap_or_default());
         accelerator.driver = fact(event("DRIVER=").unwrap_or_default());
+        // The runtime of Gaudi numbers modules.
+        accelerator.number = text("module_id").and_then(|module| module.parse().ok());
         devices.push(Device::new(accelerator));
     }
     if host.exists(HEXAGON) {

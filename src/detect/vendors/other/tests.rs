@@ -48,7 +48,7 @@ fn both_forms_of_neuron_addresses_are_read() {
         usable(&printing("neuron-ls", text)),
         [
             "aws 1 | AWS Neuron device | 0000:cc:00.0 | 32768 MiB of neuron-ls | neuron=Driver",
-            "aws 2 | AWS Neuron device | 0000:cd:00.0 | neuron=Driver",
+            "aws 2 | AWS Neuron device | 0000:cd:00.0 | neuron=Hardware",
         ]
     );
     assert_eq!(printing("neuron-ls", "[]").errors, [""; 0]);
@@ -58,6 +58,90 @@ fn both_forms_of_neuron_addresses_are_read() {
         });
     let numbers: Vec<_> = nodes.accelerators.iter().map(|device| device.index).collect();
     assert_eq!(numbers, [0, 10]);
+}
+
+#[test]
+fn neuron_devices_are_named_by_their_cores() {
+    let cores = |text: &str| -> Vec<Vec<u16>> {
+        printing("neuron-ls", text).accelerators.into_iter().map(|device| device.cores).collect()
+    };
+    assert_eq!(cores(sample!("aws-neuron-ls-trn2.json.txt")), [[0, 1, 2, 3]]);
+    let device = |number: u32, more: &str| format!("{{\"neuron_device\": {number}{more}}}");
+    let two = ", \"nc_count\": 2";
+    let list = |devices: &[String]| format!("[{}]", devices.join(", "));
+    let counted = list(&[device(1, two), device(0, two), device(4, two)]);
+    assert_eq!(cores(&counted), [[0, 1], [2, 3], [4, 5]]);
+    let listed = list(&[
+        device(0, ", \"neuroncore_ids\": [\"4\", 5]"),
+        device(1, ", \"nc_count\": 2, \"neuroncore_ids\": [6, 7]"),
+    ]);
+    assert_eq!(cores(&listed), [[4, 5], [6, 7]]);
+    // Several devices whose cores are unknown cannot be told apart.
+    let unknown = printing("neuron-ls", &list(&[device(0, two), device(1, "")]));
+    assert_eq!(unknown.accelerators[1].offered().count(), 0);
+    let one = detected(&[("dev/neuron0", "")], |_| Completion::NotFound);
+    assert_eq!(usable(&one), ["aws 0 | AWS Neuron device | neuron=Driver"]);
+}
+
+#[test]
+fn gaudi_devices_are_pinned_by_their_modules() {
+    let modules = |found: &crate::detect::vendors::Devices| -> Vec<(u16, u16)> {
+        found.accelerators.iter().map(|device| (device.index, device.pin_number())).collect()
+    };
+    let row = |start: &str| format!("{start}, 01P4-HL3-{start}, HL-325L, 1.22.1, 131072 MiB\n");
+    let header = "index, module_id, uuid, name, driver_version, memory.total [MiB]\n";
+    let text = format!(
+        "{header}{}{}",
+        "0, 6, 01P4-1, HL-325L, 1.22.1, 131072\n", "1, 2, 01P4-2, HL-325L, 1.22.1, 131072\n"
+    );
+    assert_eq!(modules(&printing("hl-smi", &text)), [(0, 6), (1, 2)]);
+    // Another version of the tool does not know the column, and the driver has the number.
+    let driver = |number: u32, module: u32| {
+        let directory = format!("sys/class/accel/accel{number}/device");
+        [
+            (format!("{directory}/vendor"), "0x1da3\n".to_owned()),
+            (format!("{directory}/module_id"), format!("{module}\n")),
+        ]
+    };
+    let files = [driver(0, 3), driver(1, 7)];
+    let files: Vec<(&str, &str)> =
+        files.iter().flatten().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let found = detected(&files, |line| match line {
+        line if line.contains("module_id") => exited(1, "", "invalid field"),
+        line if line.starts_with("hl-smi") => exited(0, &(row("0") + &row("1")), ""),
+        _ => Completion::NotFound,
+    });
+    assert_eq!((modules(&found), found.notes.len()), (vec![(0, 3), (1, 7)], 0));
+    let without_tool = detected(&files, |_| Completion::NotFound);
+    assert_eq!(modules(&without_tool), [(0, 3), (1, 7)]);
+}
+
+#[test]
+fn rows_that_cannot_be_read_keep_their_place() {
+    let gaudi = printing(
+        "hl-smi",
+        "0, 01P4-1, HL-325L, 1.22.1, 131072\n1, ERR!\n2, 01P4-3, HL-325L, 1.22.1, 131072\nnote, x\n",
+    );
+    let numbers: Vec<_> = gaudi.accelerators.iter().map(|device| device.index).collect();
+    assert_eq!((numbers, gaudi.errors.len()), (vec![0, 2], 1));
+    assert!(unusable(&gaudi)[0].starts_with("habana 1 | unknown"), "{gaudi:?}");
+    assert!(unusable(&gaudi)[0].contains("\"1, ERR!\""), "{gaudi:?}");
+    let card = |number: u32| format!("| {number}     910B3 | OK   | 92.8   38   0 / 0 |\n");
+    let chip = |bus: &str| format!("| 0    | {bus} | 0   0 / 0   4149 / 65536 |\n");
+    let good = |number: u32| card(number) + &chip(&format!("0000:C{number}:00.0"));
+    for (bad, line) in [
+        (card(1) + &chip("NA"), "| NA |"),
+        (card(1), "910B3 | OK"),
+        (chip("0000:C1:00.0"), "0000:C1:00.0"),
+    ] {
+        let found = printing("npu-smi", &(good(0) + &bad + &good(2)));
+        let numbers: Vec<_> = found.accelerators.iter().map(|device| device.index).collect();
+        assert_eq!((numbers, found.unusable.len()), (vec![0, 2], 1), "{bad}");
+        assert!(unusable(&found)[0].starts_with("huawei 1 | "), "{found:?}");
+        assert!(found.errors[0].contains(line), "{:?}", found.errors);
+    }
+    let cut = printing("npu-smi", &(good(0) + &card(1)));
+    assert_eq!((cut.accelerators.len(), cut.unusable.len()), (1, 1));
 }
 
 #[test]

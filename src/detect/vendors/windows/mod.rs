@@ -3,7 +3,8 @@
 //! `AdapterRAM` of Windows has 32 bits and is wrong for every card of 4 GiB and more, so it is not
 //! used. The memory is that in the registry, paired by the name of the device; without it, the memory is
 //! unknown. Which of these devices PyTorch can use is known after a runtime has found them. NVIDIA
-//! devices are those of `nvidia-smi`; if it lists none, the ones here are entries that no test may use.
+//! devices are those of `nvidia-smi`; the ones here that it does not list are entries that no test may use
+//! (`nvidia`).
 
 use super::device::{Device, bare, fact, refused, set_memory};
 use super::listing::{VendorDevices, exited, reason};
@@ -13,6 +14,7 @@ use crate::domain::accelerator::{Accelerator, Backend, DeviceState, Proof, Vendo
 use crate::sys::process::Completion;
 use serde_json::Value;
 
+mod nvidia;
 #[cfg(test)]
 mod tests;
 
@@ -28,6 +30,16 @@ const REGISTRY: &str = "ConvertTo-Json -Compress -Depth 3 -InputObject @(Get-Ite
 const ACCELERATORS: &str = "ConvertTo-Json -Compress -Depth 3 -InputObject @(Get-CimInstance \
      Win32_PnPEntity -Filter \"PNPClass='ComputeAccelerator'\" | Select-Object \
      Name,Manufacturer,PNPDeviceID,ConfigManagerErrorCode)";
+/// Prints the display controllers, as a list of names and values.
+const WMIC_CONTROLLERS: &[&str] = &[
+    "path",
+    "Win32_VideoController",
+    "get",
+    "Name,AdapterCompatibility,DriverVersion,PNPDeviceID,ConfigManagerErrorCode",
+    "/format:list",
+];
+/// The error of `wmic` if there is no record.
+const WMIC_NONE: &str = "No Instance(s) Available";
 /// Minimum credible memory of a card, in bytes.
 const MIN_MEMORY: u64 = 64 << 20;
 
@@ -89,53 +101,83 @@ pub(super) struct Answers {
     accelerators: Completion,
 }
 
-/// Asks Windows for its devices.
+/// Asks Windows for its devices. The older `wmic` knows the display controllers without PowerShell.
 pub(super) async fn ask(host: &Host<'_>) -> Answers {
     let (controllers, registry, accelerators) = tokio::join!(
-        host.powershell(CONTROLLERS),
+        async {
+            match host.powershell(CONTROLLERS).await {
+                Completion::NotFound => host.run("wmic", WMIC_CONTROLLERS).await,
+                completion => completion,
+            }
+        },
         host.powershell(REGISTRY),
         host.powershell(ACCELERATORS)
     );
     Answers { controllers, registry, accelerators }
 }
 
-/// The devices in the answers. `nvidia` is the result of `nvidia-smi`.
-pub(super) fn devices(answers: &Answers, nvidia: &mut VendorDevices) -> VendorDevices {
-    let Answers { controllers, registry, accelerators } = answers;
+/// The devices in the answers. `nvidia` is the result of `nvidia-smi`, whose devices may all be hidden.
+pub(super) fn devices(
+    answers: &Answers,
+    nvidia: &mut VendorDevices,
+    is_hidden: bool,
+) -> VendorDevices {
     let mut result = VendorDevices::default();
-    let Some(listed) = printed(controllers) else {
-        if *controllers != Completion::NotFound {
-            let reason = reason("Get-CimInstance Win32_VideoController", controllers);
-            result.errors.push(format!("cannot detect graphics devices: {reason}"));
-        }
-        return result;
+    let mut rows = |what: &str, completion: &Completion| {
+        printed(completion).unwrap_or_else(|reason| {
+            result.errors.push(format!("cannot detect {what}: {reason}"));
+            Vec::new()
+        })
     };
-    let sizes = sizes(printed(registry).unwrap_or_default());
-    for value in records(listed) {
-        match controller(&value, &sizes) {
+    let controllers = rows("graphics devices", &answers.controllers);
+    let accelerators = rows("processors for neural networks", &answers.accelerators);
+    let sizes = sizes(&printed(&answers.registry).unwrap_or_else(|reason| {
+        result.notes.push(format!("the memory of graphics devices is unknown: {reason}"));
+        Vec::new()
+    }));
+    let mut of_nvidia = Vec::new();
+    for value in &controllers {
+        match controller(value, &sizes) {
             Some(device) if device.vendor == Vendor::NVIDIA => {
-                add_nvidia(device, nvidia, &mut result);
+                of_nvidia.push((device, problem(value)));
             }
-            Some(device) => place(device, &value, &mut result),
+            Some(device) => place(device, value, &mut result),
             None => {}
         }
     }
-    for value in records(printed(accelerators).unwrap_or_default()) {
+    if !is_hidden {
+        nvidia::add_unlisted(of_nvidia, nvidia, &mut result);
+    }
+    for value in &accelerators {
         let known = |device: &Accelerator| {
             let mut all = result.devices.iter().map(|known| &known.accelerator);
             all.any(|known| known.uuid == device.uuid && known.model == device.model)
         };
-        if let Some(accelerator) = accelerator(&value).filter(|device| !known(device)) {
-            place(accelerator, &value, &mut result);
+        if let Some(accelerator) = accelerator(value).filter(|device| !known(device)) {
+            place(accelerator, value, &mut result);
         }
     }
     number(&mut result.devices);
     result
 }
 
-/// The output of a successful call.
-fn printed(completion: &Completion) -> Option<&str> {
-    exited(completion).filter(|(code, _)| *code == 0).map(|(_, output)| output.stdout.text.as_str())
+/// The records that a call printed; none if it printed an empty list or, without an error, nothing.
+///
+/// # Errors
+/// The call failed, or printed something else.
+fn printed(completion: &Completion) -> Result<Vec<Value>, String> {
+    if *completion == Completion::NotFound {
+        return Err("neither powershell nor pwsh is installed".to_owned());
+    }
+    let failed = || reason("the query of Windows", completion);
+    let Some((0, output)) = exited(completion) else { return Err(failed()) };
+    let (text, errors) = (output.stdout.text.trim(), output.stderr.text.trim());
+    let records = records(text);
+    let is_empty_list = || {
+        json::documents(text).any(|document| document.as_array().is_some_and(Vec::is_empty))
+            || text.is_empty() && (errors.is_empty() || errors.starts_with(WMIC_NONE))
+    };
+    if records.is_empty() && !is_empty_list() { Err(failed()) } else { Ok(records) }
 }
 
 /// The records of an output: a JSON list, one JSON mapping, or blocks of lines `Key=Value`, which the
@@ -168,7 +210,7 @@ fn blocks(output: &str) -> Vec<Value> {
 }
 
 /// The names and sizes in the registry.
-fn sizes(output: &str) -> Vec<(String, u64)> {
+fn sizes(records: &[Value]) -> Vec<(String, u64)> {
     let size = |value: &Value| {
         let name = json::first(value, &["driverdesc"])?;
         let size = value.get("hardwareinformationqwmemorysize")?;
@@ -187,7 +229,7 @@ fn sizes(output: &str) -> Vec<(String, u64)> {
             .filter(|bytes| *bytes >= MIN_MEMORY)
             .map(|bytes| (plain_name(&name), bytes))
     };
-    records(output).iter().filter_map(size).collect()
+    records.iter().filter_map(size).collect()
 }
 
 /// A name without case, blanks and the marks of trade names.
@@ -246,30 +288,17 @@ fn kind(value: &Value) -> Option<&'static Kind> {
         .find(|kind| if id.is_empty() { names.contains(kind.word) } else { id.contains(kind.id) })
 }
 
-/// Adds an NVIDIA device with the reason why `nvidia-smi` does not list it.
-fn add_nvidia(controller: Accelerator, nvidia: &mut VendorDevices, result: &mut VendorDevices) {
-    if !nvidia.devices.is_empty() {
-        return;
-    }
-    // A device without an id represents all that the tool did not list.
-    let unnamed = nvidia.unusable.iter().position(|device| device.uuid.is_empty());
-    let reason = match unnamed {
-        Some(at) => nvidia.unusable.remove(at).reason,
-        None if nvidia.unusable.is_empty() => {
-            "nvidia-smi is not installed, so the device cannot be inspected".to_owned()
-        }
-        None => return,
-    };
-    result.unusable.push(refused(controller, DeviceState::Degraded, &reason));
+/// The problem that Windows reports with a device, if there is one.
+fn problem(value: &Value) -> Option<String> {
+    let code = json::first(value, &["configmanagererrorcode"]).filter(|code| code != "0")?;
+    Some(format!("Windows reports the problem code {code} for the device"))
 }
 
 /// Adds a device, which is not usable if Windows reports a problem with it.
 fn place(device: Accelerator, value: &Value, result: &mut VendorDevices) {
-    let code = json::first(value, &["configmanagererrorcode"]).filter(|code| code != "0");
-    match code {
+    match problem(value) {
         None => result.devices.push(Device::new(device)),
-        Some(code) => {
-            let reason = format!("Windows reports the problem code {code} for the device");
+        Some(reason) => {
             result.unusable.push(refused(device, DeviceState::Degraded, &reason));
         }
     }

@@ -99,13 +99,13 @@ fn the_recorded_dump_is_read_without_its_wrong_memory() {
 
 #[test]
 fn sizes_are_paired_by_name() {
-    let sizes = sizes(
+    let sizes = sizes(&records(
         r#"[{"DriverDesc":"AMD Radeon RX 7900 XTX","HardwareInformation.qwMemorySize":25753026560},
         {"DriverDesc":"Intel(R) UHD Graphics","HardwareInformation.qwMemorySize":1048576},
         {"DriverDesc":"NVIDIA RTX A","HardwareInformation.qwMemorySize":"8589934592"},
         {"DriverDesc":"NVIDIA RTX B","HardwareInformation.qwMemorySize":4294967296},
         {"DriverDesc":null}]"#,
-    );
+    ));
     for (name, size) in [
         ("AMD Radeon(TM) RX 7900 XTX", Some(25_753_026_560)),
         ("Radeon RX 7900 XTX", Some(25_753_026_560)),
@@ -115,5 +115,90 @@ fn sizes_are_paired_by_name() {
         ("Other", None),
     ] {
         assert_eq!(size_of(name, &sizes), size, "{name}");
+    }
+}
+
+/// The result if the queries of Windows end in this way.
+fn queried(query: &Completion, nvidia: &Completion) -> Devices {
+    detected(&[("Windows/System32/x", "")], |line| match line {
+        line if line.starts_with("nvidia-smi") => nvidia.clone(),
+        line if line.starts_with("powershell") => query.clone(),
+        _ => Completion::NotFound,
+    })
+}
+
+#[test]
+fn a_query_that_fails_is_not_a_machine_without_devices() {
+    let denied = "Get-CimInstance : Access denied";
+    for query in [
+        Completion::NotFound,
+        exited(1, "", denied),
+        exited(0, "", denied),
+        exited(0, "Zugriff verweigert", ""),
+        Completion::NotStarted("no memory".to_owned()),
+    ] {
+        let found = queried(&query, &Completion::NotFound);
+        assert_eq!(found.errors.len(), 2, "{query:?}: {:?}", found.errors);
+        assert!(found.errors[0].starts_with("cannot detect graphics devices: "), "{query:?}");
+    }
+    for query in [exited(0, "", ""), exited(0, "[]", ""), exited(0, "WARNING: x\r\n[]\r\n", "")] {
+        assert_eq!(queried(&query, &Completion::NotFound).errors, [""; 0], "{query:?}");
+    }
+    // The older tool has the display controllers.
+    let list = "\r\nConfigManagerErrorCode=0\r\nName=AMD Radeon RX 6800\r\nPNPDeviceID=PCI\\VEN_1002&amp;DEV_73BF\r\n";
+    let found = detected(&[("Windows/System32/x", "")], |line| match line {
+        line if line.starts_with("wmic path Win32_VideoController") => exited(0, list, ""),
+        _ => Completion::NotFound,
+    });
+    assert_eq!(found.accelerators[0].model, "AMD Radeon RX 6800");
+}
+
+/// Controllers with these names and problem codes.
+fn cards(cards: &[(&str, u32)]) -> String {
+    let card = |(at, (name, code)): (usize, &(&str, u32))| {
+        format!(
+            "{{\"Name\":\"{name}\",\"PNPDeviceID\":\"PCI\\\\VEN_10DE&{at}\",\"ConfigManagerErrorCode\":{code}}}"
+        )
+    };
+    format!("[{}]", cards.iter().enumerate().map(card).collect::<Vec<_>>().join(","))
+}
+
+#[test]
+fn the_reason_why_an_nvidia_device_is_not_listed_is_the_true_one() {
+    let listed = |names: &[&str]| {
+        let row = |(at, name): (usize, &&str)| format!("{at}, {name}, GPU-{at}, 1024 MiB\n");
+        let rows: String = names.iter().enumerate().map(row).collect();
+        exited(0, &format!("index, name, uuid, memory.total [MiB]\n{rows}"), "")
+    };
+    let none = exited(6, "No devices were found\n", "");
+    for (controllers, nvidia, usable, reasons) in [
+        (&[("RTX A", 0)][..], Completion::NotFound, 0, &["nvidia-smi is not installed"][..]),
+        (&[("RTX A", 0)], none.clone(), 0, &["nvidia-smi reports no device"]),
+        (
+            &[("RTX A", 43)],
+            none,
+            0,
+            &["the problem code 43 for the device, and nvidia-smi reports"],
+        ),
+        (&[("RTX A", 0), ("RTX A", 43)], listed(&["RTX A"]), 1, &["the problem code 43"]),
+        (&[("RTX A", 43), ("RTX A", 0)], listed(&["RTX A"]), 1, &["the problem code 43"]),
+        (&[("RTX A", 0), ("RTX B", 0)], listed(&["RTX B"]), 1, &["nvidia-smi does not list"]),
+        (&[("RTX A", 0), ("RTX B", 0)], listed(&["RTX B", "RTX A"]), 2, &[]),
+        (&[("Quadro", 0)], listed(&["NVIDIA T4"]), 1, &[]),
+        (&[], listed(&["Tesla T4"]), 1, &[]),
+        (
+            &[("RTX A", 0), ("RTX B", 0)],
+            exited(9, "NVIDIA-SMI has failed", ""),
+            0,
+            &["NVIDIA-SMI has failed", "NVIDIA-SMI has failed"],
+        ),
+    ] {
+        let found = windows(&cards(controllers), "[]", &nvidia);
+        let given: Vec<&str> = found.unusable.iter().map(|d| d.reason.as_str()).collect();
+        assert_eq!(given.len(), reasons.len(), "{controllers:?}: {given:?}");
+        for (given, expected) in given.iter().zip(reasons) {
+            assert!(given.contains(expected), "{controllers:?}: {given}");
+        }
+        assert_eq!(found.accelerators.len(), usable, "{controllers:?}");
     }
 }
