@@ -44,9 +44,11 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
         )),
         Fact::WorkerChanged { worker: id, capability, .. } => {
             let before = scheduler.worker(*id).and_then(|worker| worker.change);
-            let changes = before.map(|(_, before)| capability.changes_since(&before));
+            let before = before.map(|(_, before)| before);
+            let is_loss = before.as_ref().is_some_and(|before| capability.offers_less_than(before));
+            let changes = before.map(|before| capability.changes_since(&before));
             let changes = changes.unwrap_or_default().join(", ");
-            Some((true, format!("{} changed: {}", worker(*id), plain(&changes, MAX_CHANGES))))
+            Some((is_loss, format!("{} changed: {}", worker(*id), plain(&changes, MAX_CHANGES))))
         }
         Fact::WorkerDraining { worker: id, by, .. } => {
             info(format!("{} is draining{}", worker(*id), asked_by(by)))

@@ -14,7 +14,7 @@ use crate::worker::attempt::neighbours::Neighbours;
 use crate::worker::calibration::Calibrations;
 use crate::worker::environments::{BuildSettings, Environments};
 use crate::worker::link::Link;
-use crate::worker::proofs::{Place, Prover, UsedEnvironments};
+use crate::worker::proofs::{Place, Prover, Quiet, UsedEnvironments};
 use crate::worker::reassess::{Assessors, reassess};
 use crate::worker::session::state::Session;
 use crate::worker::settings::Settings;
@@ -84,7 +84,7 @@ pub async fn run<L: Link>(
         backends: settings.backends.clone(),
         offer: settings.offer.clone(),
         suspicion: Arc::default(),
-        calibrations: Calibrations::open(work_dir.calibrations()),
+        calibrations: Calibrations::open(work_dir.calibrations(), prover.runtimes()),
         environments: environments.clone(),
         used_environments,
         warm: WarmPool::new(work_dir.spool(), warm_env),
@@ -102,7 +102,9 @@ pub async fn run<L: Link>(
         tasks.spawn("reassess", reassess(offer, detect, pauses, suspicion));
     }
     if !settings.null_runner {
-        tasks.spawn("proofs", prover.run(environments, used));
+        let calibrations = context.calibrations.clone();
+        let quiet = Quiet { calibrations, is_alone: settings.quiet_machine };
+        tasks.spawn("proofs", prover.run(environments, used, quiet));
     }
     Session::new(&settings, Arc::new(context), spool, unsent).run(shutdown).await
 }
@@ -119,7 +121,7 @@ fn build_settings(settings: &Settings, work_dir: &WorkDir) -> Result<BuildSettin
         cwd: work_dir.envs(),
         python: settings.python.clone(),
         system_packages: settings.system_packages,
-        torch_backend: settings.torch_backend(),
+        torch_build: settings.torch_build(),
         offline: settings.offline,
         marker: format!("{}build/", work_dir.marker()),
     })

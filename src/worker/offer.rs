@@ -94,7 +94,7 @@ impl Offer {
                 return false;
             }
             let changes = next.changes_since(current).join(", ");
-            if is_less(&next, current) {
+            if next.offers_less_than(current) {
                 tracing::warn!(changes, "this machine offers less");
             } else {
                 tracing::info!(changes, "this machine changed");
@@ -126,14 +126,6 @@ impl Parts {
         (self.proofs)(&mut offered);
         offered
     }
-}
-
-/// Whether a capability lacks something that the earlier one had.
-fn is_less(next: &Capability, before: &Capability) -> bool {
-    next.cpu_milli < before.cpu_milli
-        || next.memory_bytes < before.memory_bytes
-        || next.accelerators.len() < before.accelerators.len()
-        || !next.backends.is_superset(&before.backends)
 }
 
 #[cfg(test)]

@@ -2,10 +2,12 @@
 //! ended without passing.
 //!
 //! Promises: devices that a detection does not find are given up only when a second detection agrees,
-//! so that one hanging tool ends no test. At most one detection runs, and there is a pause between two.
+//! so that one hanging tool ends no test. A tool that hangs in both proves nothing: its devices are kept,
+//! with the failure in the offer, until it has hung [`MAX_UNANSWERED`] times in a row. At most one
+//! detection runs, and there is a pause between two.
 
 use crate::detect::Limits;
-use crate::domain::accelerator::Accelerator;
+use crate::domain::accelerator::{Accelerator, Vendor};
 use crate::domain::capability::Capability;
 use crate::worker::offer::Offer;
 use futures::future::BoxFuture;
@@ -15,8 +17,20 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, sleep_until};
 
+/// Number of rounds in a row after which the devices of a tool that hangs are given up: such a tool can
+/// also be the consequence of a lost device.
+pub const MAX_UNANSWERED: u32 = 3;
+
+/// What a detection found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub capability: Capability,
+    /// The vendors whose tool did not end in time.
+    pub unanswered: BTreeSet<Vendor>,
+}
+
 /// Detects the machine again. `None`: it could not be done.
-pub type Detect = Arc<dyn Fn() -> BoxFuture<'static, Option<Capability>> + Send + Sync>;
+pub type Detect = Arc<dyn Fn() -> BoxFuture<'static, Option<Found>> + Send + Sync>;
 /// Reads the limits again, within a millisecond.
 pub type ReadLimits = Arc<dyn Fn() -> Limits + Send + Sync>;
 
@@ -57,6 +71,7 @@ impl Default for Pauses {
 /// Detects the machine until the task is aborted. `suspicion` requests a detection.
 pub async fn reassess(offer: Arc<Offer>, detect: Detect, pauses: Pauses, suspicion: Arc<Notify>) {
     let mut failed = pauses.failed;
+    let mut unanswered = 0;
     loop {
         let last = Instant::now();
         let pause = if offer.last_detected().detection_errors.is_empty() {
@@ -71,24 +86,58 @@ pub async fn reassess(offer: Arc<Offer>, detect: Detect, pauses: Pauses, suspici
             () = sleep(pause) => {}
             () = suspicion.notified() => sleep_until(last + pauses.shortest).await,
         }
-        if let Some(found) = detect_surely(&offer, &detect, pauses.confirmation).await {
-            offer.detected(found);
+        let Some(found) = detect_surely(&offer, &detect, pauses.confirmation).await else {
+            continue;
+        };
+        let known = offer.last_detected();
+        let kept = known.accelerators.iter().any(|device| {
+            found.unanswered.contains(&device.vendor)
+                && !found.capability.accelerators.iter().any(|now| now.id() == device.id())
+        });
+        unanswered = if kept { unanswered + 1 } else { 0 };
+        if kept && unanswered < MAX_UNANSWERED {
+            offer.detected(with_unanswered(found, &known));
+        } else {
+            offer.detected(found.capability);
         }
     }
 }
 
 /// A detection. If it misses devices, the second of two that agree; `None` if they do not.
-async fn detect_surely(offer: &Offer, detect: &Detect, pause: Duration) -> Option<Capability> {
+async fn detect_surely(offer: &Offer, detect: &Detect, pause: Duration) -> Option<Found> {
     let known = devices(&offer.last_detected());
     let first = detect().await?;
-    if known.is_subset(&devices(&first)) {
+    if known.is_subset(&devices(&first.capability)) {
         return Some(first);
     }
     tracing::warn!("devices are missing; detecting again before they are given up");
     sleep(pause).await;
     let second = detect().await?;
-    let found = devices(&second);
-    (known.is_subset(&found) || found == devices(&first)).then_some(second)
+    let found = devices(&second.capability);
+    (known.is_subset(&found) || found == devices(&first.capability)).then_some(second)
+}
+
+/// A detection, with the known devices of the vendors whose tool did not answer. Devices keep their
+/// numbers, and a new one whose number is taken has to wait.
+fn with_unanswered(found: Found, known: &Capability) -> Capability {
+    let Found { mut capability, unanswered } = found;
+    let is_unanswered = |device: &Accelerator| unanswered.contains(&device.vendor);
+    capability.unusable.retain(|device| !is_unanswered(device));
+    let now = std::mem::take(&mut capability.accelerators);
+    let still = |device: &&Accelerator| {
+        is_unanswered(device) || now.iter().any(|other| other.id() == device.id())
+    };
+    let mut all: Vec<Accelerator> = known.accelerators.iter().filter(still).cloned().collect();
+    for device in now {
+        let is_free =
+            |other: &Accelerator| other.id() != device.id() && other.index != device.index;
+        if all.iter().all(is_free) {
+            all.push(device);
+        }
+    }
+    capability.backends.extend(all.iter().flat_map(Accelerator::offered));
+    capability.accelerators = all;
+    capability
 }
 
 fn devices(capability: &Capability) -> BTreeSet<String> {
@@ -98,7 +147,6 @@ fn devices(capability: &Capability) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::accelerator::Vendor;
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
@@ -123,8 +171,17 @@ mod tests {
 
     /// Runs the loop until all detections were made, and returns the devices that were offered.
     async fn offered(detections: &[Option<&[u16]>]) -> Vec<Vec<u16>> {
+        let answered = |found: Option<&[u16]>| {
+            found.map(|devices| Found {
+                capability: capability(devices),
+                unanswered: BTreeSet::new(),
+            })
+        };
+        offered_after(detections.iter().map(|found| answered(*found)).collect()).await
+    }
+
+    async fn offered_after(left: VecDeque<Option<Found>>) -> Vec<Vec<u16>> {
         let offer = Offer::new(capability(&[0, 1]), false);
-        let left: VecDeque<_> = detections.iter().map(|found| found.map(capability)).collect();
         let left = Arc::new(Mutex::new(left));
         let done = Arc::new(Notify::new());
         let detect: Detect = Arc::new({
@@ -166,6 +223,25 @@ mod tests {
         assert_eq!(offered(&[Some(&[]), Some(&[0, 1])]).await, [] as [Vec<u16>; 0]);
         assert_eq!(offered(&[Some(&[]), Some(&[0]), Some(&[]), None]).await, [] as [Vec<u16>; 0]);
         assert_eq!(offered(&[Some(&[0, 1, 2])]).await, [vec![0, 1, 2]], "a gain counts at once");
+    }
+
+    #[tokio::test]
+    async fn a_tool_that_hangs_loses_its_devices_only_in_the_end() {
+        let hung = |devices: &[u16], count: u32| {
+            let mut capability = capability(devices);
+            capability.detection_errors = vec![format!("nvidia-smi took too long ({count})")];
+            Some(Found { capability, unanswered: [Vendor::NVIDIA].into() })
+        };
+        // Each round has two detections.
+        let rounds = |count: u32| (0..count).flat_map(|round| [hung(&[], round), hung(&[], round)]);
+        let kept = offered_after(rounds(2).collect()).await;
+        assert_eq!(kept, [[0, 1], [0, 1]], "the failure is in the offer, and so are the devices");
+        let lost = offered_after(rounds(MAX_UNANSWERED).collect()).await;
+        assert_eq!(lost.last(), Some(&Vec::new()), "{lost:?}");
+        let other = [hung(&[1], 0), hung(&[1], 0)].into_iter().collect();
+        assert_eq!(offered_after(other).await, [[0, 1]]);
+        // A tool that answers and does not list the device is believed.
+        assert_eq!(offered(&[Some(&[1]), Some(&[1])]).await, [[1]]);
     }
 
     #[tokio::test]

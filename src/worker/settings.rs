@@ -5,6 +5,7 @@ use crate::client::Hub;
 use crate::domain::launch::Environment;
 use crate::domain::time::Millis;
 use crate::worker::environments::BuildProgress;
+use crate::worker::environments::torch::TorchBuild;
 use crate::worker::offer::Offer;
 use crate::worker::places::Places;
 use crate::worker::reassess::Assessors;
@@ -59,14 +60,14 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The build of torch to install: that of the first offered back-end which needs one. `auto`
-    /// makes uv detect the driver; a worker without such a back-end uses the much smaller CPU build.
+    /// The build of torch that environments get.
     #[must_use]
-    pub fn torch_backend(&self) -> String {
-        let capability = self.offer.current();
-        let offered = capability.backends.iter();
-        let mut builds = offered.filter_map(|backend| self.backends.get(*backend)?.torch.clone());
-        let chosen = self.torch_backend.clone().or_else(|| builds.next());
-        chosen.unwrap_or_else(|| "cpu".to_owned())
+    pub fn torch_build(&self) -> TorchBuild {
+        match &self.torch_backend {
+            Some(name) => TorchBuild::Given(name.clone()),
+            None => {
+                TorchBuild::OfOffer { backends: self.backends.clone(), offer: self.offer.clone() }
+            }
+        }
     }
 }

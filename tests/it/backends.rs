@@ -68,7 +68,15 @@ fn a_worker_prepares_for_a_plan_and_runs_nothing() {
              - {{name: d, cmd: [touch, '{ran}'], requires: {{backend: cuda, accelerators: 64}}}}\n"
         ),
     );
-    let args = ["worker", "--prefetch", "plan.yaml", "--offline", "--environments-dir", "envs"];
+    let args = [
+        "worker",
+        "--prefetch",
+        "plan.yaml",
+        "--prefetch-only",
+        "--offline",
+        "--environments-dir",
+        "envs",
+    ];
     let finished = home.dtf(&args).expect_code(101);
     assert!(finished.err.contains("this worker can run 3 of 4 tests"), "{}", finished.err);
     assert!(finished.err.contains("dtf-no-such-package"), "{}", finished.err);

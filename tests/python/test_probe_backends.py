@@ -68,12 +68,54 @@ def test_a_library_that_cannot_be_imported_is_broken(monkeypatch, probe, tmp_pat
     assert answer == {"state": "broken", "reason": "OSError: libtbb.so.12: cannot open"}
 
 
+def onnxruntime(monkeypatch, listed, working):
+    """ONNX Runtime that lists providers, of which some work; the others are replaced by the CPU."""
+
+    class Session:
+        def __init__(self, model, providers):
+            [(self.provider, _)] = providers
+            if self.provider not in working and self.provider.startswith("Dml"):
+                raise RuntimeError("no adapter")
+
+        def get_providers(self):
+            chosen = [self.provider] if self.provider in working else []
+            return [*chosen, "CPUExecutionProvider"]
+
+        def run(self, names, inputs):
+            return list(inputs.values())
+
+    available = types.SimpleNamespace(listed=listed)
+    contents = {"get_available_providers": lambda: available.listed, "InferenceSession": Session}
+    library(monkeypatch, "onnxruntime", **contents)
+
+
 def test_the_provider_of_onnxruntime_decides(monkeypatch, probe):
-    there = ["CPUExecutionProvider"]
-    library(monkeypatch, "onnxruntime", get_available_providers=lambda: there)
-    assert probe.answer("onnxruntime", hooks("onnxruntime"))["name"] == "CPUExecutionProvider"
+    cpu, dml = "CPUExecutionProvider", "DmlExecutionProvider"
+    onnxruntime(monkeypatch, [cpu], [cpu])
+    assert probe.answer("onnxruntime", hooks("onnxruntime"))["name"] == cpu
     answer = probe.answer("directml", hooks("directml"))
     assert answer["state"] == "absent" and "no provider for directml" in answer["reason"]
+    onnxruntime(monkeypatch, [dml, cpu], [dml, cpu])
+    assert probe.answer("directml", hooks("directml"))["name"] == dml
+
+
+def test_a_provider_that_is_listed_and_does_not_work_is_missing(monkeypatch, probe):
+    onnxruntime(monkeypatch, ["DmlExecutionProvider", "CPUExecutionProvider"], [])
+    answer = probe.answer("directml", hooks("directml"))
+    assert answer["state"] == "missing" and "no adapter" in answer["reason"]
+    providers = {"runtime": "onnxruntime", "providers": [["A", {}], ["B", {}]]}
+    onnxruntime(monkeypatch, ["A", "B"], ["B"])
+    assert probe.answer("x", providers)["name"] == "B"
+    onnxruntime(monkeypatch, ["A", "B"], [])
+    reason = probe.answer("x", providers)["reason"]
+    assert "A does not work: it was replaced by CPUExecutionProvider" in reason
+
+
+def test_the_real_onnxruntime_runs_the_model_of_the_probe(probe):
+    pytest.importorskip("onnxruntime")
+    assert probe.answer("onnxruntime", hooks("onnxruntime"))["state"] == "found"
+    unknown = {"runtime": "onnxruntime", "providers": [["CPUExecutionProvider", {"no": "option"}]]}
+    assert probe.answer("x", unknown)["state"] in ("found", "missing")
 
 
 def test_openvino_without_a_device_is_missing(monkeypatch, probe):

@@ -17,7 +17,7 @@ Examples:
   dtf worker --coordinator http://lab-1:7700 --token-file token
   dtf worker --slots 2 --tags lab,gpu --idle-timeout 30m
   dtf worker --ephemeral                    Exit when no tests are left
-  dtf worker --prefetch plan.yaml           Prepare this machine for a plan
+  dtf worker --prefetch plan.yaml           Prepare this machine for a plan, then run tests
   dtf worker --python /opt/venv/bin/python --system-packages
                                             Use an installed PyTorch")]
 pub struct WorkerArgs {
@@ -36,9 +36,18 @@ pub struct WorkerArgs {
     /// Libraries to offer as back-ends: openvino, onnxruntime, …; they are installed and tried first
     #[arg(long, value_delimiter = ',', value_name = "BACKEND,…")]
     pub runtimes: Vec<String>,
-    /// Build the environments and fetch the weights for this plan, then exit; no test is run
-    #[arg(long, value_name = "PLAN", conflicts_with_all = ["ephemeral", "idle_timeout", "runtimes"])]
+    /// Build the environments and fetch the weights for this plan before the worker registers
+    ///
+    /// A failure is a warning: tests that need the missing part prepare it themselves.
+    #[arg(long, value_name = "PLAN")]
     pub prefetch: Option<PathBuf>,
+    /// Exit after --prefetch; a failure is then an error
+    #[arg(
+        long,
+        requires = "prefetch",
+        conflicts_with_all = ["ephemeral", "idle_timeout", "runtimes"]
+    )]
+    pub prefetch_only: bool,
     /// Exit when at least one test has run and no tests are left
     #[arg(long)]
     pub ephemeral: bool,

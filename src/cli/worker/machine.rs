@@ -15,7 +15,7 @@ use crate::sys::caches;
 use crate::sys::process::SystemRunner;
 use crate::worker::offer::Offer;
 use crate::worker::places::Places;
-use crate::worker::reassess::{Assessors, Detect, ReadLimits};
+use crate::worker::reassess::{Assessors, Detect, Found, ReadLimits};
 use crate::worker::settings::Settings;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -115,7 +115,9 @@ fn assessors(machine: &Machine, file: &File, backends: &Table) -> Assessors {
         Box::pin(async move {
             let (machine, file, backends) = &*given;
             match detect(machine, file, backends, &|_, _| {}).await {
-                Ok(detected) => Some(detected.capability),
+                Ok(Detected { capability, unanswered, .. }) => {
+                    Some(Found { capability, unanswered })
+                }
                 Err(error) => {
                     tracing::warn!(error = error.message, "this machine cannot be detected again");
                     None

@@ -33,7 +33,7 @@ use std::sync::Arc;
 pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<Exit, CliError> {
     let file = settings(global)?;
     let connection = connection(global, &file, args.server.coordinator.as_deref());
-    let client = connect(&connection)?;
+    let client = Arc::new(connect(&connection)?);
     let table = library::backends(&file, &args.templates.backends)?;
     let capability = machine::capability(console, &args.machine, &file, &table).await?;
     let role = WorkerSettings::resolve(
@@ -48,8 +48,15 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
     let mut settings =
         machine::settings(console, &args.machine, &file, own, name.clone(), role.work_dir);
     if let Some(plan) = &args.prefetch {
-        let with = (settings, Arc::new(client));
-        return Box::pin(prefetch::run(console, &file, (plan, &args.templates), with)).await;
+        let with = (settings.clone(), client.clone());
+        let done = Box::pin(prefetch::run(console, &file, (plan, &args.templates), with)).await;
+        match done {
+            done if args.prefetch_only => return done,
+            Ok(_) => {}
+            // The worker may run other tests.
+            Err(error) if error.exit == Exit::NoTest => console.warning(&error.message),
+            Err(error) => return Err(error),
+        }
     }
     settings.prove_first = libraries(&args.runtimes, &table)?;
     settings.ephemeral = args.ephemeral;
@@ -60,7 +67,7 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
         .map_err(|error| CliError::new(format!("cannot watch for signals: {error}")))?;
     memory::forget_startup();
     console.note(&format!("worker {name} ({description}) for {url}"));
-    let done = worker::run(settings, Arc::new(client), signals).await;
+    let done = worker::run(settings, client, signals).await;
     print_summary(console, &done.map_err(|error| refused(&error))?);
     Ok(Exit::Passed)
 }

@@ -139,7 +139,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn silence_is_told_in_round_numbers() {
+    fn periods_are_rounded() {
         let texts = [500, 12_000, 300_000, 10_800_000, 900_000_000].map(|ms| ago(Millis(ms)));
         assert_eq!(texts, ["now", "12 s ago", "5 min ago", "3 h ago", "10 d ago"]);
     }

@@ -1,4 +1,4 @@
-//! `dtf worker --prefetch PLAN`: prepares this machine for a plan, and runs nothing.
+//! `dtf worker --prefetch PLAN`: prepares this machine for a plan before its worker registers.
 
 use crate::backends::Table;
 use crate::cli::args::shared::Templates;

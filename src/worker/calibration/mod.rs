@@ -1,21 +1,25 @@
 //! Calibrates this worker: how fast it is in a short benchmark, and how much that varies.
 //!
 //! The benchmark runs when the worker is idle: after its start unless it was calibrated within a day,
-//! then daily. Promises: no test runs beside the benchmark; a test that arrives meanwhile waits for less
-//! than a second. The latest calibrations are kept in the work directory.
+//! then daily, and when an environment has found a device for the first time (`devices`). Promises: no
+//! test runs beside the benchmark. A test that arrives meanwhile waits for less than a second: the
+//! measurement of a device, which takes longer, is given up. The latest calibrations are kept in the
+//! work directory.
 
+pub mod devices;
 pub mod measure;
 
 use crate::domain::capability::Capability;
-use crate::domain::capability::calibration::{Calibration, MAX_CALIBRATIONS, noise};
+use crate::domain::capability::calibration::{Calibration, DeviceSpeed, MAX_CALIBRATIONS, noise};
 use crate::domain::time::{Millis, Timestamp};
 use crate::sys::clock;
 use crate::sys::fs::write_whole;
+use devices::Runtimes;
 use measure::{USUAL, measure};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::{OwnedRwLockReadGuard, RwLock};
+use tokio::sync::{OwnedRwLockReadGuard, RwLock, watch};
 
 /// Time after which a calibration is repeated.
 const PERIOD: Millis = Millis::from_secs(24 * 3600);
@@ -27,25 +31,50 @@ const MAX_FILE_BYTES: u64 = 256 * 1024;
 pub struct Calibrations {
     file: PathBuf,
     history: Arc<Mutex<Vec<Arc<Calibration>>>>,
-    /// Held for reading by tests, and for writing by the benchmark.
+    /// Held for reading by tests and probes, and for writing by the benchmark and by a probe that runs
+    /// alone.
     quiet: Arc<RwLock<()>>,
+    /// Number of tests and probes that have begun.
+    begun: watch::Sender<u64>,
+    runtimes: Runtimes,
+    /// Held by a calibration.
+    turn: Arc<tokio::sync::Mutex<()>>,
 }
 
 impl Calibrations {
     /// Reads those that an earlier process kept in this file. Without a readable file there are none.
     #[must_use]
-    pub fn open(file: PathBuf) -> Self {
+    pub fn open(file: PathBuf, runtimes: Runtimes) -> Self {
         let is_small = std::fs::metadata(&file).is_ok_and(|found| found.len() <= MAX_FILE_BYTES);
         let text = if is_small { std::fs::read(&file).unwrap_or_default() } else { Vec::new() };
         let mut history: Vec<Arc<Calibration>> = serde_json::from_slice(&text).unwrap_or_default();
         history.retain(|calibration| calibration.is_plausible());
         history.truncate(MAX_CALIBRATIONS);
-        Self { file, history: Arc::new(Mutex::new(history)), quiet: Arc::default() }
+        Self {
+            file,
+            history: Arc::new(Mutex::new(history)),
+            quiet: Arc::default(),
+            begun: watch::channel(0).0,
+            runtimes,
+            turn: Arc::default(),
+        }
     }
 
     /// A test runs as long as the guard exists. Waits for the end of a benchmark.
     pub async fn test_runs(&self) -> OwnedRwLockReadGuard<()> {
+        self.begun.send_modify(|count| *count += 1);
         Arc::clone(&self.quiet).read_owned().await
+    }
+
+    /// A probe runs as long as the guard exists, and no benchmark beside it. With `alone`, no test runs
+    /// beside it either: it waits for those that run, and later ones wait for it.
+    pub async fn probe_runs(&self, alone: bool) -> Box<dyn Send + Sync> {
+        if alone {
+            self.begun.send_modify(|count| *count += 1);
+            Box::new(Arc::clone(&self.quiet).write_owned().await)
+        } else {
+            Box::new(self.test_runs().await)
+        }
     }
 
     #[must_use]
@@ -59,29 +88,62 @@ impl Calibrations {
         noise(self.lock().iter().map(|calibration| &**calibration))
     }
 
-    /// Whether the latest calibration is older than a day, or there is none.
+    /// Whether a calibration is due: the latest one is older than a day, there is none, or a device can
+    /// be measured that could not be before.
     #[must_use]
-    pub fn is_due(&self, now: Timestamp) -> bool {
+    pub fn is_due(&self, now: Timestamp, capability: &Capability) -> bool {
+        self.is_old(now) || self.runtimes.has_new(&capability.accelerators)
+    }
+
+    fn is_old(&self, now: Timestamp) -> bool {
         self.latest().is_none_or(|latest| {
             // A time in the future is that of another clock.
             now < latest.measured_at || now.since(latest.measured_at) >= PERIOD
         })
     }
 
-    /// Runs the benchmark unless a test runs. The thread is occupied for less than a second.
-    pub fn calibrate(&self, capability: &Capability) {
-        let Ok(alone) = self.quiet.try_write() else { return };
+    /// Runs the benchmark unless a test runs. It is given up when one begins.
+    pub async fn calibrate(&self, capability: &Capability) {
+        // Another calibration runs.
+        let Ok(_turn) = self.turn.try_lock() else { return };
+        let mut begun = self.begun.subscribe();
+        if self.quiet.try_write().is_err() {
+            return;
+        }
+        let devices = tokio::select! {
+            biased;
+            _ = begun.changed() => return,
+            devices = self.runtimes.measure(&capability.accelerators) => devices,
+        };
+        let (own, capability) = (self.clone(), capability.clone());
+        // A panic is logged, and the benchmark repeated.
+        let run = move || own.calibrate_processor(&capability, devices);
+        if !tokio::task::spawn_blocking(run).await.unwrap_or(false) {
+            // A test has begun, so the figures of the devices are not in a calibration.
+            self.runtimes.repeat();
+        }
+    }
+
+    /// Runs the benchmark of the processor, and keeps the calibration. False if a test runs. The thread is
+    /// occupied for less than a second.
+    fn calibrate_processor(
+        &self,
+        capability: &Capability,
+        devices: BTreeMap<String, DeviceSpeed>,
+    ) -> bool {
+        let Ok(alone) = self.quiet.try_write() else { return false };
         let measured = measure(capability.cpu_milli, capability.memory_bytes, USUAL);
         drop(alone);
-        let Some(measured) = measured else { return };
+        let Some(measured) = measured else { return true };
         let calibration = Calibration {
             measured_at: clock::wall(),
             threads: u32::try_from(measured.threads).unwrap_or(u32::MAX),
             compute: measured.compute,
             memory: measured.memory,
-            devices: BTreeMap::new(),
+            devices,
         };
         self.add(calibration);
+        true
     }
 
     fn add(&self, calibration: Calibration) {
@@ -116,40 +178,50 @@ mod tests {
     fn calibrations_are_kept_for_the_next_process() {
         let directory = tempfile::tempdir().expect("a directory");
         let file = directory.path().join("calibration.json");
-        let calibrations = Calibrations::open(file.clone());
-        assert!(calibrations.is_due(Timestamp(5)) && calibrations.noise().is_none());
+        let open = |file| Calibrations::open(file, Runtimes::default());
+        let calibrations = open(file.clone());
+        assert!(calibrations.is_old(Timestamp(5)) && calibrations.noise().is_none());
         for at in 1..20 {
             calibrations.add(calibration(at, 0.25));
         }
-        let again = Calibrations::open(file.clone());
+        let again = open(file.clone());
         assert_eq!(again.latest().expect("kept").measured_at, Timestamp(19));
         let count = again.lock().len();
         assert_eq!((count, again.noise()), (MAX_CALIBRATIONS, Some(0.25)));
-        assert!(!again.is_due(Timestamp(PERIOD.0 + 18)) && again.is_due(Timestamp(PERIOD.0 + 19)));
-        assert!(again.is_due(Timestamp(18)), "the clock was set back");
+        assert!(!again.is_old(Timestamp(PERIOD.0 + 18)) && again.is_old(Timestamp(PERIOD.0 + 19)));
+        assert!(again.is_old(Timestamp(18)), "the clock was set back");
         std::fs::write(&file, "[{}").expect("written");
-        assert!(Calibrations::open(file).latest().is_none());
+        assert!(open(file).latest().is_none());
     }
 
     #[tokio::test]
     async fn no_test_runs_beside_the_benchmark() {
         let directory = tempfile::tempdir().expect("a directory");
-        let calibrations = Calibrations::open(directory.path().join("calibration.json"));
+        let file = directory.path().join("calibration.json");
+        let calibrations = Calibrations::open(file, Runtimes::default());
         let capability: Capability = serde_json::from_value(serde_json::json!({
             "os": "linux", "arch": "x86_64", "cpu_milli": 1000, "memory_bytes": 1 << 26,
             "slots": 1, "backends": ["cpu"],
         }))
         .expect("a capability");
         let test = calibrations.test_runs().await;
-        calibrations.calibrate(&capability);
+        calibrations.calibrate(&capability).await;
         assert!(calibrations.latest().is_none(), "a test runs");
         drop(test);
+        let probe = calibrations.probe_runs(false).await;
+        calibrations.calibrate(&capability).await;
+        assert!(calibrations.latest().is_none(), "a probe runs");
+        drop(calibrations.test_runs().await);
+        drop(probe);
+        let probe = calibrations.probe_runs(true).await;
+        assert!(futures::poll!(Box::pin(calibrations.test_runs())).is_pending(), "it runs alone");
+        drop(probe);
         let alone = calibrations.quiet.try_write().expect("idle");
         let mut waiting = Box::pin(calibrations.test_runs());
         assert!(futures::poll!(&mut waiting).is_pending(), "the test waits for the benchmark");
         drop(waiting);
         drop(alone);
-        calibrations.calibrate(&capability);
+        calibrations.calibrate(&capability).await;
         assert_eq!(calibrations.latest().expect("measured").threads, 1);
     }
 }

@@ -26,7 +26,7 @@ const MAX_REASON_CHARS: usize = 300;
 
 impl Environments {
     /// The complete environments below a directory, the newest first.
-    pub(super) fn all_completed(directory: &Path, limit: usize) -> Vec<PythonEnvironment> {
+    pub fn in_directory(directory: &Path, limit: usize) -> Vec<PythonEnvironment> {
         let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
         let mut built: Vec<_> = entries
             .filter_map(|entry| {
@@ -40,7 +40,7 @@ impl Environments {
 
     pub(super) async fn find_or_build(
         &self,
-        id: &str,
+        (id, torch): (&str, &str),
         packages: &Packages,
         files: &Path,
     ) -> Result<PythonEnvironment, EnvironmentError> {
@@ -55,7 +55,7 @@ impl Environments {
         }
         let requirements = &packages.requirements;
         self.progress.event(BuildEvent::Started { environment: id, requirements });
-        let built = self.build(id, &directory, packages, files).await;
+        let built = self.build((id, torch), &directory, packages, files).await;
         let error = built.as_ref().err().map(EnvironmentError::to_string);
         self.progress.event(BuildEvent::Finished { environment: id, error: error.as_deref() });
         built
@@ -86,7 +86,7 @@ impl Environments {
 
     async fn build(
         &self,
-        id: &str,
+        (id, torch): (&str, &str),
         directory: &Path,
         packages: &Packages,
         files: &Path,
@@ -99,7 +99,7 @@ impl Environments {
         let wanted = install_arguments(packages, files, &wheels)
             .map_err(|error| failed("copy the wheels of the environment", &error))?;
         let built = match self.uv(id).await {
-            Ok(uv) => self.build_with_uv(id, &uv, directory, packages, &wanted).await,
+            Ok(uv) => self.build_with_uv((id, torch), (&uv, directory), packages, &wanted).await,
             Err(error) => {
                 tracing::info!(%error, "uv is not available; building the environment with pip");
                 self.build_with_pip(id, directory, &wanted).await
@@ -142,9 +142,8 @@ impl Environments {
 
     async fn build_with_uv(
         &self,
-        id: &str,
-        uv: &Path,
-        directory: &Path,
+        (id, torch): (&str, &str),
+        (uv, directory): (&Path, &Path),
         packages: &Packages,
         wanted: &[OsString],
     ) -> Result<(), EnvironmentError> {
@@ -169,12 +168,10 @@ impl Environments {
             args.extend(wanted.iter().cloned());
             self.uv_args(args)
         };
-        let backend = Some(self.settings.torch_backend.as_str());
-        let first = self.tool(INSTALL, uv.into(), install(backend), BUILD_TIMEOUT, id).await;
+        let first = self.tool(INSTALL, uv.into(), install(Some(torch)), BUILD_TIMEOUT, id).await;
         if let Err(error) = first {
             tracing::info!(%error, "installation failed; trying the default index");
-            let line =
-                fallback_notice(&self.settings.torch_backend, &packages.requirements, &error);
+            let line = fallback_notice(torch, &packages.requirements, &error);
             self.progress.event(BuildEvent::Notice { environment: id, line: &line });
             self.tool(INSTALL, uv.into(), install(None), BUILD_TIMEOUT, id).await?;
         }

@@ -21,9 +21,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
+use torch::TorchBuild;
 
 mod build;
 mod tool;
+pub mod torch;
 
 pub const BUILD_TIMEOUT: Duration = Duration::from_secs(3600);
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(60);
@@ -118,8 +120,8 @@ pub struct BuildSettings {
     pub python: Option<PathBuf>,
     /// Use the packages that the interpreter has, and build nothing.
     pub system_packages: bool,
-    /// Value for `uv pip install --torch-backend`: `cpu`, `auto`, `cu128`, ….
-    pub torch_backend: String,
+    /// The build of torch.
+    pub torch_build: TorchBuild,
     /// Install from caches only.
     pub offline: bool,
     /// Marker of the processes of builds, so that the worker can end them.
@@ -164,10 +166,20 @@ impl Environments {
         if self.settings.system_packages {
             return self.system().await.map(|system| (system, true)).into_iter().collect();
         }
+        let on_disk = self.on_disk(limit).await;
+        on_disk.into_iter().map(|environment| (environment, false)).collect()
+    }
+
+    /// As [`Environments::built`], for environments whose record is on disk, so that no interpreter is
+    /// started. Tests may use any of them.
+    pub async fn on_disk(&self, limit: usize) -> Vec<Arc<PythonEnvironment>> {
+        if self.settings.system_packages {
+            return Vec::new();
+        }
         let directory = self.settings.directory.clone();
-        let read = move || Self::all_completed(&directory, limit);
+        let read = move || Self::in_directory(&directory, limit);
         let built = tokio::task::spawn_blocking(read).await.unwrap_or_default();
-        built.into_iter().map(|environment| (Arc::new(environment), false)).collect()
+        built.into_iter().map(Arc::new).collect()
     }
 
     /// Finds or builds an environment. The future may be dropped: an incomplete environment is built
@@ -233,7 +245,9 @@ impl Environments {
         if let Some(option) = packages.requirements.iter().find(|r| r.trim().starts_with('-')) {
             return Err(EnvironmentError::Option(option.chars().take(80).collect()));
         }
-        let id = self.id(packages);
+        // Read once, so that the name of the environment and its packages agree.
+        let torch = self.settings.torch_build.now();
+        let id = self.id(packages, &torch);
         let state = self.states.lock().await.entry(id.clone()).or_default().clone();
         // Locked during the build, so that all attempts that need the environment wait for one build.
         let mut state = state.lock().await;
@@ -249,7 +263,7 @@ impl Environments {
         let prepared = if self.settings.system_packages {
             self.packages_of_system(packages).await
         } else {
-            self.find_or_build(&id, packages, files).await
+            self.find_or_build((&id, &torch), packages, files).await
         };
         match prepared {
             Ok(prepared) => {
@@ -265,13 +279,13 @@ impl Environments {
         }
     }
 
-    /// Identifies an environment by everything that determines its contents.
-    fn id(&self, packages: &Packages) -> String {
+    /// Identifies an environment by everything that determines its contents. `torch` is the build of torch.
+    fn id(&self, packages: &Packages, torch: &str) -> String {
         let mut requirements: Vec<&str> = packages.requirements.iter().map(|r| r.trim()).collect();
         requirements.sort_unstable();
         requirements.dedup();
         let interpreter = self.settings.python.as_deref().map(Path::to_string_lossy);
-        let all = (requirements, &packages.python, &self.settings.torch_backend, interpreter);
+        let all = (requirements, &packages.python, torch, interpreter);
         let mut text = serde_json::to_string(&all).unwrap_or_default();
         let mut wheels: Vec<&str> = packages.wheels.iter().map(|file| &*file.sha256).collect();
         wheels.sort_unstable();

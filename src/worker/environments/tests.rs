@@ -27,7 +27,7 @@ fn settings(directory: &Path) -> BuildSettings {
         cwd: directory.to_owned(),
         python: None,
         system_packages: false,
-        torch_backend: "cpu".to_owned(),
+        torch_build: TorchBuild::Given("cpu".to_owned()),
         offline: true,
         marker: "test/".to_owned(),
     }

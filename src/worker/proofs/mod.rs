@@ -1,27 +1,30 @@
 //! Proof that the packages of an environment find the devices of this worker: a Python probe for
 //! each device, with exactly the variables that a test on it gets.
 //!
-//! Job: what earlier probes reported is applied before the registration. Then, beside the session,
-//! the environments that are built already are asked one after the other, and later each one that a
-//! test uses for the first time. A proof raises or lowers the back-ends of a device, and adds back-ends
-//! without a device, such as `openvino`, that work.
+//! Job: what earlier probes reported is applied before the registration, which starts no interpreter.
+//! Then, beside the session, the environments that are built already are asked one after the other, and
+//! later each one that a test uses for the first time. A proof raises or lowers the back-ends of a
+//! device, and adds back-ends without a device, such as `openvino`, that work.
 //!
 //! The proofs are a part of the worker's [`Offer`], which the session reports when it changes.
 //!
 //! Limits: [`MAX_RECALLED`] environments are remembered and [`MAX_ASKED`] asked, the newest first; those
 //! in `probe`. Promises: answers are kept for the same packages, device and driver (`store`), so a second
-//! start asks nothing; nothing waits for a probe.
+//! start asks nothing. Nothing waits for a probe, except on a quiet machine: there, a probe waits until no
+//! test runs, and a test until no probe does.
 
 use crate::backends::Table;
 use crate::domain::accelerator::{Accelerator, Backend};
+use crate::worker::calibration::Calibrations;
+use crate::worker::calibration::devices::{Runtime, Runtimes};
 use crate::worker::environments::{Environments, PythonEnvironment};
 use crate::worker::offer::Offer;
 use crate::worker::proofs::findings::{Answer, Claim, Findings};
 use crate::worker::proofs::store::Store;
-use crate::worker::variables::{InheritedVariables, pin};
+use crate::worker::variables::{InheritedVariables, Variables, pin};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -53,6 +56,18 @@ pub struct Prover {
     place: Place,
     store: Store,
     findings: Findings,
+    /// The environments that have found a device, which can calibrate it.
+    runtimes: Runtimes,
+    /// None before the session, while no test can run.
+    quiet: Option<Quiet>,
+}
+
+/// What must not run beside a probe.
+#[derive(Clone)]
+pub struct Quiet {
+    pub calibrations: Calibrations,
+    /// No test may run beside a probe.
+    pub is_alone: bool,
 }
 
 /// The environments that tests use, for the prover.
@@ -88,8 +103,15 @@ impl Prover {
         environments: &Environments,
         place: Place,
     ) -> Self {
-        let store = Store::open(environments.directory().join("proofs.json"));
-        Self { table, offer, place, store, findings: Findings::default() }
+        let store = Store::open(environments.directory());
+        let (findings, runtimes) = (Findings::default(), Runtimes::default());
+        Self { table, offer, place, store, findings, runtimes, quiet: None }
+    }
+
+    /// The environments that have found devices, also those that will.
+    #[must_use]
+    pub fn runtimes(&self) -> Runtimes {
+        self.runtimes.clone()
     }
 
     /// Adds what is proven or refuted so far to the offer.
@@ -102,14 +124,48 @@ impl Prover {
     pub async fn recall(&mut self, environments: &Environments) {
         let detected = self.offer.last_detected();
         let questions = questions(&self.table, &detected.accelerators);
-        for (environment, tests_use_it) in environments.built(MAX_RECALLED).await {
+        for environment in environments.on_disk(MAX_RECALLED).await {
             for claim in questions.iter().flat_map(Question::claims) {
-                let known = self.key(&environment, &claim).and_then(|key| self.store.get(&key));
+                let known =
+                    key(&self.table, &environment, &claim).and_then(|key| self.store.get(&key));
                 if let Some(answer) = known.cloned() {
-                    self.findings.add(claim, &answer, tests_use_it);
+                    self.learn(&environment, claim, &answer, false);
                 }
             }
         }
+    }
+
+    /// Adds an answer to the findings. An environment whose torch finds a device can calibrate it.
+    fn learn(
+        &mut self,
+        environment: &PythonEnvironment,
+        claim: Claim,
+        answer: &Answer,
+        tests_use_it: bool,
+    ) {
+        let detected = self.offer.last_detected();
+        let is_own =
+            |device: &&Accelerator| claim.device.as_ref().is_some_and(|(id, _)| *id == device.id());
+        let device = detected.accelerators.iter().find(is_own);
+        let entry = self.table.get(claim.backend).filter(|entry| entry.runtime.is_none());
+        if let (Answer::Found { .. }, Some(device), Some(entry)) = (answer, device, entry) {
+            let runtime = || Runtime {
+                python: environment.python.clone(),
+                hooks: entry.hooks(),
+                cwd: self.place.cwd.clone(),
+                env: self.variables(Some(device)),
+                marker: self.place.marker.clone(),
+            };
+            self.runtimes.add(&device.id(), runtime);
+        }
+        self.findings.add(claim, answer, tests_use_it);
+    }
+
+    /// The variables of a test on a device.
+    fn variables(&self, device: Option<&Accelerator>) -> Variables {
+        let mut env = self.place.inherited.for_attempt(&self.place.cwd, 1);
+        pin(&mut env, &self.table, device.as_slice());
+        env
     }
 
     /// Asks the environments that are built, then those that tests use. The offer changes after each.
@@ -117,7 +173,9 @@ impl Prover {
         mut self,
         environments: Arc<Environments>,
         mut used: mpsc::Receiver<Arc<PythonEnvironment>>,
+        quiet: Quiet,
     ) {
+        self.quiet = Some(quiet);
         for (environment, tests_use_it) in environments.built(MAX_ASKED).await {
             self.prove(&environment, tests_use_it).await;
             self.announce();
@@ -147,16 +205,11 @@ impl Prover {
             for (claim, answer) in &answers {
                 let python = environment.python.display();
                 tracing::debug!(?claim, ?answer, %python, "a runtime answered");
-                self.findings.add(claim.clone(), answer, tests_use_it);
+                self.learn(environment, claim.clone(), answer, tests_use_it);
             }
             all.extend(answers);
         }
         all
-    }
-
-    fn key(&self, environment: &PythonEnvironment, claim: &Claim) -> Option<String> {
-        let hooks = self.table.get(claim.backend)?.hooks();
-        Some(store::key(environment, &hooks, claim))
     }
 
     async fn answers(
@@ -169,7 +222,7 @@ impl Prover {
         let mut asked: BTreeMap<Backend, (String, Claim)> = BTreeMap::new();
         let mut hooks: Map<String, Value> = Map::new();
         for claim in claims {
-            let Some(key) = self.key(environment, &claim) else { continue };
+            let Some(key) = key(&self.table, environment, &claim) else { continue };
             let Some(entry) = self.table.get(claim.backend) else { continue };
             if let Some(known) = self.store.get(&key) {
                 answers.push((claim, known.clone()));
@@ -181,9 +234,12 @@ impl Prover {
         if asked.is_empty() {
             return answers;
         }
-        let Place { cwd, marker, inherited } = &self.place;
-        let mut env = inherited.for_attempt(cwd, 1);
-        pin(&mut env, &self.table, device.as_slice());
+        let _beside = match &self.quiet {
+            Some(quiet) => Some(quiet.calibrations.probe_runs(quiet.is_alone).await),
+            None => None,
+        };
+        let env = self.variables(device);
+        let Place { cwd, marker, .. } = &self.place;
         match probe::ask(&environment.python, &hooks, cwd, env, marker).await {
             Ok(given) => {
                 let new = given.into_iter().filter_map(|(backend, answer)| {
@@ -201,6 +257,32 @@ impl Prover {
         }
         answers
     }
+}
+
+/// The key of an answer in the store; None for an unknown back-end.
+fn key(table: &Table, environment: &PythonEnvironment, claim: &Claim) -> Option<String> {
+    let hooks = table.get(claim.backend)?.hooks();
+    Some(store::key(environment, &hooks, claim, probe::PROBE))
+}
+
+/// The kept answers of the environments in a directory about these devices, the newest environment first.
+/// Nothing is asked.
+#[must_use]
+pub fn kept(
+    table: &Table,
+    devices: &[Accelerator],
+    directory: &Path,
+) -> Vec<(PathBuf, Claim, Answer)> {
+    let store = Store::open(directory);
+    let questions = questions(table, devices);
+    let mut all = Vec::new();
+    for environment in Environments::in_directory(directory, MAX_RECALLED) {
+        for claim in questions.iter().flat_map(Question::claims) {
+            let answer = key(table, &environment, &claim).and_then(|key| store.get(&key).cloned());
+            all.extend(answer.map(|answer| (environment.python.clone(), claim, answer)));
+        }
+    }
+    all
 }
 
 impl Question<'_> {

@@ -6,8 +6,9 @@ Job: for each back-end of the question, print one line of JSON with `backend`, `
 the back-end, so it proves nothing). The question is the only argument: a JSON object with `backends`,
 a mapping of names to the hooks of `templates/backends.yaml`.
 
-Promises: computes nothing and allocates nothing on a device. Lines that libraries print are not
-mistaken for answers, because each answer begins with `prefix` of the question.
+Promises: with torch and OpenVINO, computes nothing and allocates nothing on a device. ONNX Runtime lists
+providers that cannot work, so a model that copies one number runs on the provider. Lines that
+libraries print are not mistaken for answers, because each answer begins with `prefix` of the question.
 """
 
 import functools
@@ -53,13 +54,50 @@ def with_torch(backend, hooks):
     return about, name
 
 
+def field(number, content):
+    """Encodes one field of a protocol buffer: a small number, a short text or a message."""
+    if isinstance(content, int):
+        return bytes([number << 3, content])
+    content = content.encode() if isinstance(content, str) else content
+    return bytes([number << 3 | 2, len(content)]) + content
+
+
+def copying_model():
+    """An ONNX model of one node, which copies `x` (fp32, shape [1]) to `y`."""
+    shape = field(1, field(1, 1))
+    tensor = field(1, field(1, 1) + field(2, shape))
+    values = [field(1, name) + field(2, tensor) for name in ("x", "y")]
+    node = field(1, "x") + field(2, "y") + field(4, "Identity")
+    graph = field(1, node) + field(2, "g") + field(11, values[0]) + field(12, values[1])
+    return field(1, 7) + field(7, graph) + field(8, field(2, 13))
+
+
+def failure_of(onnxruntime, provider, options):
+    """Returns why a provider cannot run a model; None if it can."""
+    try:
+        session = onnxruntime.InferenceSession(copying_model(), providers=[(provider, options)])
+        if provider not in session.get_providers():
+            return "it was replaced by " + ", ".join(session.get_providers())
+        numpy = importlib.import_module("numpy")
+        session.run(None, {"x": numpy.ones(1, dtype=numpy.float32)})
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
 def with_onnxruntime(backend, hooks):
     onnxruntime = library("onnxruntime")
     about = f"onnxruntime {onnxruntime.__version__}"
     there = onnxruntime.get_available_providers()
-    for name, _ in hooks.get("providers", []):
-        if name in there:
-            return about, name
+    failures = []
+    for provider, options in hooks.get("providers", []):
+        if provider in there:
+            failure = failure_of(onnxruntime, provider, options)
+            if failure is None:
+                return about, provider
+            failures.append(f"{provider} does not work: {failure}")
+    if failures:
+        raise Missing(f"{about}: {'; '.join(failures)}")
     raise Absent(f"{about} has no provider for {backend}, only {', '.join(there)}")
 
 

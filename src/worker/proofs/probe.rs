@@ -14,7 +14,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-const PROBE: &str = include_str!("probe.py");
+/// The program that answers.
+pub(super) const PROBE: &str = include_str!("probe.py");
 /// Time limit of one probe. The first import of torch from a slow disk takes a minute.
 pub const TIMEOUT: Duration = Duration::from_secs(180);
 /// Maximum size of the output that is read, in bytes.

@@ -191,14 +191,12 @@ impl<L: Link> Session<L> {
     fn calibrate_if_due(&mut self) {
         let calibrations = self.context.calibrations.clone();
         let is_idle = self.worker.is_some() && self.machine.running() == 0;
-        if self.null_runner || !is_idle || !calibrations.is_due(clock::wall()) {
+        let capability = self.context.offer.current();
+        if self.null_runner || !is_idle || !calibrations.is_due(clock::wall(), &capability) {
             return;
         }
-        let capability = self.context.offer.current();
         self.attempts.spawn("calibration", async move {
-            // A panic is logged, and the benchmark repeated at the next tick.
-            let run = move || calibrations.calibrate(&capability);
-            let _ = tokio::task::spawn_blocking(run).await;
+            calibrations.calibrate(&capability).await;
         });
     }
 
