@@ -6,6 +6,7 @@
 //! becomes code, since every value passes a quoting function of the language of its file
 //! ([`quote`]) or is refused; no file contains a secret. Pure: it reads and writes nothing.
 
+mod effect;
 mod file;
 pub mod quote;
 mod settings;

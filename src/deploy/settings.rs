@@ -1,6 +1,6 @@
 //! The values that templates and scripts receive.
 
-use crate::deploy::spec::{Hardware, Line, Mode, Program, Role, Spec, Target};
+use crate::deploy::spec::{Address, Hardware, Line, Mode, Program, Role, Spec, Target};
 use crate::domain::tag::Tag;
 use serde_json::{Value, json};
 
@@ -15,7 +15,8 @@ pub fn context(spec: &Spec) -> Value {
     let drain = drain_seconds(spec);
     let resources = &spec.resources;
     let (files, platform, libc) = served(&spec.program);
-    let listen = if spec.coordinator.is_loopback { "127.0.0.1" } else { "0.0.0.0" };
+    let loopback = spec.coordinator.loopback.as_deref();
+    let listen = loopback.unwrap_or("0.0.0.0");
     let listen_in_container = "0.0.0.0";
     let port = port(spec);
     let tags: Vec<_> = spec.tags.iter().map(Tag::as_str).collect();
@@ -36,6 +37,7 @@ pub fn context(spec: &Spec) -> Value {
         "program_files": files,
         "program_platform": platform,
         "program_libc": libc,
+        "index": spec.index.as_ref().map_or("", Address::as_str),
         "has_token": spec.has_token,
         "token": if spec.has_token { "yes" } else { "no" },
         "prefix": prefix(spec),
@@ -47,7 +49,7 @@ pub fn context(spec: &Spec) -> Value {
         "stop": drain + KILL_SECONDS,
         "listen": format!("{listen}:{port}"),
         "listen_in_container": format!("{listen_in_container}:{port}"),
-        "published": if spec.coordinator.is_loopback { format!("127.0.0.1:{port}:{port}") } else { format!("{port}:{port}") },
+        "published": loopback.map_or_else(|| format!("{port}:{port}"), |host| format!("{host}:{port}:{port}")),
         "port": port,
         "hardware": resources.hardware.word(),
         "gpus": resources.gpus,
@@ -55,7 +57,7 @@ pub fn context(spec: &Spec) -> Value {
         "cpus": resources.cpus.unwrap_or(0),
         "memory_mib": resources.memory.map_or(0, |bytes| bytes.div_ceil(1 << 20)),
         "replicas": resources.replicas,
-        "time_limit": clock(resources.time_limit.0.div_ceil(60_000)),
+        "time_limit": clock(resources.time_limit().0.div_ceil(60_000)),
         "partition": resources.partition.as_deref().unwrap_or(""),
         "device_group": resources.device_group.unwrap_or(0),
         "image": image(spec),
@@ -82,6 +84,7 @@ pub fn json(spec: &Spec) -> String {
         "program": spec.program.word(),
         "programFiles": files,
         "programPlatform": platform,
+        "index": spec.index.as_ref().map(Address::as_str),
         "version": spec.version,
         "hasToken": spec.has_token,
         "environment": environment,

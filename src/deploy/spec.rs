@@ -132,7 +132,7 @@ impl FromStr for Id {
         let shown: String = text.chars().take(80).collect();
         Err(format!(
             "{shown:?} is not an id: an id has 1 to {MAX_ID_BYTES} letters, digits, '.', '_' or '-' \
-             and begins with a letter or digit; --name takes any display name"
+             and begins with a letter or digit"
         ))
     }
 }
@@ -144,7 +144,8 @@ pub struct Address {
     /// Port, also if it is the usual one of the scheme.
     pub port: u16,
     pub is_https: bool,
-    pub is_loopback: bool,
+    /// The host as an address to listen on, if it is this machine: `127.0.0.1`, `[::1]`.
+    pub loopback: Option<String>,
 }
 
 impl Address {
@@ -176,15 +177,15 @@ impl FromStr for Address {
         if url.query().is_some() || url.fragment().is_some() {
             return Err("the address of a coordinator has neither ? nor #".to_owned());
         }
-        let is_loopback = match url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(address)) => address.is_loopback(),
-            Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        let loopback = match url.host() {
+            Some(url::Host::Domain(name)) => (name == "localhost").then(|| "127.0.0.1".to_owned()),
+            Some(url::Host::Ipv4(host)) => host.is_loopback().then(|| host.to_string()),
+            Some(url::Host::Ipv6(host)) => host.is_loopback().then(|| format!("[{host}]")),
             None => return Err("the address has no host".to_owned()),
         };
         let port = url.port_or_known_default().ok_or("the address has no port")?;
         let text = url.as_str().trim_end_matches('/').to_owned();
-        Ok(Self { text, port, is_https: url.scheme() == "https", is_loopback })
+        Ok(Self { text, port, is_https: url.scheme() == "https", loopback })
     }
 }
 
@@ -302,12 +303,23 @@ pub struct Resources {
     pub memory: Option<u64>,
     /// Number of containers or jobs.
     pub replicas: u32,
-    /// Maximum time of a batch job.
-    pub time_limit: Millis,
+    /// Maximum time of a batch job, if it is not the usual one.
+    pub time_limit: Option<Millis>,
     /// Partition of a Slurm cluster.
     pub partition: Option<String>,
     /// Number of the group that owns the devices of a Kubernetes node.
     pub device_group: Option<u32>,
+}
+
+/// Usual maximum time of a batch job.
+const TIME_LIMIT: Millis = Millis::from_secs(4 * 3600);
+
+impl Resources {
+    /// Maximum time of a batch job.
+    #[must_use]
+    pub fn time_limit(&self) -> Millis {
+        self.time_limit.unwrap_or(TIME_LIMIT)
+    }
 }
 
 /// A deployment.
@@ -322,6 +334,8 @@ pub struct Spec {
     pub id: Id,
     pub name: Option<Line>,
     pub program: Program,
+    /// Index from which the package is installed.
+    pub index: Option<Address>,
     /// Version of dtf.
     pub version: String,
     /// Whether the program has a token, in a file named `token` beside the script.
@@ -355,10 +369,15 @@ mod tests {
         }
         let address = |text: &str| text.parse::<Address>();
         let lab = address("http://lab-1:7700/").expect("an address");
-        assert_eq!((lab.as_str(), lab.port, lab.is_loopback), ("http://lab-1:7700", 7700, false));
+        assert_eq!((lab.as_str(), lab.port, &lab.loopback), ("http://lab-1:7700", 7700, &None));
         assert!(address("https://h/dtf").is_ok_and(|https| https.is_https && https.port == 443));
-        for text in ["http://127.0.0.1:1", "http://[::1]:1", "http://localhost:1"] {
-            assert!(address(text).is_ok_and(|found| found.is_loopback), "{text}");
+        for (text, host) in [
+            ("http://127.0.0.2:1", "127.0.0.2"),
+            ("http://[::1]:1", "[::1]"),
+            ("http://localhost:1", "127.0.0.1"),
+        ] {
+            let found = address(text).expect("an address");
+            assert_eq!(found.loopback.as_deref(), Some(host), "{text}");
         }
         for text in [
             "lab:7700",

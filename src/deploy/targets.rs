@@ -1,5 +1,6 @@
 //! The files of each target, and the requests that a target refuses.
 
+use crate::deploy::effect;
 use crate::deploy::file::{Access, Content, Part};
 use crate::deploy::spec::{DeployError, Hardware, Line, Mode, Program, Role, Spec, Target};
 
@@ -14,12 +15,14 @@ pub fn check(spec: &Spec) -> Result<(), DeployError> {
     if spec.role == Role::Coordinator {
         check_coordinator(spec)?;
     }
+    effect::check(spec)?;
     check_program(spec)?;
+    check_addresses(spec)?;
     check_prefix(spec)?;
     if matches!(spec.target, Target::Docker | Target::Kubernetes) {
         check_container(spec)?;
     }
-    if spec.target == Target::Slurm && spec.drain.0 + 120_000 >= spec.resources.time_limit.0 {
+    if spec.target == Target::Slurm && spec.drain.0 + 120_000 >= spec.resources.time_limit().0 {
         return Err(DeployError::new("a batch job ends before its running tests may end")
             .hint("give a longer --time-limit or a shorter --drain"));
     }
@@ -40,15 +43,40 @@ fn check_coordinator(spec: &Spec) -> Result<(), DeployError> {
         return Err(DeployError::new("a coordinator cannot fetch its program from itself")
             .hint("use --binary file or --binary package"));
     }
-    if spec.resources.hardware != Hardware::Cpu || spec.slots.is_some() || !spec.tags.is_empty() {
-        return Err(DeployError::new(
-            "a coordinator runs no tests: --hw, --slots and --tags are settings of workers",
-        ));
-    }
     Ok(())
 }
 
+/// Addresses at which nothing would answer, or which would be open to everybody.
+fn check_addresses(spec: &Spec) -> Result<(), DeployError> {
+    let is_container = matches!(spec.target, Target::Docker | Target::Kubernetes);
+    let address = spec.coordinator.as_str();
+    match spec.role {
+        Role::Coordinator if is_container && !spec.has_token => {
+            let message = "a coordinator in a container needs a token: it listens on all addresses of the \
+                           container";
+            Err(DeployError::new(message).hint("give the file of the tokens with --token-file"))
+        }
+        Role::Worker
+            if spec.coordinator.loopback.is_some()
+                && (is_container || spec.target == Target::Slurm) =>
+        {
+            let place = if is_container { "the container" } else { "the node of the job" };
+            let message = format!("--coordinator {address} is an address of {place} itself");
+            Err(DeployError::new(message)
+                .hint("give the name or the address of the machine of the coordinator"))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn check_program(spec: &Spec) -> Result<(), DeployError> {
+    if spec.program == Program::Package && spec.index.is_none() {
+        return Err(DeployError::new(
+            "--binary package needs --index: dtf is not published in a package index, and anybody could \
+             take its name there",
+        )
+        .hint("give the address of your own index, which has the wheel of `make wheel`"));
+    }
     let Program::Served { os, files, .. } = &spec.program else { return Ok(()) };
     let needed = match spec.target {
         Target::MacOs => "macos",
@@ -73,11 +101,6 @@ fn check_program(spec: &Spec) -> Result<(), DeployError> {
 fn check_prefix(spec: &Spec) -> Result<(), DeployError> {
     let Some(prefix) = &spec.prefix else { return Ok(()) };
     let prefix = prefix.as_str();
-    if matches!(spec.target, Target::Docker | Target::Kubernetes) {
-        return Err(DeployError::new(
-            "--prefix is the directory of an installation; containers have none",
-        ));
-    }
     if spec.target == Target::Windows {
         // The scripts use it as the argument of programs, where a quote cannot be passed on.
         let drive = prefix.as_bytes();

@@ -15,6 +15,7 @@ fn spec(target: Target) -> Spec {
         id: "dtf-worker".parse().expect("an id"),
         name: None,
         program: Program::Beside,
+        index: None,
         version: "0.1.0".into(),
         has_token: true,
         prefix: None,
@@ -29,7 +30,7 @@ fn spec(target: Target) -> Spec {
             cpus: None,
             memory: None,
             replicas: 1,
-            time_limit: Millis::from_secs(14_400),
+            time_limit: None,
             partition: None,
             device_group: None,
         },
@@ -90,11 +91,19 @@ fn scripts_are_the_same_for_every_request() {
     for target in TARGETS {
         for startup_only in [false, true] {
             let plain = Spec { startup_only, ..spec(target) };
+            let is_container = matches!(target, Target::Docker | Target::Kubernetes);
             let other = Spec {
                 id: "other".parse().expect("an id"),
-                name: "Ann's $(touch x) \"box\" %PATH% `id`".parse().ok(),
+                name: "Ann's $(touch x) \"box\" %PATH% `id`"
+                    .parse()
+                    .ok()
+                    .filter(|_| target != Target::Slurm),
                 coordinator: "https://h/x".parse().expect("an address"),
-                environment: vec!["A=$(touch x)'\"`%n".parse().expect("a variable")],
+                environment: if startup_only && is_container {
+                    Vec::new()
+                } else {
+                    vec!["A=$(touch x)'\"`%n".parse().expect("a variable")]
+                },
                 drain: Millis::from_secs(7),
                 ..plain.clone()
             };
@@ -124,6 +133,7 @@ fn what_does_not_fit_is_refused_with_the_next_step() {
         arch: "x86_64".into(),
         libc: "gnu".into(),
     };
+    let local = |text: &str| text.parse().expect("an address");
     let digest = "a".repeat(64);
     let cases = [
         (Spec { mode: Mode::Daemon, ..spec(Target::Linux) }, "no mode daemon"),
@@ -133,7 +143,7 @@ fn what_does_not_fit_is_refused_with_the_next_step() {
             Spec { role: Role::Coordinator, mode: Mode::Job, ..spec(Target::Kubernetes) },
             "as kubernetes job",
         ),
-        (Spec { role: Role::Coordinator, slots: Some(1), ..spec(Target::Linux) }, "runs no tests"),
+        (Spec { role: Role::Coordinator, slots: Some(1), ..spec(Target::Linux) }, "--slots has no"),
         (
             Spec {
                 role: Role::Coordinator,
@@ -155,7 +165,24 @@ fn what_does_not_fit_is_refused_with_the_next_step() {
             Spec { prefix: "/opt/dtf\\".parse().ok(), ..spec(Target::Linux) },
             "no program with \\ in its path",
         ),
-        (Spec { prefix: "/opt/dtf".parse().ok(), ..spec(Target::Docker) }, "containers have none"),
+        (Spec { program: Program::Package, ..spec(Target::Linux) }, "needs --index"),
+        (
+            Spec { coordinator: local("http://localhost:7700"), ..spec(Target::Docker) },
+            "an address of the container itself",
+        ),
+        (
+            Spec { coordinator: local("http://[::1]:7700"), ..spec(Target::Slurm) },
+            "an address of the node of the job itself",
+        ),
+        (
+            Spec {
+                role: Role::Coordinator,
+                has_token: false,
+                coordinator: local("http://localhost:7700"),
+                ..spec(Target::Docker)
+            },
+            "needs a token",
+        ),
         (
             Spec { id: "A.b".parse().expect("an id"), ..spec(Target::Kubernetes) },
             "kubernetes objects",
@@ -185,4 +212,103 @@ fn the_program_of_a_coordinator_is_named_by_its_digest() {
     let conf = files.iter().find(|file| file.name == "deploy.conf").expect("a configuration");
     assert!(conf.text.contains(&format!("'dtf:{digest}'")), "{}", conf.text);
     assert!(conf.text.contains("dtf_platform='linux-x86_64'"));
+}
+
+#[test]
+fn a_flag_without_an_effect_is_refused() {
+    let resources = |change: &dyn Fn(&mut Resources)| {
+        let mut resources = spec(Target::Linux).resources;
+        change(&mut resources);
+        resources
+    };
+    let cuda = || resources(&|all| (all.hardware, all.gpus) = (Hardware::Cuda, 1));
+    let cpus = || resources(&|all| all.cpus = Some(4));
+    let replicas = || resources(&|all| all.replicas = 2);
+    let coordinator = || Spec { role: Role::Coordinator, ..spec(Target::Kubernetes) };
+    let env = || vec!["A=1".parse().expect("a variable")];
+    let index = || "https://index.example.org/simple".parse().ok();
+    let package = |target| Spec { program: Program::Package, index: index(), ..spec(target) };
+    let cases = [
+        (Spec { resources: cuda(), ..spec(Target::Linux) }, "--hw"),
+        (Spec { resources: cuda(), startup_only: true, ..spec(Target::Docker) }, "--hw"),
+        (Spec { resources: cpus(), ..spec(Target::MacOs) }, "--cpus"),
+        (Spec { resources: cpus(), mode: Mode::Nohup, ..spec(Target::Linux) }, "--cpus"),
+        (Spec { resources: replicas(), ..spec(Target::Docker) }, "--replicas"),
+        (Spec { resources: replicas(), ..coordinator() }, "--replicas"),
+        (
+            Spec {
+                resources: resources(&|all| all.time_limit = Some(Millis::from_secs(9000))),
+                ..spec(Target::Kubernetes)
+            },
+            "--time-limit",
+        ),
+        (
+            Spec {
+                resources: resources(&|all| all.device_group = Some(44)),
+                ..spec(Target::Kubernetes)
+            },
+            "--device-group",
+        ),
+        (Spec { image: "a/b:1".parse().ok(), ..spec(Target::Linux) }, "--image"),
+        (Spec { base_image: "a/b:1".parse().ok(), ..spec(Target::Slurm) }, "--base-image"),
+        (Spec { name: "x".parse().ok(), ..coordinator() }, "--name"),
+        (Spec { idle_timeout: Some(Millis::from_secs(60)), ..coordinator() }, "--idle-timeout"),
+        (Spec { prefix: "/opt/dtf".parse().ok(), ..spec(Target::Docker) }, "--prefix"),
+        (
+            Spec { prefix: "/opt/dtf".parse().ok(), startup_only: true, ..spec(Target::Linux) },
+            "--prefix",
+        ),
+        (Spec { environment: env(), startup_only: true, ..spec(Target::Docker) }, "--env"),
+        (Spec { startup_only: true, ..package(Target::Linux) }, "--binary"),
+        (Spec { index: index(), ..spec(Target::Linux) }, "--index"),
+    ];
+    for (spec, flag) in cases {
+        let error = files(&spec).expect_err(flag);
+        assert!(error.message.starts_with(&format!("{flag} has no effect")), "{error}");
+        assert!(error.hint.expect("a hint").starts_with("omit it; it applies to "));
+    }
+    for spec in [
+        Spec { resources: cuda(), ..spec(Target::Docker) },
+        Spec { resources: cuda(), startup_only: true, ..spec(Target::Slurm) },
+        Spec { resources: cpus(), mode: Mode::User, ..spec(Target::Linux) },
+        Spec { resources: replicas(), ..spec(Target::Slurm) },
+        Spec { environment: env(), startup_only: true, ..spec(Target::MacOs) },
+        package(Target::Windows),
+    ] {
+        files(&spec).expect("it has an effect");
+    }
+}
+
+#[test]
+fn a_coordinator_listens_on_the_given_address_of_its_machine() {
+    for (address, listen) in [
+        ("http://[::1]:7700", "[::1]:7700"),
+        ("http://127.0.0.2:1", "127.0.0.2:1"),
+        ("http://lab-1:7700", "0.0.0.0:7700"),
+    ] {
+        let coordinator = address.parse().expect("an address");
+        let spec = Spec { role: Role::Coordinator, coordinator, ..spec(Target::Linux) };
+        let files = files(&spec).expect("files");
+        let settings = files.iter().find(|file| file.name == "settings.yaml").expect("settings");
+        assert!(settings.text.contains(&format!("listen: \"{listen}\"")), "{}", settings.text);
+    }
+}
+
+#[test]
+fn a_package_is_installed_from_the_given_index_alone() {
+    let index = "https://index.example.org/$(id)/simple";
+    for target in [Target::Linux, Target::Docker, Target::Windows] {
+        let index = index.parse().ok();
+        let spec = Spec { program: Program::Package, index, ..spec(target) };
+        let files = files(&spec).expect("files");
+        let (name, expected) = match target {
+            Target::Docker => {
+                ("Dockerfile", "--index-url 'https://index.example.org/$(id)/simple'")
+            }
+            Target::Windows => ("deploy.json", "\"index\": \"https://index.example.org/"),
+            _ => ("deploy.conf", "dtf_index='https://index.example.org/$(id)/simple'"),
+        };
+        let file = files.iter().find(|file| file.name == name).expect(name);
+        assert!(file.text.contains(expected), "{}", file.text);
+    }
 }

@@ -45,7 +45,7 @@ impl ProgramError {
 /// A file of the running program.
 #[derive(Debug)]
 pub struct ProgramFile {
-    /// Its name on another machine. All files of a program belong into one directory.
+    /// Its name on another machine. All files of a program belong in one directory.
     pub name: String,
     /// Size in bytes.
     pub size: u64,

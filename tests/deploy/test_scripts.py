@@ -312,7 +312,7 @@ def test_a_program_with_another_digest_is_refused(tmp_path, coordinator, monkeyp
 def entrypoint(tmp_path, shell, *args, files=(), **env):
     out = tmp_path / "set"
     if not out.exists():
-        out = generate(tmp_path, "--target=docker", "--startup-only", url=LOCAL)
+        out = generate(tmp_path, "--target=docker", "--startup-only")
     group = tmp_path / "cgroup"
     for name, text in files:
         (group / name).parent.mkdir(parents=True, exist_ok=True)
@@ -358,7 +358,8 @@ def test_the_entry_point_copies_the_secret_and_forwards_signals(tmp_path):
 
 
 def test_a_batch_job_ends_with_its_worker(tmp_path):
-    out = generate(tmp_path, "--target=slurm", "--id=dtf-batch", "--hw=cuda", "--gpus=2", "--cpus=4", url=LOCAL)
+    out = generate(tmp_path, "--target=slurm", "--id=dtf-batch", "--hw=cuda", "--gpus=2", "--cpus=4")
+    private(out / "token", "secret-0123456789\n")
     text = (out / "worker.sbatch").read_text()
     options = [line.split(" ", 1)[1] for line in text.splitlines() if line.startswith("#SBATCH")]
     assert {"--job-name=dtf-batch", "--gres=gpu:2", "--cpus-per-task=4", "--time=04:00:00", "--signal=B:TERM@360"} <= set(options)
@@ -423,3 +424,5 @@ def test_wrong_usage_is_explained(tmp_path):
     (out / "deploy.conf").unlink()
     done = run(["sh"], out / "control.sh", "status", home=tmp_path)
     assert done.returncode == 1 and "deploy.conf" in done.stderr
+    done = run(["sh"], out / "control.sh", "--help", home=tmp_path)
+    assert done.returncode == 0 and "uninstall" in done.stdout, "help needs no settings"

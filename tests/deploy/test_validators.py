@@ -16,9 +16,18 @@ from test_quoting import SYSTEM, USER, directives
 
 # Requests that use every part of the templates.
 FULL = [
-    "--name=Ann's \"box\" & $(co) 100%", "--env=HF_HOME=/data/a b", "--env=MESSAGE=it's $5 & `100%`",
-    "--slots=2", "--tags=lab,gpu", "--idle-timeout=10m", "--cpus=8", "--memory=64GiB", "--replicas=3",
+    "--env=HF_HOME=/data/a b", "--env=MESSAGE=it's $5 & `100%`",
+    "--slots=2", "--tags=lab,gpu", "--idle-timeout=10m",
 ]
+# Those that have an effect only with some targets and modes; elsewhere they are refused.
+RESOURCES = {
+    "system": ["--cpus=8", "--memory=64GiB"],
+    "user": ["--cpus=8", "--memory=64GiB"],
+    "compose": ["--cpus=8", "--memory=64GiB", "--hw=cuda", "--gpus=2"],
+    "deployment": ["--cpus=8", "--memory=64GiB", "--hw=cuda", "--gpus=2", "--replicas=3"],
+    "job": ["--cpus=8", "--memory=64GiB", "--hw=cuda", "--gpus=2", "--replicas=3"],
+    "batch": ["--cpus=8", "--memory=64GiB", "--hw=cuda", "--gpus=2", "--replicas=3"],
+}
 SETS = [(target, mode, role, size) for target, modes in MODES.items() for mode in modes
         for role in ("worker", "coordinator") for size in ("small", "full")
         if role == "worker" or (target in ("linux", "macos", "docker", "kubernetes") and mode != "job" and size == "small")]
@@ -32,17 +41,18 @@ def sets(tmp_path_factory):
         directory = tmp_path_factory.mktemp(f"{target}-{mode}-{role}-{size}")
         flags = ["--target", target, "--mode", mode, "--role", role, "--id", "dtf-unit"]
         if size == "full":
-            flags += FULL
-            if target in ("docker", "kubernetes", "slurm"):
-                flags += ["--hw=cuda", "--gpus=2"]
+            flags += FULL + RESOURCES.get(mode, [])
+            if target != "slurm":
+                flags += ["--name=Ann's \"box\" & $(co) 100%"]
         found[target, mode, role, size] = generate(directory, *flags)
     for target in MODES:
         directory = tmp_path_factory.mktemp(f"{target}-startup")
         found[target, "", "worker", "startup"] = generate(directory, "--target", target, "--startup-only")
     directory = tmp_path_factory.mktemp("rocm")
     for target in ("docker", "kubernetes"):
+        group = ["--device-group=109"] if target == "kubernetes" else []
         found[target, "rocm", "worker", "full"] = generate(
-            tmp_path_factory.mktemp(target), "--target", target, "--hw=rocm", "--device-group=109", "--id=dtf-unit")
+            tmp_path_factory.mktemp(target), "--target", target, "--hw=rocm", "--id=dtf-unit", *group)
     return found
 
 

@@ -15,7 +15,7 @@ pub struct ProgramView {
     pub arch: String,
     /// C library that the program needs: `gnu` or `musl`. Empty where the system has only one.
     pub libc: String,
-    /// The files of the program, the executable first. They belong into one directory.
+    /// The files of the program, the executable first. They belong in one directory.
     pub files: Vec<ProgramFileView>,
 }
 

@@ -64,6 +64,8 @@ pub struct DeployScriptArgs {
     #[arg(long)]
     dry_run: bool,
     /// Name of service, files and objects [default: dtf-worker or dtf-coordinator]
+    ///
+    /// 1 to 63 letters, digits, '.', '_' or '-'. --name takes any display name.
     #[arg(long, value_name = "ID")]
     id: Option<Id>,
     /// Display name of the worker in reports [default: the name of its host, pod or job]
@@ -72,6 +74,9 @@ pub struct DeployScriptArgs {
     /// Source of the program
     #[arg(long, value_enum, default_value_t, value_name = "SOURCE")]
     binary: BinaryName,
+    /// Package index from which --binary package installs dtf
+    #[arg(long, value_name = "URL")]
+    index: Option<String>,
     /// Directory of the installation on the machine [default: depends on the mode, see docs/deploy.md]
     #[arg(long, value_name = "DIR")]
     prefix: Option<Line>,
@@ -119,11 +124,11 @@ struct ResourceFlags {
     /// Number of pods or batch jobs
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000), default_value_t = 1, value_name = "N")]
     replicas: u32,
-    /// Maximum time of a batch job
-    #[arg(long, value_parser = span, default_value = "4h", value_name = "DURATION")]
-    time_limit: Millis,
+    /// Maximum time of a batch job [default: 4h]
+    #[arg(long, value_parser = span, value_name = "DURATION")]
+    time_limit: Option<Millis>,
     /// Partition of the Slurm cluster
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_parser = partition, value_name = "NAME")]
     partition: Option<Id>,
     /// Number of the group that owns the devices of a Kubernetes node with --hw rocm
     #[arg(long, value_name = "GID")]
@@ -184,6 +189,14 @@ fn size(text: &str) -> Result<u64, String> {
     quantity::size(&crate::text::node::Node::Text(text.to_owned())).map_err(|error| error.message)
 }
 
+/// A name of a partition has the form of an id.
+fn partition(text: &str) -> Result<Id, String> {
+    text.parse().map_err(|_| {
+        "the name of a partition has letters, digits, '.', '_' or '-'; `sinfo` lists them"
+            .to_owned()
+    })
+}
+
 pub async fn run(
     console: Console,
     global: &Global,
@@ -207,7 +220,18 @@ pub async fn run(
         }
         (false, Target::Kubernetes) => "run: control.sh image, then control.sh install",
         (false, _) => "copy the directory to the machine and run there: control.sh install",
-        (true, _) => "docs/deploy.md describes how to use them",
+        (true, Target::Linux | Target::MacOs) => {
+            "copy the directory and the program dtf to the machine and run there: start.sh start"
+        }
+        (true, Target::Windows) => {
+            "copy the directory and dtf.exe to the machine and run there: start.bat start"
+        }
+        (true, Target::Docker | Target::Kubernetes) => {
+            "make entrypoint.sh the entry point of your image (docs/deploy.md)"
+        }
+        (true, Target::Slurm) => {
+            "copy the directory and the program dtf to the cluster and run there: sbatch worker.sbatch"
+        }
     };
     let place = directory.display();
     console.note(&format!("wrote {count} files for {} to {place}; {next}", spec.target.word()));
@@ -217,12 +241,6 @@ pub async fn run(
             "the directory has no token: put it into {} with chmod 600, or give --token-file",
             token_file.display()
         ));
-    }
-    if spec.program == Program::Package {
-        console.warning(
-            "dtf is not published in a package index: use your own index, which has the wheel of \
-             `make wheel` (docs/deploy.md)",
-        );
     }
     Ok(Exit::Passed)
 }
@@ -243,6 +261,9 @@ async fn spec(
     let variable = |text: &String| {
         text.parse::<Variable>().map_err(|reason| CliError::usage(format!("--env: {reason}")))
     };
+    let index = args.index.as_deref().map(|text| {
+        text.parse().map_err(|reason: String| CliError::usage(format!("--index: {reason}")))
+    });
     let environment = args.environment.iter().map(variable).collect::<Result<_, _>>()?;
     let target = Target::from(args.target);
     let role = match args.role {
@@ -261,16 +282,18 @@ async fn spec(
         HardwareName::Rocm => Hardware::Rocm,
     };
     if hardware == Hardware::Cpu && resources.gpus.is_some() {
-        return Err(CliError::usage("--gpus needs --hw cuda or --hw rocm"));
+        return Err(CliError::usage("--gpus needs the kind of the accelerators")
+            .hint("add --hw cuda or --hw rocm, or omit --gpus"));
     }
     // Any other address than that of this machine needs a token.
-    let has_token = global.token_file.is_some() || !coordinator.is_loopback;
+    let has_token = global.token_file.is_some() || coordinator.loopback.is_none();
     Ok(Spec {
         target,
         mode: args.mode.map_or(target.modes()[0], Mode::from),
         role,
         startup_only: args.startup_only,
         program: program(console, global, args.binary, &coordinator).await?,
+        index: index.transpose()?,
         coordinator,
         id,
         name: args.name.clone(),
@@ -329,10 +352,24 @@ fn refused(error: deploy::spec::DeployError) -> CliError {
 /// The content of the token file, which is checked as the program will check it.
 fn token(path: &Path, role: Role) -> Result<String, CliError> {
     match role {
-        Role::Worker => Ok(format!("{}\n", read_token(path)?.reveal())),
-        Role::Coordinator => read_private(path, MAX_TOKENS_BYTES)
-            .map_err(|error| CliError::from(crate::config::SecretError::File(error))),
+        Role::Worker => read_token(path).map(|token| format!("{}\n", token.reveal())),
+        Role::Coordinator => {
+            read_private(path, MAX_TOKENS_BYTES).map_err(crate::config::SecretError::File)
+        }
     }
+    .map_err(|error| {
+        let content = match role {
+            Role::Worker => "token of the worker",
+            Role::Coordinator => "tokens of the coordinator",
+        };
+        let mut error = CliError::from(error);
+        error.hint.get_or_insert_with(|| {
+            format!(
+                "--token-file needs a file with the {content} that only you can read (chmod 600)"
+            )
+        });
+        error
+    })
 }
 
 fn print(console: Console, files: &[File]) -> Result<Exit, CliError> {
