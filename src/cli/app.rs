@@ -13,6 +13,7 @@ use crate::cli::log::LogArgs;
 use crate::cli::machine::deploy_script::DeployScriptArgs;
 use crate::cli::machine::detect::DetectArgs;
 use crate::cli::machine::path::PathArgs;
+use crate::cli::results::commands::ResultsCommandArgs;
 use crate::cli::results::logs::LogsArgs;
 use crate::cli::results::report::ReportArgs;
 use crate::cli::results::why::WhyArgs;
@@ -95,6 +96,7 @@ pub enum Command {
     Run(Box<RunArgs>),
     Generate(Box<GenerateArgs>),
     Report(ReportArgs),
+    Results(ResultsCommandArgs),
     Status(StatusArgs),
     Cancel(CancelArgs),
     Logs(LogsArgs),

@@ -14,6 +14,7 @@ mod http;
 mod hub;
 mod leases;
 mod logs;
+mod marks;
 mod part;
 mod program;
 mod proxy;

@@ -8,8 +8,10 @@
 
 mod catch_up;
 mod error;
+mod flaky;
 mod history;
 pub mod junit;
+mod marks;
 mod measured;
 mod merge;
 mod open;

@@ -1,12 +1,12 @@
 //! The report about the tests of runs, as a document of the API.
 
 use crate::api;
-use crate::api::v1::marks::QuarantinedTotals;
 use crate::api::v1::reports::{
     Cases, MAX_ROWS, MetricSummary, ReportQuery, ReportRow, ReportView, Totals,
 };
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
+use crate::results::marks;
 use crate::results::reader::Reader;
 use crate::results::reproduce;
 use crate::store::reports::run_report as rows;
@@ -51,7 +51,7 @@ fn report_view(report: rows::ReportRows) -> ReportView {
             cases: (totals.tests_with_cases > 0).then(|| cases(totals.cases)),
             tests_with_cases: totals.tests_with_cases,
             noisy: totals.noisy,
-            quarantined: QuarantinedTotals::default(),
+            quarantined: marks::totals(totals.quarantined),
         },
         rows: rows.into_iter().map(row).collect(),
         truncated,
@@ -73,6 +73,7 @@ fn row(row: rows::ReportRow) -> ReportRow {
         environment,
         devices,
         cases: counts,
+        quarantined,
         metrics,
     } = row;
     let mut metrics: Vec<_> = metrics.into_iter().map(summary).collect();
@@ -92,7 +93,7 @@ fn row(row: rows::ReportRow) -> ReportRow {
         phase: None,
         class: test.class,
         flaky: test.flaky,
-        quarantined: None,
+        quarantined: quarantined.map(marks::reference),
         attempts: test.attempts,
         worker,
         duration_ms: duration,

@@ -33,6 +33,9 @@ pub struct FlakyView {
     pub workers: Vec<WorkerRate>,
     /// Back-ends by descending rate.
     pub backends: Vec<BackendRate>,
+    /// Number of attempts that are left out because an earlier version of dtf stored their results
+    /// without the identity of the test. `dtf results rebuild` adds it.
+    pub unknown: u64,
 }
 
 /// Attempts of one test over time and workers.

@@ -196,6 +196,11 @@ impl Stored {
         &self.directory
     }
 
+    /// Answers queries.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
     /// The stored output of an attempt.
     pub fn log(&self, attempt: AttemptId) -> Result<Vec<u8>, CliError> {
         let view = self.reader.attempt(attempt).map_err(unreadable)?;
@@ -220,7 +225,7 @@ fn failed<E: std::error::Error>(error: E) -> CliError {
 }
 
 /// An error of the results database, with the next step if it is damaged.
-fn unreadable(error: StoreError) -> CliError {
+pub fn unreadable(error: StoreError) -> CliError {
     let is_damaged = matches!(error.cause(), Cause::Damage | Cause::Invalidated);
     let error = failed(error);
     if !is_damaged {

@@ -1,6 +1,7 @@
 //! `dtf run`: runs coordinator and worker in this process, on loopback, for this machine alone.
 
 pub mod args;
+pub mod host;
 mod listing;
 pub mod site;
 

@@ -10,7 +10,7 @@ use crate::coordinator::http::extract::Id;
 use crate::coordinator::http::refusals::Peer;
 use crate::coordinator::http::respond::ApiError;
 use crate::domain::access::{Permission, Principal, Role, Scope, Subject};
-use crate::domain::id::RunId;
+use crate::domain::id::{QuarantineId, RunId};
 use crate::scheduler::Scheduler;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -117,6 +117,17 @@ pub(crate) fn of_another(principal: &Principal, owner: &Subject) -> ApiError {
         format!("this belongs to {owner}, and {subject} may only change what {subject} submitted");
     ApiError::new(Code::Forbidden, message)
         .hint("ask its owner, or use a token with the role admin")
+}
+
+/// The subject that added the quarantine in the path.
+pub(crate) fn quarantine_owner<'a>(
+    app: &'a Arc<App>,
+    head: &'a mut Parts,
+) -> BoxFuture<'a, Result<Option<Subject>, ApiError>> {
+    Box::pin(async move {
+        let Id(id) = Id::<QuarantineId>::from_request_parts(head, app).await?;
+        Ok(app.mailbox.ask(move |scheduler: &Scheduler, _| scheduler.quarantined_by(id)).await?)
+    })
 }
 
 /// The subject that submitted the run in the path.

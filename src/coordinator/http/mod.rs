@@ -30,4 +30,6 @@ pub(crate) mod test_routes;
 pub(crate) mod weights;
 pub(crate) mod workers;
 
+pub(crate) use reports::{flaky, marks};
+
 use crate::coordinator::pages::login;

@@ -3,6 +3,7 @@
 mod csv;
 pub mod figures;
 pub mod findings;
+pub mod marks;
 mod quality;
 mod table;
 #[cfg(test)]

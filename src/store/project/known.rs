@@ -22,6 +22,8 @@ const MAX_ENVIRONMENTS: usize = 4096;
 pub(in crate::store) struct Known {
     /// A lease of such a run that is returned unstarted ends its test.
     pub cancelled: HashSet<RunId>,
+    /// A quarantine was added, which may cover tests that end.
+    pub has_quarantines: bool,
     workers: HashMap<WorkerId, Arc<Hardware>>,
     environments: HashSet<u64>,
 }
@@ -57,6 +59,8 @@ impl Known {
         let mut statement = connection.prepare("SELECT run FROM run_cancellations")?;
         let runs = statement.query_map([], |row| row.get(0).map(RunId))?;
         known.cancelled = runs.collect::<duckdb::Result<_>>()?;
+        known.has_quarantines =
+            connection.query_row("SELECT count(*) > 0 FROM quarantines", [], |row| row.get(0))?;
         let mut statement = connection.prepare(
             "SELECT worker, arg_max(capability, seq) FROM worker_capabilities GROUP BY worker",
         )?;

@@ -2,6 +2,7 @@
 
 pub(super) mod detail;
 mod known;
+pub(super) mod marks;
 mod software;
 pub(super) mod summary;
 pub(super) mod tables;
@@ -32,6 +33,8 @@ pub(super) struct Projection<'a> {
     known: &'a mut Known,
     cases: Cases,
     kept: Kept,
+    /// The tests that ended since the last flush, if a quarantine may cover them.
+    ended: Vec<TestId>,
 }
 
 /// How much of a detail is stored.
@@ -89,11 +92,14 @@ impl<'a> Projection<'a> {
         facts: impl Iterator<Item = &'f Fact>,
     ) -> duckdb::Result<Self> {
         let cases = Cases::read(connection, facts)?;
-        Ok(Self { tables: Tables::new(connection), known, cases, kept })
+        let (tables, ended) = (Tables::new(connection), Vec::new());
+        Ok(Self { tables, known, cases, kept, ended })
     }
 
+    /// Makes all rows visible.
     pub fn flush(&mut self) -> duckdb::Result<()> {
-        self.tables.flush()
+        self.tables.flush()?;
+        marks::cover(self.tables.connection(), &std::mem::take(&mut self.ended))
     }
 
     pub fn event(&mut self, sequence: u64, event: &Fact) -> duckdb::Result<()> {
@@ -165,16 +171,29 @@ impl<'a> Projection<'a> {
                 let row = params![path, *version, sha256, &**user, at.0];
                 self.tables.append(Table::TemplateVersions, row)
             }
+            Fact::QuarantineAdded { id, quarantine } => {
+                // It does not cover what ended before it.
+                self.flush()?;
+                self.known.has_quarantines = true;
+                marks::quarantine(&mut self.tables, *id, quarantine)
+            }
+            Fact::QuarantineRemoved { id, by, at } => {
+                // It covers what ended before its removal.
+                self.flush()?;
+                marks::removed(&mut self.tables, marks::QUARANTINE, id.0, by, *at)
+            }
+            Fact::SeriesAccepted { id, run, series, reason, by, at } => {
+                marks::accepted(&mut self.tables, *id, *run, series, (reason, by), *at)
+            }
+            Fact::AcceptanceRemoved { id, by, at } => {
+                marks::removed(&mut self.tables, marks::ACCEPTANCE, id.0, by, *at)
+            }
             Fact::WorkerDraining { .. }
             | Fact::WorkerResumed { .. }
             | Fact::WorkerLost { .. }
             | Fact::WorkerForgotten { .. }
             | Fact::LeasesGranted { .. }
             | Fact::LeasesRecalled { .. }
-            | Fact::QuarantineAdded { .. }
-            | Fact::QuarantineRemoved { .. }
-            | Fact::SeriesAccepted { .. }
-            | Fact::AcceptanceRemoved { .. }
             | Fact::RecordsLost { .. }
             | Fact::ClockChanged { .. } => Ok(()),
         }
@@ -412,6 +431,7 @@ impl<'a> Projection<'a> {
         let class: Option<&str> = None;
         let TestId { run, index } = test;
         let row = params![run.0, index, outcome, class, false, message, at.0, dependency];
+        self.note_end(test);
         self.tables.append(Table::TestOutcomes, row)
     }
 
@@ -428,7 +448,15 @@ impl<'a> Projection<'a> {
         let dependency: Option<u32> = None;
         let TestId { run, index } = test;
         let row = params![run.0, index, outcome.name(), class, flaky, message, at.0, dependency];
+        self.note_end(test);
         self.tables.append(Table::TestOutcomes, row)
+    }
+
+    /// Takes note of an ended test that a quarantine may cover.
+    fn note_end(&mut self, test: TestId) {
+        if self.known.has_quarantines {
+            self.ended.push(test);
+        }
     }
 
     /// Ends the tests of a cancelled run that no worker holds. The log has no separate facts for them.

@@ -22,9 +22,12 @@ pub(in crate::store) enum Table {
     Environments,
     CheckValues,
     OutOfMemory,
+    Quarantines,
+    Acceptances,
+    MarkRemovals,
 }
 
-const TABLES: [&str; 18] = [
+const TABLES: [&str; 21] = [
     "runs",
     "run_parts",
     "run_cancellations",
@@ -43,6 +46,9 @@ const TABLES: [&str; 18] = [
     "environments",
     "check_values",
     "out_of_memory",
+    "quarantines",
+    "acceptances",
+    "mark_removals",
 ];
 
 /// Buffers rows. They become visible with [`Tables::flush`].

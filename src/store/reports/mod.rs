@@ -1,4 +1,7 @@
 //! Reports: one file for each, with its SQL and the rows that the SQL returns.
 
+pub mod flaky;
 pub mod history;
+pub mod marks;
+pub mod quarantined;
 pub mod run_report;

@@ -7,6 +7,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::store::error::StoreError;
 use crate::store::listing::{TEST_COLUMNS, test_row};
 use crate::store::query::{self, Conditions, get};
+use crate::store::reports::quarantined::{self, QuarantineRefRow, QuarantinedRows};
 use crate::store::rows::{MAX_ROWS, TestRow};
 use crate::store::{MAX_SPREAD, Store};
 use duckdb::{Connection, Row};
@@ -65,6 +66,8 @@ pub struct TotalRows {
     pub tests_with_cases: u64,
     /// The tests with a metric whose spread exceeds [`MAX_SPREAD`].
     pub noisy: u64,
+    /// The tests in quarantine. The other counts include them.
+    pub quarantined: QuarantinedRows,
 }
 
 /// Counts of the cases of JUnit files.
@@ -112,6 +115,8 @@ pub struct ReportRow {
     /// JSON list of the devices that the attempt held.
     pub devices: Option<String>,
     pub cases: Option<CaseRows>,
+    /// The quarantine that covers the test.
+    pub quarantined: Option<QuarantineRefRow>,
     /// The metrics in the order of their names.
     pub metrics: Vec<MetricRow>,
 }
@@ -224,6 +229,7 @@ fn totals(connection: &Connection, of_runs: &Conditions) -> Result<TotalRows, St
     let noisy_only = format!(" AND metrics.spread > {MAX_SPREAD}");
     let noisy = of_runs.query(connection, noisy, &noisy_only, |row| get::<u64>(row, 0))?;
     totals.noisy = noisy.into_iter().sum();
+    totals.quarantined = quarantined::totals(connection, of_runs)?;
     Ok(totals)
 }
 
@@ -252,6 +258,7 @@ fn rows(
     limit: usize,
 ) -> Result<Vec<ReportRow>, StoreError> {
     let mut metrics = metrics(connection, of_runs, limit)?;
+    let mut quarantined = quarantined::refs(connection, of_runs)?;
     let up_to = up_to(limit);
     let rest = format!(
         "{up_to} SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
@@ -274,6 +281,7 @@ fn rows(
     of_runs.query(connection, PICKED, &rest, |row| {
         let test = test_row(row)?;
         let metrics = metrics.remove(&test.test).unwrap_or_default();
+        let quarantined = quarantined.remove(&test.test);
         let duration = get::<Option<u64>>(row, 11)?.map(Millis);
         let (worker, peak_memory_bytes) = (get(row, 10)?, get(row, 12)?);
         let first_attempt = match query::outcome(row, 13)? {
@@ -299,6 +307,7 @@ fn rows(
             environment: get(row, 17)?,
             devices: get(row, 18)?,
             cases,
+            quarantined,
             metrics,
         })
     })

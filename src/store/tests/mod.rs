@@ -5,6 +5,7 @@ mod damaged;
 mod fixture;
 mod held;
 mod limits;
+mod marks;
 mod migration;
 mod names;
 mod reports;

@@ -1,5 +1,8 @@
 //! Reports, and the state of the coordinator.
 
+pub(crate) mod flaky;
+pub(crate) mod marks;
+
 use crate::api::SCHEMA;
 use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportRow, ReportView};
