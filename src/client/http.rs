@@ -54,6 +54,7 @@ pub struct Client {
     proxy: Option<Proxy>,
     timeout: Duration,
     retry: Retry,
+    has_token: bool,
     /// Whether the coordinator has responded to this client or a clone of it.
     has_responded: Arc<AtomicBool>,
 }
@@ -133,13 +134,20 @@ impl Client {
         };
         let http = builder.build().map_err(|error| bad(reason(&error)))?;
         let (timeout, retry) = (options.timeout, options.retry);
-        Ok(Self { http, base, proxy, timeout, retry, has_responded: Arc::default() })
+        let has_token = options.token.is_some();
+        Ok(Self { http, base, proxy, timeout, retry, has_token, has_responded: Arc::default() })
     }
 
     /// The address of the coordinator.
     #[must_use]
     pub fn url(&self) -> &str {
         self.base.as_str().trim_end_matches('/')
+    }
+
+    /// Whether requests carry a token.
+    #[must_use]
+    pub fn has_token(&self) -> bool {
+        self.has_token
     }
 
     pub(crate) async fn get<T: DeserializeOwned>(

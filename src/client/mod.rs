@@ -22,6 +22,7 @@ mod reports;
 mod retry;
 mod runs;
 mod secret;
+mod sessions;
 mod templates;
 mod weights;
 mod workers;

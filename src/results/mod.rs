@@ -9,6 +9,7 @@
 mod catch_up;
 mod error;
 mod flaky;
+mod grid;
 mod history;
 pub mod junit;
 mod marks;

@@ -2,6 +2,7 @@
 
 pub mod ahead;
 pub mod beneath;
+pub mod browser;
 pub mod caches;
 pub mod clock;
 pub mod direct;

@@ -6,6 +6,7 @@
 //! ```
 //! Pure. Limits are constants beside their types.
 
+pub mod chart;
 pub mod depth;
 pub mod error;
 pub mod fields;

@@ -15,6 +15,7 @@ mod install;
 mod life;
 mod local;
 mod models;
+mod pages;
 mod parameters;
 mod pytest;
 mod python;

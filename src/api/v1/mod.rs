@@ -3,6 +3,7 @@
 pub mod blobs;
 pub mod changes;
 pub mod flaky;
+pub mod grid;
 pub mod history;
 pub mod leases;
 pub mod logs;

@@ -100,6 +100,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
             verdict: args.verdict,
             output: args.output,
             dry_run: false,
+            open: false,
         };
         return cli_run::perform(console, global, work, &options).await;
     }

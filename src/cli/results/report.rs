@@ -3,11 +3,15 @@
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView, Totals};
 use crate::cli::args::results::ResultsArgs;
 use crate::cli::args::shared::{Global, Output};
+use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::results::selection::{Since, WhichRun, since, which_run};
 use crate::cli::results::stored::Source;
+use crate::cli::run::open;
 use crate::cli::terminal::console::Console;
+use crate::config::Resolver;
+use crate::config::roles::LocalSettings;
 use crate::domain::id::RunId;
 use crate::domain::time::Millis;
 use crate::results;
@@ -25,7 +29,8 @@ Examples:
   dtf report --since 2026-11-01
   dtf report --run latest
   dtf report --run r12 --run r14 --output json
-  dtf report --run r12 --exit-code      Exit like `dtf submit --wait`")]
+  dtf report --run r12 --exit-code      Exit like `dtf submit --wait`
+  dtf report --run latest --open        Show a run in the browser")]
 pub struct ReportArgs {
     #[command(flatten)]
     pub results: ResultsArgs,
@@ -44,6 +49,9 @@ pub struct ReportArgs {
     /// With --exit-code: exit with code 100 if a test passed only after a failed attempt
     #[arg(long, requires = "exit_code")]
     pub fail_on_flaky: bool,
+    /// Show the results in the browser instead of printing them
+    #[arg(long, conflicts_with_all = ["exit_code", "output"])]
+    pub open: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -53,6 +61,9 @@ const DEFAULT_SINCE: Since = Since::Last(Millis::from_secs(7 * 86_400));
 
 pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<Exit, CliError> {
     let source = Source::of(console, global, args.results).await?;
+    if args.open {
+        return show(console, global, source, &args.run).await;
+    }
     let limit = Some(args.limit);
     let view = if args.run.is_empty() {
         let since = match args.since.unwrap_or(DEFAULT_SINCE) {
@@ -79,6 +90,34 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
         _ if args.exit_code => Exit::of_run(&view.totals, args.fail_on_flaky),
         _ => Exit::Passed,
     })
+}
+
+/// Shows the results in the browser: the page of the only selected run, or the first page. Results
+/// that no coordinator serves are served by this process until Ctrl-C.
+async fn show(
+    console: Console,
+    global: &Global,
+    source: Source,
+    runs: &[WhichRun],
+) -> Result<Exit, CliError> {
+    let path = match selected_runs(&source, runs).await?[..] {
+        [run] => format!("/runs/{run}"),
+        _ => "/".to_owned(),
+    };
+    match source {
+        Source::Coordinator(client) => {
+            let file = settings(global)?;
+            let local = LocalSettings::resolve(None, &mut Resolver::new(&file));
+            open::show(console, &client, &local.data_dir, &path).await?;
+        }
+        Source::Stored(stored) => {
+            let directory = stored.directory().to_owned();
+            // The coordinator opens the database.
+            drop(stored);
+            open::show_stored(console, &directory, &path).await?;
+        }
+    }
+    Ok(Exit::Passed)
 }
 
 /// The selected runs, each once.

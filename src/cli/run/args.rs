@@ -18,7 +18,8 @@ Examples:
   dtf run examples/quickstart.yaml
   dtf run bert-base-uncased gpt2 --hw cpu,cuda
   dtf run ./my-model --batch 1,8 --dtype float32,bfloat16
-  dtf run plan.yaml --dry-run                List the tests without running them")]
+  dtf run plan.yaml --dry-run                List the tests without running them
+  dtf run plan.yaml --open                   Watch the run in the browser")]
 pub struct RunArgs {
     #[command(flatten)]
     pub lender: Lender,
@@ -28,6 +29,9 @@ pub struct RunArgs {
     /// List the tests and their requirements without running them
     #[arg(long)]
     pub dry_run: bool,
+    /// Show the run in the browser, and serve its page until Ctrl-C
+    #[arg(long, conflicts_with = "dry_run")]
+    pub open: bool,
     #[command(flatten)]
     pub models: ModelArgs,
     #[command(flatten)]

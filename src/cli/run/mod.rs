@@ -3,6 +3,7 @@
 pub mod args;
 pub mod host;
 mod listing;
+pub mod open;
 pub mod site;
 
 use crate::backends::Table;
@@ -62,6 +63,7 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<Exi
         verdict: args.verdict,
         output: args.output,
         dry_run: args.dry_run,
+        open: args.open,
     };
     perform(console, global, work, &options).await
 }
@@ -73,6 +75,8 @@ pub struct RunOptions<'a> {
     pub output: Output,
     /// Lists the tests without running them.
     pub dry_run: bool,
+    /// Shows the run in the browser, and serves its page after the end of the tests.
+    pub open: bool,
 }
 
 /// Runs the tests on this machine and prints the report.
@@ -82,7 +86,7 @@ pub async fn perform(
     mut work: Work,
     options: &RunOptions<'_>,
 ) -> Result<Exit, CliError> {
-    let RunOptions { local, verdict, output, dry_run } = *options;
+    let RunOptions { local, output, dry_run, open, .. } = *options;
     let file = settings(global)?;
     let LocalSettings { data_dir, is_named } =
         LocalSettings::resolve(local.data_dir.clone(), &mut Resolver::new(&file));
@@ -124,7 +128,7 @@ pub async fn perform(
     let client = site.client.clone();
     let mut interrupted = false;
     let done = tokio::select! {
-        done = test(console, &client, work, submission, verdict, output) => done,
+        done = test(console, &client, work, submission, &data_dir, options) => done,
         signal = shutdown_signal() => {
             console.note("interrupted: stopping the tests; results so far are kept");
             interrupted = true;
@@ -141,6 +145,9 @@ pub async fn perform(
         }
         failed = site.failed() => Err(failed),
     };
+    if open && done.is_ok() && !interrupted {
+        open::until_stopped(console, &client).await;
+    }
     let stopped = site.stop(interrupted).await;
     let done = done?;
     stopped?;
@@ -213,8 +220,8 @@ async fn test(
     client: &Client,
     mut work: Work,
     mut submission: Submission,
-    verdict: Verdict,
-    output: Output,
+    data_dir: &Path,
+    options: &RunOptions<'_>,
 ) -> Result<Exit, CliError> {
     let progress = Progress::new(console);
     progress.show("starting");
@@ -229,8 +236,11 @@ async fn test(
     }
     let sent = send(console, client, &submission, true).await?;
     warnings::warn_unschedulable(console, &sent.unschedulable);
+    if options.open {
+        open::show(console, client, data_dir, &format!("/runs/{}", sent.run)).await?;
+    }
     let view = wait::wait(console, client, sent.run).await?;
-    wait::finish(console, client, &view, verdict, output).await
+    wait::finish(console, client, &view, options.verdict, options.output).await
 }
 
 #[cfg(test)]

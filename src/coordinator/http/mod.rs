@@ -33,3 +33,4 @@ pub(crate) mod workers;
 pub(crate) use reports::{flaky, marks};
 
 use crate::coordinator::pages::login;
+use reports::grid;

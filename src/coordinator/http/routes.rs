@@ -165,6 +165,8 @@ routes! {
     "get_report" GET "/api/v1/report", Read, WAITING, reports::report;
     "get_history" GET "/api/v1/history", Read, WAITING, reports::history;
     "make_session_code" POST "/api/v1/sessions", Read, SMALL, login::code;
+    "get_grid" GET "/api/v1/grid", Read, WAITING, grid::grid;
+    "get_utilisation" GET "/api/v1/utilisation", Read, WAITING, grid::utilisation;
     "get_now" GET "/api/v1/now", Read, SMALL, health::now;
     "get_flaky" GET "/api/v1/flaky", Read, WAITING, flaky::flaky;
     "list_quarantines" GET "/api/v1/quarantines", Read, WAITING, marks::quarantines;

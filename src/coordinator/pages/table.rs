@@ -26,6 +26,7 @@ pub(crate) fn table() -> Vec<Route> {
     routes.push(page("show_test", "/tests/{test}", show::test::show));
     let why = ["/tests/{test}/why", "/tests/{test}/why.json", "/tests/{test}/why.csv"];
     routes.extend(with_twins("show_why", why, show::why::show));
+    routes.extend(with_twins("show_grid", ["/grid", "/grid.json", "/grid.csv"], show::grid::show));
     let templates = ["/templates", "/templates.json", "/templates.csv"];
     routes.extend(with_twins("show_templates", templates, show::templates::show));
     let workers = ["/workers", "/workers.json", "/workers.csv"];

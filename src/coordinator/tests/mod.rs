@@ -10,6 +10,7 @@ mod harness;
 mod held_weights;
 mod interrupted;
 mod journey;
+mod pages;
 mod refusals;
 mod repair;
 mod templates;

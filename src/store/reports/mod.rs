@@ -1,5 +1,6 @@
 //! Reports: one file for each, with its SQL and the rows that the SQL returns.
 
+pub mod busy;
 pub mod flaky;
 pub mod history;
 pub mod marks;

@@ -1,6 +1,7 @@
 //! Promises of the results database.
 
 mod archive;
+mod busy;
 mod damaged;
 mod fixture;
 mod held;

@@ -1,6 +1,7 @@
 //! Reports, and the state of the coordinator.
 
 pub(crate) mod flaky;
+pub(crate) mod grid;
 pub(crate) mod marks;
 
 use crate::api::SCHEMA;

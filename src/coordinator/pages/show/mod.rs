@@ -1,6 +1,7 @@
 //! The pages, one file each: gets the documents of the API, and turns them into the values of a
 //! template. The second step is pure.
 
+pub(super) mod grid;
 pub(super) mod now;
 pub(super) mod run;
 pub(super) mod templates;

@@ -1,25 +1,32 @@
 //! The workers: devices, speed, and what they run.
 
 use crate::api::page::{MAX_PAGE, Page as Listed, PageQuery};
+use crate::api::v1::grid::{UtilisationQuery, UtilisationView};
 use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::Params;
+use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::workers;
 use crate::coordinator::pages::page::{Page, Table, answer};
-use crate::coordinator::pages::text::{Link, State as Word, duration, shown};
+use crate::coordinator::pages::text::{Link, State as Word, duration, shown, time};
 use crate::coordinator::pages::viewer::Viewer;
 use crate::domain::accelerator::Accelerator;
 use crate::domain::access::Permission;
 use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::Speed;
+use crate::domain::time::Timestamp;
 use crate::results::render::figures::{bytes, counted, percent, three_digits};
+use crate::text::chart;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+
+/// Length of the chart of the use, in hours.
+const HOURS: u32 = 24;
 
 #[derive(Deserialize)]
 struct Filter {
@@ -33,17 +40,25 @@ pub(in crate::coordinator::pages) async fn show(
 ) -> Result<Response, ApiError> {
     let filter: Filter = viewer.params()?;
     let all = PageQuery { limit: Some(MAX_PAGE), ..PageQuery::default() };
-    let Json(mut view) = workers::list(State(app), Params(all)).await?;
+    let Json(mut view) = workers::list(State(Arc::clone(&app)), Params(all)).await?;
     let known = view.items.len();
     if filter.all.is_none() {
         view.items.retain(|worker| worker.state != WorkerState::Gone);
     }
-    let page = page(&view, known - view.items.len(), viewer.may(Permission::ManageWorkers));
+    let day = UtilisationQuery { hours: Some(HOURS) };
+    let Json(used) = reports::grid::utilisation(State(app), Params(day)).await?;
+    let page = page(&view, &used, known - view.items.len(), viewer.may(Permission::ManageWorkers));
     answer(&viewer, &view, page)
 }
 
-fn page(view: &Listed<WorkerView>, hidden: usize, may_manage: bool) -> Page {
-    let workers: Vec<Value> = view.items.iter().map(|view| worker(view, may_manage)).collect();
+fn page(
+    view: &Listed<WorkerView>,
+    used: &UtilisationView,
+    hidden: usize,
+    may_manage: bool,
+) -> Page {
+    let workers: Vec<Value> =
+        view.items.iter().map(|view| worker(view, used, may_manage)).collect();
     let next = match (workers.is_empty(), hidden) {
         (_, 0) => Link::new("/", "Show what is running"),
         (_, hidden) => {
@@ -71,7 +86,20 @@ fn state(worker: &WorkerView) -> Word {
     Word::new(worker.state.name(), kind)
 }
 
-fn worker(view: &WorkerView, may_manage: bool) -> Value {
+/// The use of the slots of a worker over the last day, as a chart. `None` if it ran nothing.
+fn utilisation(view: &WorkerView, used: &UtilisationView) -> Option<Value> {
+    let running = &used.workers.iter().find(|used| used.worker == view.worker)?.running;
+    let slots = f64::from(view.capability.slots.max(1));
+    let shares = (0u64..).zip(running).map(|(part, running)| {
+        let at = Timestamp(used.from.0 + part * used.part_ms.0);
+        (running / slots, format!("{}: {} of slots", time(at), percent(running / slots)))
+    });
+    let mean = running.iter().sum::<f64>() / running.len().max(1) as f64 / slots;
+    let title = format!("Use of slots over the last {HOURS} h: {} on average", percent(mean));
+    Some(json!({ "svg": chart::bars(&title, &shares.collect::<Vec<_>>()), "caption": title }))
+}
+
+fn worker(view: &WorkerView, used: &UtilisationView, may_manage: bool) -> Value {
     let capability = &view.capability;
     // The name of the form that changes the state, and the text of its button.
     let change = match view.state {
@@ -94,6 +122,7 @@ fn worker(view: &WorkerView, may_manage: bool) -> Value {
         "unusable": capability.unusable.iter().map(unusable).collect::<Vec<_>>(),
         "errors": capability.detection_errors.iter().map(|e| shown(e)).collect::<Vec<_>>(),
         "speed": speed(view),
+        "used": utilisation(view, used),
         "change": view.change.as_ref().map(|change| json!({
             "since": duration(change.since_ms),
             "changes": change.changes.iter().map(|text| shown(text)).collect::<Vec<_>>(),

@@ -1,0 +1,314 @@
+//! The pages, as a browser requests them.
+
+use super::harness::{Hand, Running, run_of};
+use crate::api::v1::now::NowView;
+use crate::api::v1::reports::ReportView;
+use crate::api::v1::runs::SubmitRun;
+use crate::client::{Client, ClientOptions, Secret};
+use reqwest::header::{ACCEPT, COOKIE, ETAG, HOST, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE};
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
+
+const ADMIN: &str = "admin-token-of-pages";
+const TOKENS: &str = "admin anna admin-token-of-pages\nviewer eve viewer-token-of-pages\n\
+    submitter otto submitter-token-of-pages\n";
+
+/// A browser without a script that follows no redirects.
+struct Browser {
+    http: reqwest::Client,
+    url: String,
+    cookie: String,
+}
+
+impl Browser {
+    fn new(running: &Running) -> Self {
+        let http = reqwest::Client::builder().no_proxy().redirect(redirect::Policy::none());
+        let http = http.build().expect("a client");
+        Self { http, url: running.url.clone(), cookie: String::new() }
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = request.header(ACCEPT, "text/html,application/xhtml+xml,*/*;q=0.8");
+        if self.cookie.is_empty() { request } else { request.header(COOKIE, &self.cookie) }
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.request(Method::GET, path).send().await.expect("an answer")
+    }
+
+    /// The text of a page that is there.
+    async fn page(&self, path: &str) -> String {
+        let answer = self.get(path).await;
+        assert_eq!(
+            answer.status(),
+            StatusCode::OK,
+            "{path}: {}",
+            answer.text().await.expect("text")
+        );
+        answer.text().await.expect("a text")
+    }
+
+    /// Sends a form of a page of this origin.
+    async fn post(&self, path: &str, origin: &str, fields: &[(&str, &str)]) -> Response {
+        let mut body = url::form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(fields);
+        let request = self.request(Method::POST, path).header(ORIGIN, origin).body(body.finish());
+        request.send().await.expect("an answer")
+    }
+
+    async fn log_in(&mut self, token: &str) -> Response {
+        let answer =
+            self.post("/login", &self.url, &[("token", token), ("next", "/runs/r1")]).await;
+        if let Some(cookie) = answer.headers().get(SET_COOKIE) {
+            let cookie = cookie.to_str().expect("a text");
+            for part in ["; HttpOnly", "; SameSite=Strict", "; Path=/"] {
+                assert!(cookie.contains(part), "{cookie}");
+            }
+            cookie.split(';').next().unwrap_or_default().clone_into(&mut self.cookie);
+        }
+        answer
+    }
+}
+
+/// The token of the forms of a page.
+fn form_token(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"form\" value=\"").expect("a form");
+    rest.split('"').next().expect("a value").to_owned()
+}
+
+fn header(answer: &Response, name: &str) -> String {
+    let value = answer.headers().get(name).unwrap_or_else(|| panic!("no header {name}"));
+    value.to_str().expect("a text").to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_and_its_twins_show_the_same_documents() {
+    let running = Running::start().await;
+    let browser = Browser::new(&running);
+    let empty = browser.page("/").await;
+    assert!(empty.contains("No test waits.") && empty.contains("No run was submitted yet."));
+    for path in ["/grid", "/workers", "/templates"] {
+        browser.page(path).await;
+    }
+    running.client.submit(&run_of(3), Some("key")).await.expect("submitted");
+    let now: NowView = browser.get("/now.json").await.json().await.expect("a document");
+    assert_eq!((now.status.tests_waiting, now.waiting[0].tests, now.runs.len()), (3, 3, 1));
+    assert!(now.waiting[0].stuck, "there is no worker");
+    let page = browser.page("/").await;
+    assert!(page.contains("no worker can run it: none has registered"), "{page}");
+    assert!(page.contains("href=\"/tests/r1.t0/why\""), "{page}");
+    let csv = browser.page("/now.csv").await;
+    assert!(
+        csv.starts_with("state,test,name,tests,for_ms,worker,reason\r\nstuck,r1.t0,t0,3,"),
+        "{csv}"
+    );
+    let hand = Hand::register(&running.client, 2).await;
+    let report: ReportView = browser.get("/runs/r1.json").await.json().await.expect("a document");
+    assert_eq!(report.rows.len(), 3);
+    for (path, part) in [
+        ("/runs/r1", "Tests of the run"),
+        ("/runs/r1?state=failed", "No test matches the filters"),
+        ("/runs/r1?name=T2&state=waiting", "<p>1 test</p>"),
+        ("/tests/r1.t0", "No attempt has begun yet."),
+        ("/tests/r1.t0/why", "can run it"),
+        ("/workers", "hand"),
+        ("/grid", "href=\"/tests/r1.t2\""),
+    ] {
+        let page = browser.page(path).await;
+        assert!(page.contains(part), "{path}: {page}");
+    }
+    for path in ["/workers.json", "/tests/r1.t0.json", "/tests/r1.t0/why.json", "/grid.json"] {
+        let document: serde_json::Value = browser.get(path).await.json().await.expect(path);
+        assert_eq!(document["schema"], 1, "{path}");
+    }
+    for path in ["/workers.csv", "/tests/r1.t0.csv", "/tests/r1.t0/why.csv", "/runs/r1.csv"] {
+        assert!(browser.page(path).await.contains("\r\n"), "{path}");
+    }
+    drop(hand);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn pages_are_restricted_tagged_and_answer_errors_as_pages() {
+    let running = Running::start().await;
+    let browser = Browser::new(&running);
+    let answer = browser.get("/templates").await;
+    let policy = header(&answer, "content-security-policy");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self'") && !policy.contains("unsafe")
+    );
+    assert_eq!(header(&answer, "x-frame-options"), "DENY");
+    let tag = answer.headers()[ETAG].clone();
+    let again = browser.request(Method::GET, "/templates").header(IF_NONE_MATCH, tag);
+    assert_eq!(again.send().await.expect("an answer").status(), StatusCode::NOT_MODIFIED);
+    for (path, status, part) in [
+        ("/nowhere", StatusCode::NOT_FOUND, "there is no route"),
+        ("/runs/r99", StatusCode::NOT_FOUND, "r99 was not found"),
+        ("/runs/x", StatusCode::BAD_REQUEST, "such as r12"),
+        ("/grid?runs=many", StatusCode::BAD_REQUEST, "has no valid value"),
+        ("/assets/base.html", StatusCode::NOT_FOUND, "not found"),
+    ] {
+        let answer = browser.get(path).await;
+        assert_eq!(answer.status(), status, "{path}");
+        assert!(header(&answer, "content-type").starts_with("text/html"), "{path}");
+        assert_eq!(header(&answer, "content-security-policy"), policy, "{path}");
+        let text = answer.text().await.expect("a text");
+        assert!(text.contains(part) && text.contains("<h1>"), "{path}: {text}");
+    }
+    // Programs get JSON, also from a page.
+    let plain = browser.http.get(format!("{}/runs/r99.json", running.url)).send().await;
+    let plain: serde_json::Value = plain.expect("an answer").json().await.expect("JSON");
+    assert_eq!(plain["code"], "not_found");
+    for file in ["style.css", "pages.js", "icon.svg"] {
+        browser.page(&format!("/assets/{file}")).await;
+    }
+    let foreign = browser.request(Method::GET, "/").header(HOST, "evil.example:7700");
+    assert_eq!(foreign.send().await.expect("an answer").status(), StatusCode::FORBIDDEN);
+    running.stop().await;
+}
+
+/// Names of tests that try to leave their place in HTML, in a line of text, and in a spreadsheet.
+const HOSTILE: [&str; 5] = [
+    "<script>alert(1)</script>",
+    "\"><img src=x onerror=alert(1)>",
+    "=HYPERLINK(\"http://evil.example\")",
+    "a\u{202e}gnp.exe",
+    "{{ 7 * 7 }}{% raw %}",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn texts_of_others_are_escaped_on_every_page() {
+    let running = Running::start().await;
+    let browser = Browser::new(&running);
+    let names = HOSTILE.map(str::to_owned).into_iter().chain(["x".repeat(512)]);
+    let tests: Vec<_> = names
+        .map(|name| {
+            serde_json::json!({"name": name, "launch": {"run": {"command": ["true"]},
+                "labels": {"model": name, "backend": HOSTILE[1]}}})
+        })
+        .collect();
+    let run = serde_json::json!({"name": HOSTILE[0], "tests": tests});
+    let run: SubmitRun = serde_json::from_value(run).expect("a run");
+    running.client.submit(&run, Some("key")).await.expect("submitted");
+    let mut paths: Vec<String> =
+        ["/", "/runs/r1", "/grid", "/runs/r1?name=%3Cscript%3E", "/grid?name=%22%3E%3Cimg"]
+            .map(str::to_owned)
+            .into();
+    for index in 0..=HOSTILE.len() {
+        paths.push(format!("/tests/r1.t{index}"));
+        paths.push(format!("/tests/r1.t{index}/why"));
+    }
+    for path in &paths {
+        let page = browser.page(path).await;
+        assert!(!page.contains("<script>alert") && !page.contains("<img"), "{path}: {page}");
+        assert!(!page.contains('\u{202e}'), "{path}: a character that changes the direction");
+    }
+    assert!(browser.page("/tests/r1.t4").await.contains("{{ 7 * 7 }}"));
+    for path in ["/runs/r1.csv", "/grid.csv"] {
+        let csv = browser.page(path).await;
+        assert!(!csv.contains("\r\n=") && !csv.contains(",=") && !csv.contains("\"="), "{csv}");
+    }
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_browser_logs_in_with_a_token_and_acts_by_forms_only() {
+    let running = Running::guarded(TOKENS).await;
+    let mut options = ClientOptions::new(&running.url);
+    options.token = Some(Secret::new(ADMIN));
+    let client = Client::new(options).expect("a client");
+    client.submit(&run_of(1), Some("one")).await.expect("submitted");
+    let mut browser = Browser::new(&running);
+    let answer = browser.get("/runs/r1?state=failed").await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header(&answer, "location"), "/login?next=%2Fruns%2Fr1%3Fstate%3Dfailed");
+    assert_eq!(browser.get("/assets/style.css").await.status(), StatusCode::OK);
+
+    let answer = browser.log_in("wrong-token-of-pages").await;
+    let text = answer.text().await.expect("a text");
+    assert!(browser.cookie.is_empty() && text.contains("does not know this token"), "{text}");
+    let foreign = browser.post("/login", "http://evil.example", &[("token", ADMIN)]).await;
+    assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
+    let answer = browser.log_in(ADMIN).await;
+    assert!(answer.text().await.expect("a text").contains("url=/runs/r1"));
+    let page = browser.page("/runs/r1").await;
+    assert!(page.contains("anna") && page.contains("Cancel the run") && !page.contains(ADMIN));
+
+    let token = form_token(&page);
+    let (url, cancel) = (running.url.clone(), "/actions/cancel");
+    let fields = [("form", &*token), ("run", "r1"), ("back", "/runs/r1")];
+    for (origin, form) in [("http://evil.example", &*token), (&*url, "0"), ("null", &*token)] {
+        let fields = [("form", form), ("run", "r1")];
+        let answer = browser.post(cancel, origin, &fields).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{origin} {form}");
+    }
+    let answer = browser.post("/api/v1/runs/r1/cancel", &url, &fields).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN, "the API takes no cookie for a change");
+    let mut eve = Browser::new(&running);
+    eve.log_in("viewer-token-of-pages").await;
+    let page = eve.page("/runs/r1").await;
+    assert!(!page.contains("Cancel the run"));
+    let answer = eve.post(cancel, &url, &[("form", &form_token(&page)), ("run", "r1")]).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN, "a viewer changes nothing");
+    let mut otto = Browser::new(&running);
+    otto.log_in("submitter-token-of-pages").await;
+    let form = form_token(&otto.page("/runs/r1").await);
+    let answer = otto.post(cancel, &url, &[("form", &form), ("run", "r1")]).await;
+    assert_eq!(answer.status(), StatusCode::FORBIDDEN, "the run is another one's");
+    assert!(answer.text().await.expect("a text").contains("this belongs to anna"));
+
+    let answer = browser.post(cancel, &url, &fields).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(answer.headers()[LOCATION], "/runs/r1?done=cancelled");
+    let page = browser.page("/runs/r1?done=cancelled").await;
+    assert!(page.contains("The run was cancelled."), "{page}");
+    browser.post("/actions/log-out", &url, &[("form", &token)]).await;
+    assert_eq!(browser.get("/").await.status(), StatusCode::SEE_OTHER, "the session has ended");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_code_logs_a_browser_in_once_and_tries_are_limited() {
+    let running = Running::guarded(TOKENS).await;
+    let browser = Browser::new(&running);
+    let address = format!("{}/api/v1/sessions", running.url);
+    let made = browser.http.post(&address).bearer_auth(ADMIN).send().await.expect("an answer");
+    let made: serde_json::Value = made.json().await.expect("a code");
+    let path = format!("/login?code={}&next=/runs/r1", made["code"].as_str().expect("a text"));
+    let first = browser.get(&path).await;
+    assert!(first.headers().contains_key(SET_COOKIE));
+    assert!(first.text().await.expect("a text").contains("url=/runs/r1"));
+    let second = browser.get(&path).await;
+    assert!(!second.headers().contains_key(SET_COOKIE), "a code is valid once");
+    let mut text = String::new();
+    for _ in 0..12 {
+        text = browser.page("/login?code=guessed").await;
+    }
+    assert!(text.contains("Too many failed tries"), "{text}");
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_reports_changes_and_output_and_ends_with_the_coordinator() {
+    let running = Running::start().await;
+    let browser = Browser::new(&running);
+    let mut stream = browser.get("/live").await;
+    assert_eq!(header(&stream, "content-type"), "text/event-stream");
+    running.client.submit(&run_of(1), Some("key")).await.expect("submitted");
+    let mut text = String::new();
+    while !text.contains("event: changed") {
+        let piece = stream.chunk().await.expect("a piece").expect("not the end");
+        text.push_str(&String::from_utf8_lossy(&piece));
+    }
+    assert!(text.starts_with(": live"), "{text}");
+    let id = text.rsplit_once("id: ").and_then(|(_, rest)| rest.split_once('\n')).expect("an id").0;
+    // A browser that connects again continues after its last event.
+    let mut again = browser.get(&format!("/live?after={id}")).await;
+    let first = again.chunk().await.expect("a piece").expect("not the end");
+    assert_eq!(&first[..], b": live\n\n");
+    drop(again);
+    // The end of the stream, not the time limit of open requests.
+    let stopping = std::time::Instant::now();
+    running.stop().await;
+    assert!(stopping.elapsed() < std::time::Duration::from_secs(8), "the stream delayed the stop");
+}

@@ -1,0 +1,47 @@
+"""A test of the demonstration: reports a latency, a check and some output. Arguments: NAME MODE."""
+
+import json
+import os
+import random
+import sys
+import time
+
+MEDIAN_SECONDS = {"slow": 0.031}
+
+
+def report(event: str, **facts) -> None:
+    if path := os.environ.get("DTF_RESULT"):
+        with open(path, "a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"v": 1, "event": event, **facts}) + "\n")
+
+
+def main() -> int:
+    name, mode = sys.argv[1], sys.argv[2]
+    noise = random.Random(time.time_ns())
+    middle = MEDIAN_SECONDS.get(mode, 0.020)
+    values = [middle * (1 + noise.uniform(-0.02, 0.02)) for _ in range(20)]
+    passed = mode not in ("wrong", "fails")
+    error = 0.4 if mode == "wrong" else 0.0004
+    report("started")
+    print(f"loading {name}", flush=True)
+    report("metric", name="latency_seconds", unit="seconds", better="lower", values=values)
+    report(
+        "check",
+        name="reference",
+        passed=mode != "wrong",
+        values={"rms_ratio": error},
+        tolerance={"rms_ratio": 0.01},
+    )
+    step = 0
+    # Until the run is cancelled, or another process ends this one.
+    while mode == "long":
+        print(f"step {step}", flush=True)
+        step += 1
+        time.sleep(0.2)
+    message = "" if passed else "the output differs: rms_ratio 0.4, at most 0.01"
+    report("result", outcome="passed" if passed else "failed", message=message)
+    print(f"median {middle * 1000:.1f} ms", flush=True)
+    return int(not passed)
+
+
+sys.exit(main())

@@ -1,0 +1,209 @@
+"""The pages in Chromium: no error, filters, live updates, actions, keyboard, narrow, dark, accessible."""
+
+import json
+import os
+import pathlib
+
+import pytest
+from conftest import HOSTILE, case, poll_until
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+WIDE, NARROW = (1200, 900), (360, 740)
+
+
+def pages(site) -> dict:
+    """A name and the path of each page."""
+    return {
+        "now": "/",
+        "run": "/runs/r7",
+        "run-live": f"/runs/{site.open}",
+        "test": "/tests/r7.t3",
+        "test-live": f"/tests/{site.open}.t0",
+        "why": f"/tests/{site.open}.t1/why",
+        "grid": "/grid",
+        "workers": "/workers",
+        "templates": "/templates",
+        "hostile": f"/runs/{site.hostile}",
+    }
+
+
+def resize(browser, size, dark=False):
+    width, height = size
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+
+def show(browser, site, path):
+    browser.get(site.url + path)
+    return browser.find_element(By.TAG_NAME, "main")
+
+
+def complaints(browser) -> list:
+    """Lines of the console."""
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] != "INFO"]
+
+
+def click(browser, element):
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
+    element.click()
+
+
+def button(browser, text):
+    return browser.find_element(By.XPATH, f"//button[normalize-space()='{text}']")
+
+
+@pytest.mark.parametrize("size,dark", [(WIDE, False), (WIDE, True), (NARROW, False), (NARROW, True)])
+def test_pages_load_without_an_error_and_are_accessible(site, browser, axe, size, dark):
+    resize(browser, size, dark)
+    complaints(browser)
+    found = {}
+    for name, path in pages(site).items():
+        show(browser, site, path)
+        assert browser.title.endswith("· dtf"), name
+        assert browser.find_elements(By.TAG_NAME, "h1"), name
+        room = browser.execute_script(
+            "return [document.documentElement.scrollWidth, document.documentElement.clientWidth]"
+        )
+        assert room[0] <= room[1], f"{name} is wider than the window: {room}"
+        assert browser.find_element(By.ID, "next").text, f"{name} has no next step"
+        assert complaints(browser) == [], name
+        browser.execute_script(axe)
+        result = browser.execute_async_script("axe.run().then(arguments[0])")
+        serious = [f"{v['id']}: {v['nodes'][0]['html']}" for v in result["violations"]]
+        if serious:
+            found[name] = serious
+    assert found == {}
+
+
+def test_names_of_others_are_shown_as_text(site, browser):
+    resize(browser, WIDE)
+    main = show(browser, site, f"/runs/{site.hostile}")
+    assert HOSTILE[0] in main.text and "\\u{202e}" in main.text
+    assert browser.find_elements(By.CSS_SELECTOR, "main script, main img") == []
+
+
+def test_filters_are_in_the_address(site, browser):
+    resize(browser, WIDE)
+    show(browser, site, "/runs/r7")
+    rows = lambda: browser.find_elements(By.CSS_SELECTOR, "#tests tbody tr")
+    assert len(rows()) == 12
+    state = browser.find_element(By.NAME, "state")
+    [option] = [option for option in state.find_elements(By.TAG_NAME, "option") if option.text == "failed"]
+    option.click()
+    poll_until("the filtered page", lambda: "state=failed" in browser.current_url and len(rows()) == 1)
+    assert "whisper-tiny" in rows()[0].text
+    name = browser.find_element(By.NAME, "name")
+    name.send_keys("gpt2" + Keys.ENTER)
+    poll_until("an empty list", lambda: "name=gpt2" in browser.current_url and not rows())
+    browser.refresh()
+    assert browser.find_element(By.NAME, "name").get_attribute("value") == "gpt2"
+    json_link = browser.find_element(By.LINK_TEXT, "JSON").get_attribute("href")
+    assert "/runs/r7.json?" in json_link and "state=failed" in json_link
+
+
+def test_pages_are_live(site, browser):
+    resize(browser, WIDE)
+    show(browser, site, "/")
+    live = browser.find_element(By.ID, "live-state")
+    poll_until("the stream", lambda: live.text == "This page is live.")
+    before = len(browser.find_elements(By.CSS_SELECTOR, "#runs tbody tr"))
+    site.ended(site.submit("while-open", [case("quick", "fast")]))
+    rows = lambda: browser.find_elements(By.CSS_SELECTOR, "#runs tbody tr")
+    poll_until("the new run", lambda: len(rows()) == before + 1 and "while-open" in rows()[0].text)
+
+    show(browser, site, f"/tests/{site.open}.t0")
+    log = browser.find_element(By.ID, "log")
+    length = len(log.text)
+    poll_until("more output", lambda: len(log.text) > length + 20)
+    lines = log.text.splitlines()
+    steps = [int(line.split()[1]) for line in lines if line.startswith("step")]
+    assert steps == list(range(steps[0], steps[0] + len(steps))), "no line is lost or repeated"
+    assert complaints(browser) == []
+
+
+def test_a_page_works_by_keyboard_alone(site, browser):
+    resize(browser, WIDE)
+    show(browser, site, "/runs/r7")
+    body = browser.find_element(By.TAG_NAME, "body")
+    body.send_keys(Keys.TAB)
+    skip = browser.switch_to.active_element
+    assert skip.text == "Skip to the content"
+    skip.send_keys(Keys.ENTER)
+    seen = []
+    for _ in range(80):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        element = browser.switch_to.active_element
+        if element.tag_name == "body":
+            break
+        outline = element.value_of_css_property("outline-style")
+        seen.append(element.get_attribute("name") or element.text)
+        assert outline != "none", f"the focus on {seen[-1]} is not visible"
+    for needed in ["Show the first failed test", "state", "name", "Filter"]:
+        assert needed in seen, f"{needed} is not reachable: {seen}"
+    show(browser, site, "/runs/r7")
+    browser.find_element(By.ID, "next").send_keys(Keys.ENTER)
+    poll_until("the next step", lambda: "/tests/r7.t" in browser.current_url)
+
+
+def test_actions_change_something_and_report_it(site, browser):
+    resize(browser, WIDE)
+    run = site.submit("to-cancel", [case("long", "long")])
+    show(browser, site, f"/runs/{run}")
+    click(browser, button(browser, "Cancel the run"))
+    notice = poll_until("the notice", lambda: browser.find_elements(By.CLASS_NAME, "notice"))
+    assert "The run was cancelled." in notice[0].text
+    site.ended(run)
+    assert site.get(f"/api/v1/runs/{run}")["cancelled"]
+    show(browser, site, "/workers")
+    click(browser, button(browser, "Drain"))
+    poll_until("a drained worker", lambda: site.get("/api/v1/workers")["items"][0]["state"] == "draining")
+    click(browser, button(browser, "Resume"))
+    poll_until("an active worker", lambda: site.get("/api/v1/workers")["items"][0]["state"] == "active")
+
+
+def test_a_form_of_another_site_changes_nothing(site, browser):
+    form = (
+        f'data:text/html,<form method="post" action="{site.url}/actions/cancel">'
+        f'<input name="run" value="{site.open}"><button>go</button></form>'
+    )
+    browser.get(form)
+    browser.find_element(By.TAG_NAME, "button").click()
+    poll_until("the answer", lambda: browser.find_elements(By.TAG_NAME, "h1"))
+    assert browser.find_element(By.TAG_NAME, "h1").text == "Not allowed"
+    assert not site.get(f"/api/v1/runs/{site.open}")["cancelled"]
+    complaints(browser)
+
+
+def test_pages_work_without_a_script(site, browser):
+    browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        main = show(browser, site, "/runs/r7?state=failed")
+        assert "whisper-tiny" in main.text
+        browser.find_element(By.ID, "next").click()
+        assert "/tests/r7.t" in browser.current_url
+    finally:
+        browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
+def test_twins_have_the_same_tests(site):
+    report = site.get("/runs/r7.json")
+    assert report["schema"] >= 1 and len(report["rows"]) == 12
+    assert json.dumps(report["rows"][0])
+
+
+@pytest.mark.skipif("DTF_SCREENSHOTS" not in os.environ, reason="DTF_SCREENSHOTS names no directory")
+def test_screenshots(site, browser):
+    directory = pathlib.Path(os.environ["DTF_SCREENSHOTS"])
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, path in pages(site).items():
+        if name in ("hostile",):
+            continue
+        resize(browser, (1000, 760), dark=False)
+        show(browser, site, path)
+        browser.save_screenshot(str(directory / f"{name}.png"))
+    resize(browser, NARROW, dark=True)
+    show(browser, site, "/runs/r7")
+    browser.save_screenshot(str(directory / "run-phone-dark.png"))
