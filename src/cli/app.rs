@@ -3,7 +3,6 @@
 
 use crate::cli::args::shared::Global;
 use crate::cli::cancel::CancelArgs;
-use crate::cli::check::CheckArgs;
 use crate::cli::completions::CompletionsArgs;
 use crate::cli::config::ConfigArgs;
 use crate::cli::coordinator::CoordinatorArgs;
@@ -20,7 +19,10 @@ use crate::cli::results::why::WhyArgs;
 use crate::cli::run::args::RunArgs;
 use crate::cli::status::StatusArgs;
 use crate::cli::submit::args::SubmitArgs;
+use crate::cli::submit::check::CheckArgs;
 use crate::cli::templates::args::TemplatesArgs;
+use crate::cli::versions::bisect::args::BisectArgs;
+use crate::cli::versions::upgrade::args::UpgradeArgs;
 use crate::cli::wait::args::WaitArgs;
 use crate::cli::weights::args::WeightsArgs;
 use crate::cli::worker::args::WorkerArgs;
@@ -95,6 +97,8 @@ pub enum Command {
     Check(CheckArgs),
     Run(Box<RunArgs>),
     Generate(Box<GenerateArgs>),
+    Upgrade(Box<UpgradeArgs>),
+    Bisect(Box<BisectArgs>),
     Report(ReportArgs),
     Results(ResultsCommandArgs),
     Status(StatusArgs),

@@ -6,7 +6,6 @@
 mod app;
 mod args;
 mod cancel;
-mod check;
 mod completions;
 mod config;
 mod connect;
@@ -23,6 +22,7 @@ mod status;
 mod submit;
 mod templates;
 mod terminal;
+mod versions;
 mod wait;
 mod weights;
 mod work;
@@ -88,7 +88,7 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         Command::Worker(args) => block_on_one_thread(worker::run(console, &global, args)),
         Command::Submit(args) => block_on(submit::run(console, &global, args)),
         Command::Wait(args) => block_on(wait::run(console, &global, args)),
-        Command::Check(args) => block_on(check::run(console, &global, args)),
+        Command::Check(args) => block_on(submit::check::run(console, &global, args)),
         Command::Run(args) => block_on(run::run(console, &global, *args)),
         Command::Report(args) => block_on(results::report::run(console, &global, args)),
         Command::Results(args) => block_on(results::commands::run(console, &global, args)),
@@ -105,6 +105,8 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         }
         Command::Path(args) => machine::path::run(console, &args),
         Command::Detect(args) => block_on_one_thread(machine::detect::run(console, &global, args)),
+        Command::Upgrade(args) => block_on(versions::upgrade::run(console, &global, *args)),
+        Command::Bisect(args) => block_on(versions::bisect::run(console, &global, *args)),
         Command::Workers(args) => block_on(worker::workers::run(console, &global, args)),
     }
 }

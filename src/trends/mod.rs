@@ -5,6 +5,7 @@
 //! finite never reach it. Promises: fewer than [`limits::MIN_VALUES`] values are insufficient data, never
 //! "steady"; a ratio that cannot be expressed is absent, never zero.
 
+pub mod bisect;
 pub mod flaky;
 pub mod judgement;
 pub mod limits;
@@ -12,3 +13,4 @@ pub mod online;
 pub mod robust;
 pub mod sides;
 pub mod status;
+pub mod upgrade;

@@ -24,5 +24,6 @@ mod settings;
 mod simulation;
 mod support;
 mod verdicts;
+mod versions;
 mod waiting;
 mod weights;

@@ -163,7 +163,11 @@ pub async fn perform(
 
 /// The environments of tests on back-ends without a device, such as `openvino`: this machine offers
 /// such a back-end once its library works.
-fn libraries(submission: &Submission, capability: &Capability, table: &Table) -> Vec<Environment> {
+pub fn libraries(
+    submission: &Submission,
+    capability: &Capability,
+    table: &Table,
+) -> Vec<Environment> {
     let mut environments = Vec::new();
     for test in &submission.tests {
         let is_unknown = |backend: Backend| {

@@ -2,6 +2,7 @@
 //! harmless.
 
 pub mod args;
+pub mod check;
 pub mod send;
 
 use crate::cli::args::shared::{Global, Output, Server, Templates, Verdict, Waiting};

@@ -120,6 +120,12 @@ impl Work {
         matches!(self.what, What::Suite { .. }).then(|| self.directory.root())
     }
 
+    /// No tests, for commands that need only the library and the hardware.
+    pub fn nothing() -> Self {
+        let models = Vec::new();
+        Self::new(What::Models { name: String::new(), models }, PlanDirectory::new(Path::new(".")))
+    }
+
     fn new(what: What, directory: PlanDirectory) -> Self {
         Self {
             what,

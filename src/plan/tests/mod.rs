@@ -8,6 +8,7 @@ mod generated;
 mod good;
 mod hostile;
 mod own_weights;
+mod packages;
 mod past;
 mod published_weights;
 

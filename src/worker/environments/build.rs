@@ -117,7 +117,7 @@ impl Environments {
     }
 
     /// The path of uv: in `PATH` or in the tool directory of dtf, where it is installed if necessary.
-    async fn uv(&self, id: &str) -> Result<PathBuf, EnvironmentError> {
+    pub(super) async fn uv(&self, id: &str) -> Result<PathBuf, EnvironmentError> {
         if let Some(uv) = self.find("uv") {
             return Ok(uv);
         }
@@ -178,7 +178,7 @@ impl Environments {
         Ok(())
     }
 
-    fn uv_args(&self, mut args: Vec<OsString>) -> Vec<OsString> {
+    pub(super) fn uv_args(&self, mut args: Vec<OsString>) -> Vec<OsString> {
         if self.settings.offline {
             args.insert(0, "--offline".into());
         }
@@ -226,7 +226,7 @@ impl Environments {
         })
     }
 
-    async fn tool(
+    pub(super) async fn tool(
         &self,
         what: &str,
         program: PathBuf,

@@ -26,6 +26,7 @@ use torch::TorchBuild;
 mod build;
 mod tool;
 pub mod torch;
+mod versions;
 
 pub const BUILD_TIMEOUT: Duration = Duration::from_secs(3600);
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(60);

@@ -15,6 +15,8 @@ use std::time::Duration;
 
 /// Number of lines that an error quotes.
 const QUOTED_LINES: usize = 12;
+/// First words of lines that an error does not quote: they say nothing about its cause.
+const UNINFORMATIVE: [&str; 2] = ["Using Python ", "Using CPython "];
 /// Maximum size of a line, in bytes. The remainder is dropped.
 const MAX_LINE_BYTES: usize = 1000;
 /// Maximum size of the returned output of a tool, in bytes.
@@ -106,6 +108,9 @@ impl<'a> Lines<'a> {
             return;
         }
         self.progress.event(BuildEvent::Line { environment: self.environment, line: &text });
+        if UNINFORMATIVE.iter().any(|start| text.starts_with(start)) {
+            return;
+        }
         if self.last.len() >= QUOTED_LINES {
             self.last.pop_front();
         }

@@ -1,0 +1,227 @@
+//! `dtf upgrade`: the tests of a plan before and after an upgrade of packages.
+//!
+//! Each round submits two runs with the same tests, which take turns on the workers. The pair of a test
+//! is pinned to one worker. The first round has all tests, later ones those whose verdict another
+//! round may change, and their dependencies.
+
+pub mod args;
+mod render;
+mod view;
+
+use crate::api::v1::workers::{WorkerState, WorkerView};
+use crate::cli::args::shared::Global;
+use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
+use crate::cli::terminal::console::Console;
+use crate::cli::versions::observe::{self, Observed};
+use crate::cli::versions::place::{Place, Runs};
+use crate::cli::versions::subset::{closure, placed, renumbered};
+use crate::cli::versions::upgrade::args::{Format, UpgradeArgs};
+use crate::cli::versions::upgrade::view::{Side, Tested, UpgradeView};
+use crate::cli::work::{Work, warnings};
+use crate::domain::id::WorkerId;
+use crate::domain::launch::Launch;
+use crate::domain::test::TestSpec;
+use crate::plan::packages::{PACKAGES, Pins};
+use crate::plan::submission::Submission;
+use crate::results::render::figures::counted;
+use crate::trends::upgrade::wants_round;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+pub async fn run(console: Console, global: &Global, args: UpgradeArgs) -> Result<Exit, CliError> {
+    let (before, after) = pins(&args)?;
+    let mut work = work(&args)?;
+    work.apply(args.real);
+    work.pins = after.clone();
+    let place = Place::of(console, global, &args.place, &mut work).await?;
+    let after_side = work.submission_with_weights(console).await?;
+    work.pins = before.clone();
+    let before_side = work.submission_with_weights(console).await?;
+    warnings::warn_doubts(console, &after_side);
+    let sides = [named(before_side, "before"), named(after_side, "after")];
+    check(&sides, &after)?;
+    let submissions = [&sides[0], &sides[1]];
+    let comparison = Comparison { console, sides: &sides, rounds: args.rounds };
+    let texts = [before.label(), after.label()];
+    place
+        .perform((console, global), &args.place, (&work.library, &submissions), async |runs| {
+            let view = comparison.perform(&runs, texts).await?;
+            console.result(&match args.output {
+                Format::Json => return print_json(console, &view),
+                Format::Table => render::table(&view, console.width()),
+                Format::Csv => render::csv(&view),
+                Format::Markdown => render::markdown(&view),
+            })?;
+            Ok(view.exit())
+        })
+        .await
+}
+
+fn print_json(console: Console, view: &UpgradeView) -> Result<Exit, CliError> {
+    console.json(view)?;
+    Ok(view.exit())
+}
+
+/// The pins of both sides.
+fn pins(args: &UpgradeArgs) -> Result<(Pins, Pins), CliError> {
+    let of = |pins: &[_], flag: &str| {
+        Pins::of(pins.iter().cloned())
+            .map_err(|error| CliError::usage(format!("{flag}{}", error.message)))
+    };
+    let (before, after) = (of(&args.before, "--from: ")?, of(&args.after, "")?);
+    if before == after {
+        let message = format!("both sides have the same packages: {}", after.label());
+        return Err(CliError::usage(message).hint("--from names the packages before the upgrade"));
+    }
+    Ok((before, after))
+}
+
+fn work(args: &UpgradeArgs) -> Result<Work, CliError> {
+    let Some(plan) = &args.plan else {
+        let mut models = args.models.clone();
+        if models.hw.is_empty() {
+            models.hw = vec!["auto".to_owned()];
+        }
+        return Work::models(&args.model, &models);
+    };
+    match args.models.given() {
+        None => Work::plan(plan),
+        Some(flag) => {
+            let plan = plan.display();
+            let message = format!("{flag} applies to models and has no effect on the plan {plan}");
+            Err(CliError::usage(message).hint("write it into the plan, or remove the flag"))
+        }
+    }
+}
+
+fn named(submission: Submission, side: &str) -> Submission {
+    Submission { name: format!("{} ({side} the upgrade)", submission.name), ..submission }
+}
+
+/// Checks that the sides have the same tests, of which the upgrade changes at least one.
+fn check(sides: &[Submission; 2], after: &Pins) -> Result<(), CliError> {
+    let names = |side: &Submission| side.tests.iter().map(|test| test.name.clone()).collect();
+    let [before_names, after_names]: [Vec<Box<str>>; 2] = [names(&sides[0]), names(&sides[1])];
+    if before_names != after_names {
+        return Err(CliError::new("the plan gives other tests with the upgrade than without it"));
+    }
+    if !sides[1].tests.iter().any(|test| is_pinned(test)) {
+        let message = format!("no test of the plan can use {}", after.label());
+        return Err(CliError::new(message).with_exit(Exit::NoTest).hint(
+            "tests in the environment of the worker are not changed: use environment: {packages: […]}",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether packages are pinned for a test. The others are the same on both sides and do not run.
+fn is_pinned(test: &TestSpec) -> bool {
+    labels(test).contains_key(PACKAGES)
+}
+
+fn labels(test: &TestSpec) -> BTreeMap<String, String> {
+    let launch = serde_json::from_str::<Launch>(test.launch.get());
+    launch.map(|launch| launch.labels).unwrap_or_default()
+}
+
+struct Comparison<'a> {
+    console: Console,
+    sides: &'a [Submission; 2],
+    rounds: u32,
+}
+
+impl Comparison<'_> {
+    /// Runs the rounds and returns the report.
+    async fn perform(&self, runs: &Runs, texts: [String; 2]) -> Result<UpgradeView, CliError> {
+        let workers = self.workers(runs).await?;
+        let sides = [0, 1].map(|side: usize| placed(&self.sides[side].tests, &workers));
+        let mut tested: Vec<Tested> = sides[1]
+            .iter()
+            .map(|test| Tested::new(&test.name, labels(test), is_pinned(test)))
+            .collect();
+        let [before, after] = texts;
+        let mut ids = [Vec::new(), Vec::new()];
+        let mut packages = [BTreeMap::new(), BTreeMap::new()];
+        let mut wanted: BTreeSet<usize> = tested
+            .iter()
+            .enumerate()
+            .filter(|(_, test)| test.is_pinned)
+            .map(|(at, _)| at)
+            .collect();
+        for round in 0..self.rounds {
+            if round > 0 {
+                wanted.retain(|at| tested[*at].wants_round());
+            }
+            if wanted.is_empty() {
+                break;
+            }
+            self.note(round, wanted.len());
+            let kept = closure(&sides[1], wanted.iter().copied());
+            // The side that is first alternates, so that a drift of the machine affects both.
+            let order = if round % 2 == 0 { [0, 1] } else { [1, 0] };
+            let mut submissions = Vec::new();
+            for side in order {
+                let tests = kept.iter().map(|at| (*at, Arc::clone(&sides[side][*at]))).collect();
+                let tests = renumbered(&tests)?;
+                submissions.push(Submission { tests, ..self.sides[side].clone() });
+            }
+            let started = runs.together(&submissions).await?;
+            for (side, run) in order.into_iter().zip(started) {
+                ids[side].push(run);
+                let observed = observe::run(&runs.client, run).await?;
+                for (at, observed) in kept.iter().zip(observed) {
+                    let Observed { run, packages: versions, .. } = observed;
+                    packages[side].extend(versions);
+                    tested[*at].sides[side].push(run);
+                }
+            }
+        }
+        let [from, to] = packages;
+        let [first, second] = ids;
+        let before = Side { pins: before, runs: first, packages: from };
+        let after = Side { pins: after, runs: second, packages: to };
+        Ok(UpgradeView::new(before, after, &tested))
+    }
+
+    fn note(&self, round: u32, tests: usize) {
+        let tests = counted(tests as u64, "test");
+        self.console.note(&match round {
+            0 => format!("{tests} before and after the upgrade"),
+            _ => format!("round {}: {tests} again, to tell changes from noise", round + 1),
+        });
+    }
+
+    /// The worker of each test. Tests of one model and back-end have the same one, so that it needs
+    /// their weights once. None if there is only one worker.
+    async fn workers(&self, runs: &Runs) -> Result<Vec<Option<WorkerId>>, CliError> {
+        let workers = runs.client.workers().await?.items;
+        let workers: Vec<WorkerView> =
+            workers.into_iter().filter(|worker| worker.state == WorkerState::Active).collect();
+        let tests = &self.sides[1].tests;
+        if workers.len() < 2 {
+            return Ok(vec![None; tests.len()]);
+        }
+        let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
+        let place = |test: &Arc<TestSpec>| {
+            let fitting: Vec<&WorkerView> = workers
+                .iter()
+                .filter(|worker| test.requirement.met_by(&worker.capability).is_ok())
+                .collect();
+            let labels = labels(test);
+            let label = |name: &str| labels.get(name).cloned().unwrap_or_default();
+            let next = places.len();
+            let group = *places.entry((label("model"), label("backend"))).or_insert(next);
+            let chosen = fitting.get(group.checked_rem(fitting.len())?)?;
+            Some(test.requirement.worker.unwrap_or(chosen.worker))
+        };
+        Ok(tests.iter().map(place).collect())
+    }
+}
+
+impl Tested {
+    fn wants_round(&self) -> bool {
+        let [before, after] = &self.sides;
+        wants_round(before, after, self.dtype())
+    }
+}

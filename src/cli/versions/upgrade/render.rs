@@ -1,0 +1,167 @@
+//! The report of an upgrade for people, for spreadsheets and for pull requests.
+
+use crate::cli::versions::upgrade::view::{Cell, Row, UpgradeView};
+use crate::results::render::csv_field;
+use crate::results::render::words::plain;
+use crate::trends::upgrade::Effect;
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+
+/// Maximum length of a shown reason and of a shown name, in characters.
+const REASON_CHARS: usize = 300;
+const NAME_CHARS: usize = 120;
+
+/// The result in one sentence.
+fn conclusion(view: &UpgradeView) -> String {
+    let count = |effect: Effect| view.totals.get(effect.name()).copied().unwrap_or(0);
+    let risks: Vec<String> = Effect::ALL
+        .iter()
+        .filter(|effect| effect.is_risk() && count(**effect) > 0)
+        .map(|effect| format!("{} {}", count(*effect), effect.words()))
+        .collect();
+    match (view.is_safe, count(Effect::Different)) {
+        (true, 0) => "safe: every test ran on both sides, and nothing became worse".to_owned(),
+        (true, different) => format!(
+            "safe: every test ran on both sides, and nothing became worse; the numbers of {different} \
+             differ"
+        ),
+        (false, _) => format!("not shown to be safe: {}", risks.join(", ")),
+    }
+}
+
+/// The sides, with the versions that differ.
+fn sides(view: &UpgradeView) -> String {
+    let runs = |side: &super::view::Side| {
+        let runs: Vec<String> = side.runs.iter().map(ToString::to_string).collect();
+        runs.join(", ")
+    };
+    let differing: Vec<String> = view
+        .after
+        .packages
+        .iter()
+        .filter_map(|(name, to)| {
+            let from = view.before.packages.get(name).map_or("none", String::as_str);
+            (from != to).then(|| format!("{} {from} → {to}", plain(name, NAME_CHARS)))
+        })
+        .collect();
+    let changed = match differing.as_slice() {
+        [] => String::new(),
+        texts => format!("\nversions: {}", texts.join(", ")),
+    };
+    let from = if view.before.pins.is_empty() { "as the plan resolves" } else { &view.before.pins };
+    format!(
+        "before: {from} ({})\nafter: {} ({}){changed}",
+        runs(&view.before),
+        view.after.pins,
+        runs(&view.after)
+    )
+}
+
+/// A table of the cells, and the tests that are not the same.
+pub fn table(view: &UpgradeView, width: Option<u16>) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_header(["model", "back-end", "effect", "tests", "reason"]);
+    if let Some(width) = width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    for cell in &view.cells {
+        table.add_row(fields(cell));
+    }
+    let lines: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
+    format!("{}\n\n{lines}\n{}\n", sides(view), conclusion(view))
+}
+
+fn fields(cell: &Cell) -> [String; 5] {
+    let total: usize = cell.tests.values().sum();
+    let with_effect = cell.tests.get(cell.effect.name()).copied().unwrap_or(0);
+    let reason = match cell.effect {
+        Effect::Same => String::new(),
+        _ => format!("{}: {}", plain(&cell.test, NAME_CHARS), plain(&cell.reason, REASON_CHARS)),
+    };
+    [
+        plain(&cell.model, NAME_CHARS),
+        plain(&cell.backend, NAME_CHARS),
+        cell.effect.words().to_owned(),
+        format!("{with_effect} of {total}"),
+        reason,
+    ]
+}
+
+/// The cells as a table of Markdown, for pull requests.
+pub fn markdown(view: &UpgradeView) -> String {
+    let mut text = format!("**{}**\n\n", escaped(&conclusion(view)));
+    for line in sides(view).lines() {
+        text.push_str(&format!("- {}\n", escaped(line)));
+    }
+    text.push_str("\n| model | back-end | effect | tests | reason |\n|---|---|---|---|---|\n");
+    for cell in &view.cells {
+        let fields = fields(cell).map(|field| escaped(&field));
+        text.push_str(&format!("| {} |\n", fields.join(" | ")));
+    }
+    text
+}
+
+/// A text that Markdown shows as it is.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '<' => escaped.push_str("&lt;"),
+            '&' => escaped.push_str("&amp;"),
+            '|' | '`' | '*' | '_' | '[' | ']' | '\\' | '#' => {
+                escaped.push('\\');
+                escaped.push(c);
+            }
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// One row for each test and changed metric.
+pub fn csv(view: &UpgradeView) -> String {
+    let mut text = "test,model,backend,effect,runs_before,runs_after,message,output_difference,\
+                    metric,unit,verdict,before,after,change,z\r\n"
+        .to_owned();
+    for row in &view.tests {
+        let start = start(row);
+        let mut line = |rest: [String; 7]| {
+            text.push_str(&[&start[..], &rest[..]].concat().join(","));
+            text.push_str("\r\n");
+        };
+        if row.changes.is_empty() {
+            line(Default::default());
+        }
+        for change in &row.changes {
+            let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+            line([
+                csv_field(&change.metric),
+                csv_field(&change.unit),
+                change.verdict.to_owned(),
+                number(change.before),
+                number(change.after),
+                number(change.change),
+                number(change.z),
+            ]);
+        }
+    }
+    text
+}
+
+fn start(row: &Row) -> [String; 8] {
+    let difference = match row.output_difference {
+        Some(Some(size)) => size.to_string(),
+        Some(None) => "other shape".to_owned(),
+        None => String::new(),
+    };
+    [
+        csv_field(&row.test),
+        csv_field(&row.model),
+        csv_field(&row.backend),
+        row.effect.name().to_owned(),
+        row.runs[0].to_string(),
+        row.runs[1].to_string(),
+        csv_field(row.message.as_deref().unwrap_or_default()),
+        difference,
+    ]
+}
