@@ -2,12 +2,25 @@
 //!
 //! The new value is compared with the latest [`MAX_VALUES`] values before it. One violation of both limits
 //! is a suspect; a second one against the same values, in the same direction, confirms it, whether it comes
-//! from the next run or from a repetition that was started for this purpose.
+//! from the next run or from a repetition that was started for this purpose. A smaller change is confirmed
+//! when several values prove a shift of the level.
 
 use crate::trends::judgement::{Direction, Judgement, Verdict, ratio};
 use crate::trends::limits::{Better, Limits, MAX_VALUES, MIN_VALUES};
 use crate::trends::robust::{mad_sigma, median};
+use crate::trends::segments::{Certainty, Shift, shifts};
 use crate::trends::sides::{is_beyond, standardised};
+
+/// Maximum number of the latest values in which shifts are searched.
+const MAX_SEARCHED: usize = 4 * MAX_VALUES;
+/// Maximum number of values after a shift for which it is reported as a change of the newest value.
+const MAX_NEWS: usize = 10;
+/// Part of the limit of a change that is sufficient for a shift which several values prove: their level is
+/// known more precisely than a single value is.
+const PART_OF_CHANGE: f64 = 0.5;
+
+/// The 95 % quantile of the standard normal distribution.
+const TAIL_QUANTILE: f64 = 1.645;
 
 /// A value with its position in the history.
 type Placed = (usize, f64);
@@ -26,10 +39,33 @@ pub fn newest(
     let started = |at: &&usize| **at < values.len();
     let start = starts.iter().filter(started).max().copied().unwrap_or(0);
     let (earlier, current) = history.split_at(history.partition_point(|(at, _)| *at < start));
-    let Some(((at, value), before)) = current.split_last() else { return unknown(history.len()) };
-    if start > 0 && before.len() < MIN_VALUES {
+    if start > 0 && current.len() <= MIN_VALUES {
         return accepted(earlier, current, start);
     }
+    let current = &current[current.len().saturating_sub(MAX_SEARCHED)..];
+    let levels: Vec<f64> = current.iter().map(|(_, value)| *value).collect();
+    let least = PART_OF_CHANGE * limits.change;
+    let proven = shifts(&levels, least, Certainty::Proven).pop();
+    if let Some(shift) = proven.filter(|shift| shift.n_after <= MAX_NEWS) {
+        return shifted(&shift, current[shift.at].0, Verdict::Confirmed, better);
+    }
+    let (current, levels) = match proven {
+        Some(shift) => (&current[shift.at..], &levels[shift.at..]),
+        None => (current, &levels[..]),
+    };
+    let suspected = shifts(levels, least, Certainty::Suspected).pop();
+    let single = single(current, better, limits);
+    match suspected.filter(|shift| shift.n_after <= MAX_NEWS) {
+        Some(shift) if single.verdict == Verdict::Steady => {
+            shifted(&shift, current[shift.at].0, Verdict::Suspect, better)
+        }
+        _ => single,
+    }
+}
+
+/// Judges the last value alone, and together with the one before it.
+fn single(current: &[Placed], better: Option<Better>, limits: Limits) -> Judgement {
+    let Some(((at, value), before)) = current.split_last() else { return unknown(0) };
     let judged = against(before, *value, better, limits);
     let Judgement { verdict: Verdict::Suspect, direction, .. } = judged else { return judged };
     let first = Judgement { since: Some(*at), ..judged };
@@ -51,6 +87,21 @@ pub fn newest(
     Judgement { verdict: Verdict::Confirmed, after, change, n_after: 2, since, ..again }
 }
 
+/// A shift of the level that several values show.
+fn shifted(shift: &Shift, at: usize, verdict: Verdict, better: Option<Better>) -> Judgement {
+    Judgement {
+        verdict,
+        direction: Direction::of(shift.before, shift.after, better),
+        before: Some(shift.before),
+        after: Some(shift.after),
+        change: ratio(shift.before, shift.after),
+        z: Some(shift.z),
+        n_before: shift.n_before,
+        n_after: shift.n_after,
+        since: Some(at),
+    }
+}
+
 /// Judges one value against those before it, of which the latest count.
 fn against(before: &[Placed], value: f64, better: Option<Better>, limits: Limits) -> Judgement {
     let latest = &before[before.len().saturating_sub(MAX_VALUES)..];
@@ -61,7 +112,7 @@ fn against(before: &[Placed], value: f64, better: Option<Better>, limits: Limits
     let Some(centre) = median(&latest) else { return judgement };
     judgement.before = Some(centre);
     judgement.change = ratio(centre, value);
-    let sigma = mad_sigma(&latest, centre).unwrap_or(0.0);
+    let sigma = mad_sigma(&latest, centre).unwrap_or(0.0).max(tail_sigma(&latest, centre, value));
     judgement.z = standardised(centre, value, sigma);
     if latest.len() < MIN_VALUES {
         return judgement;
@@ -72,6 +123,20 @@ fn against(before: &[Placed], value: f64, better: Option<Better>, limits: Limits
         judgement.direction = Direction::of(centre, value, better);
     }
     judgement
+}
+
+/// The standard deviation by the 95 % quantile of the distances from `centre` towards `value`: noise with a
+/// long tail or a second mode varies more in this direction than its median absolute deviation shows.
+fn tail_sigma(values: &[f64], centre: f64, value: f64) -> f64 {
+    let mut distances: Vec<f64> = values.iter().map(|each| (each - centre).abs()).collect();
+    for (distance, each) in distances.iter_mut().zip(values) {
+        if (*each > centre) != (value > centre) {
+            *distance = 0.0;
+        }
+    }
+    distances.sort_unstable_by(f64::total_cmp);
+    let rank = (values.len() * 95).div_ceil(100).saturating_sub(1);
+    distances.get(rank).copied().unwrap_or(0.0) / TAIL_QUANTILE
 }
 
 /// The values since an accepted change, which are too few to be judged alone.

@@ -1,0 +1,143 @@
+//! Change points: divides a history into segments of one level each.
+//!
+//! The Potts functional proposes change points; each is then tested against the noise of the history, and
+//! the weakest is removed until all hold (decision 36). Limits: a level of fewer than [`MIN_SEGMENT`]
+//! values is an outlier; a test reads at most [`MAX_VALUES`] values on each side.
+
+use crate::trends::limits::MAX_VALUES;
+use crate::trends::noise::Noise;
+use crate::trends::potts::segment_starts;
+use crate::trends::ranks;
+use crate::trends::robust::median;
+
+/// Minimum number of values of a segment.
+pub const MIN_SEGMENT: usize = 3;
+/// How certain a shift must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Certainty {
+    /// Worth another measurement.
+    Suspected,
+    /// Proven, although a history is tested again with each new value.
+    Proven,
+}
+
+impl Certainty {
+    /// Minimum distance of two levels, in standard errors. Few values leave the noise uncertain.
+    fn distance(self, count: usize) -> f64 {
+        let limit = match self {
+            Self::Suspected => 2.9,
+            Self::Proven => 4.1,
+        };
+        #[expect(clippy::cast_precision_loss, reason = "numbers of values are small")]
+        let count = count as f64;
+        limit * (1.0 + FEW_VALUES / count)
+    }
+}
+
+/// Number of values by which the minimum distance is doubled: a measured value (`benches/trends`).
+const FEW_VALUES: f64 = 3.0;
+/// Distance that is sufficient for a proposal, in standard errors.
+const PROPOSED: f64 = 2.05;
+/// Maximum probability of the ranks of two segments without a shift. It guards against noise with several
+/// modes or long tails, for which a distance proves little.
+const MAX_RANK_PROBABILITY: f64 = 1e-3;
+/// Distance to which values are limited for the level of a segment, in standard deviations.
+const CLIP: f64 = 2.5;
+/// Smallest noise in proportion to the smallest shift that counts, for values that hardly vary.
+const LEAST_NOISE: f64 = 0.05;
+
+/// A change of the level.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Shift {
+    /// Position of the first value after the change.
+    pub at: usize,
+    /// Medians of the values before and after.
+    pub before: f64,
+    pub after: f64,
+    /// Distance in standard errors, positive for an increase.
+    pub z: f64,
+    pub n_before: usize,
+    pub n_after: usize,
+}
+
+/// Finds the shifts of finite values in the order of time. A shift below `least`, in proportion to the
+/// level before it, does not count.
+#[must_use]
+pub fn shifts(values: &[f64], least: f64, certainty: Certainty) -> Vec<Shift> {
+    let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+    if values.len() < 2 * MIN_SEGMENT || largest <= 0.0 {
+        return Vec::new();
+    }
+    // Sums and squares of these values are finite.
+    let scaled: Vec<f64> = values.iter().map(|value| value / largest).collect();
+    let sizes: Vec<f64> = scaled.iter().map(|value| value.abs()).collect();
+    let typical = median(&sizes).unwrap_or(0.0).max(1e-9);
+    let floor = LEAST_NOISE * least * typical;
+    let noise = Noise::of(&scaled, floor);
+    let penalty = PROPOSED.powi(2) * noise.long_run_variance();
+    let test = Test { values: &scaled, least, distance: certainty.distance(values.len()) };
+    let mut starts = segment_starts(&noise.clipped(&scaled), penalty, MIN_SEGMENT);
+    loop {
+        let noise = Noise::of_residuals(&scaled, &starts, floor);
+        let tested: Vec<Tested> =
+            (1..starts.len()).map(|position| test.shift(&starts, position, &noise)).collect();
+        let weakest = tested.iter().enumerate().min_by(|a, b| a.1.margin.total_cmp(&b.1.margin));
+        match weakest {
+            Some((position, shift)) if shift.margin < 1.0 => drop(starts.remove(position + 1)),
+            _ => return tested.into_iter().map(|tested| tested.shift.times(largest)).collect(),
+        }
+    }
+}
+
+impl Shift {
+    fn times(self, factor: f64) -> Self {
+        Self { before: self.before * factor, after: self.after * factor, ..self }
+    }
+}
+
+struct Test<'a> {
+    values: &'a [f64],
+    least: f64,
+    distance: f64,
+}
+
+struct Tested {
+    shift: Shift,
+    /// The smallest proportion by which a condition is met. Below 1, the shift does not hold.
+    margin: f64,
+}
+
+impl Test<'_> {
+    /// Tests the shift at the start of a segment against the values around it.
+    fn shift(&self, starts: &[usize], position: usize, noise: &Noise) -> Tested {
+        let at = starts[position];
+        let end = starts.get(position + 1).copied().unwrap_or(self.values.len());
+        let before = &self.values[starts[position - 1].max(at.saturating_sub(MAX_VALUES))..at];
+        let after = &self.values[at..end.min(at + MAX_VALUES)];
+        let [from, to] = [before, after].map(|values| level(values, noise));
+        let variance = noise.variance_of_mean(before.len()) + noise.variance_of_mean(after.len());
+        let z = (to - from) / variance.sqrt();
+        let size = (to - from).abs() / (self.least * from.abs());
+        let is_likely = ranks::probability(before, after) > MAX_RANK_PROBABILITY;
+        let margin = if is_likely { 0.0 } else { (z.abs() / self.distance).min(size) };
+        let shift = Shift {
+            at,
+            before: median(before).unwrap_or(from),
+            after: median(after).unwrap_or(to),
+            z,
+            n_before: before.len(),
+            n_after: after.len(),
+        };
+        Tested { shift, margin }
+    }
+}
+
+/// The level of some values: their mean, with outliers limited to the noise around the median.
+fn level(values: &[f64], noise: &Noise) -> f64 {
+    let centre = median(values).unwrap_or(0.0);
+    let width = CLIP * noise.sigma;
+    let sum: f64 = values.iter().map(|value| value.clamp(centre - width, centre + width)).sum();
+    #[expect(clippy::cast_precision_loss, reason = "numbers of values are small")]
+    let count = values.len() as f64;
+    sum / count
+}
