@@ -64,6 +64,18 @@ pub fn page_file(name: &str) -> Option<&'static str> {
     if is_template { None } else { text(&format!("{PAGES}/{name}")) }
 }
 
+/// A part of the HTML report. Empty if there is no such part.
+#[must_use]
+pub fn report(name: &str) -> &'static str {
+    text(&format!("report/{name}")).unwrap_or_default()
+}
+
+/// The style of the pages and of the HTML report.
+#[must_use]
+pub fn style() -> &'static str {
+    page_file("style.css").unwrap_or_default()
+}
+
 fn texts(
     files: impl Iterator<Item = &'static File<'static>>,
 ) -> impl Iterator<Item = (&'static str, &'static str)> {

@@ -1,6 +1,7 @@
 //! Requests for reports, history, status and readiness.
 
 use crate::api::v1::history::{HistoryQuery, HistoryView};
+use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::status::{Ready, StatusView};
 use crate::client::error::ClientError;
@@ -14,6 +15,14 @@ impl Client {
     /// Reads a report. It is not called `report`, which is the request by which workers report results.
     pub async fn report_view(&self, query: &ReportQuery) -> Result<ReportView, ClientError> {
         self.get("api/v1/report", query).await
+    }
+
+    pub async fn matrix(&self, query: &ReportQuery) -> Result<MatrixView, ClientError> {
+        self.get("api/v1/matrix", query).await
+    }
+
+    pub async fn summary(&self, query: &ReportQuery) -> Result<SummaryView, ClientError> {
+        self.get("api/v1/summary", query).await
     }
 
     pub async fn history(&self, query: &HistoryQuery) -> Result<HistoryView, ClientError> {

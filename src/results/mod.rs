@@ -13,6 +13,7 @@ mod grid;
 mod history;
 pub mod junit;
 mod marks;
+mod matrix;
 mod measured;
 mod merge;
 mod open;

@@ -2,14 +2,17 @@
 
 use crate::api;
 use crate::api::v1::reports::{
-    Cases, MAX_ROWS, MetricSummary, ReportQuery, ReportRow, ReportView, Totals,
+    Cases, EarlierAttempt, MAX_ROWS, MAX_SAMPLES, MetricSummary, PastResult, ReportQuery,
+    ReportRow, ReportView, Totals,
 };
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use crate::results::marks;
 use crate::results::reader::Reader;
 use crate::results::reproduce;
+use crate::store::reports::details::{DetailRows, EarlierRow, PastRow};
 use crate::store::reports::run_report as rows;
+use crate::store::reports::selection::Selection;
 use crate::store::{MAX_SPREAD, StoreError};
 
 /// Name of the metric for the memory that the worker measured. Tests may measure memory themselves,
@@ -17,20 +20,77 @@ use crate::store::{MAX_SPREAD, StoreError};
 pub(super) const PEAK_MEMORY: &str = "peak_memory_bytes";
 
 impl Reader {
-    /// Reports the tests of the run in `query`, or of the runs submitted since its time, or of all
-    /// runs. The database does not know the phases of tests that have not ended.
+    /// Reports the tests that `query` selects. The database does not know the phases of tests that have
+    /// not ended.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn report(&self, query: &ReportQuery) -> Result<ReportView, StoreError> {
-        let runs = match (query.run, query.since_ms) {
-            (Some(run), _) => rows::Runs::One(run),
-            (None, Some(since)) => rows::Runs::Since(Timestamp(since)),
-            (None, None) => rows::Runs::All,
-        };
-        let limit = query.limit.unwrap_or(MAX_ROWS);
-        Ok(report_view(self.store().run_report(runs, limit as usize)?))
+        let limit = query.limit.unwrap_or(MAX_ROWS) as usize;
+        let (store, selection) = (self.store(), selection(query));
+        let mut view = report_view(store.run_report(selection.clone(), limit)?);
+        if query.details {
+            let mut details = store.details(&selection, limit, query.metric())?;
+            for row in &mut view.rows {
+                if let Some(of_row) = details.remove(&row.test) {
+                    add_details(row, of_row, query.metric());
+                }
+            }
+        }
+        Ok(view)
     }
+}
+
+/// The tests that a query selects. A run is selected whatever the period is.
+pub(super) fn selection(query: &ReportQuery) -> Selection {
+    let time = |ms: Option<u64>| ms.filter(|_| query.run.is_none()).map(Timestamp);
+    Selection {
+        run: query.run,
+        since: time(query.since_ms),
+        until: time(query.until_ms),
+        from_run: query.from_run,
+        to_run: query.to_run,
+        model: query.model.clone(),
+        hw: query.hw.clone(),
+        worker: query.worker.clone(),
+        family: query.family.clone(),
+        status: query.status.clone(),
+    }
+}
+
+fn add_details(row: &mut ReportRow, details: DetailRows, metric: &str) {
+    let DetailRows { earlier, past, samples } = details;
+    let attempt = |earlier: EarlierRow| EarlierAttempt {
+        number: earlier.number,
+        outcome: earlier.outcome,
+        class: earlier.class,
+        message: earlier.message,
+        worker: earlier.worker,
+        duration_ms: earlier.duration,
+        finished_at: earlier.finished_at,
+    };
+    let result = |past: PastRow| PastResult {
+        test: past.test,
+        outcome: past.outcome,
+        flaky: past.flaky,
+        finished_at: past.finished_at,
+        worker: past.worker,
+        value: past.value,
+    };
+    row.earlier = earlier.into_iter().map(attempt).collect();
+    row.past = past.into_iter().map(result).collect();
+    if let Some(metric) = row.metrics.iter_mut().find(|of_row| of_row.name == metric) {
+        metric.samples = spread_evenly(&samples);
+    }
+}
+
+/// At most [`MAX_SAMPLES`] of the values, which are in ascending order, with the first and the last one.
+fn spread_evenly(values: &[f64]) -> Vec<f64> {
+    let (last, count) = (values.len().saturating_sub(1), MAX_SAMPLES - 1);
+    if values.len() <= MAX_SAMPLES {
+        return values.to_vec();
+    }
+    (0..=count).map(|position| values[position * last / count]).collect()
 }
 
 fn report_view(report: rows::ReportRows) -> ReportView {
@@ -76,7 +136,9 @@ fn row(row: rows::ReportRow) -> ReportRow {
         quarantined,
         metrics,
     } = row;
-    let mut metrics: Vec<_> = metrics.into_iter().map(summary).collect();
+    // A database of another program may have other values.
+    let is_finite = |m: &rows::MetricRow| [m.min, m.p50, m.max].iter().all(|v| v.is_finite());
+    let mut metrics: Vec<_> = metrics.into_iter().filter(is_finite).map(summary).collect();
     if let Some(bytes) = peak_memory_bytes
         && let Err(position) =
             metrics.binary_search_by(|metric| metric.name.as_str().cmp(PEAK_MEMORY))

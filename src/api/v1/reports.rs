@@ -17,6 +17,8 @@ use utoipa::{IntoParams, ToSchema};
 
 /// Maximum number of rows of one report.
 pub const MAX_ROWS: u32 = 100_000;
+/// Maximum number of raw values of a metric of one row.
+pub const MAX_SAMPLES: usize = 50;
 
 /// A report about the tests of runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]

@@ -5,6 +5,7 @@ use crate::cli::args::models::ModelArgs;
 use crate::cli::args::shared::{Lender, Output, RealWeights, Templates, Verdict, Waiting};
 use crate::cli::args::values::{pair, span};
 use crate::cli::args::with::With;
+use crate::cli::results::formats::ReportFiles;
 use crate::domain::time::Millis;
 use crate::gather::pytest::SuiteOptions;
 use clap::{Args, ValueEnum};
@@ -69,6 +70,8 @@ pub struct GenerateArgs {
     pub output: Output,
     #[command(flatten, next_help_heading = "Options of --submit and --run")]
     pub verdict: Verdict,
+    #[command(flatten, next_help_heading = "Options of --submit and --run")]
+    pub files: ReportFiles,
     #[command(flatten, next_help_heading = "Options of --submit")]
     pub waiting: Waiting,
     #[command(flatten, next_help_heading = "Options of --run")]

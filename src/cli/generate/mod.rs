@@ -99,6 +99,7 @@ pub async fn run(console: Console, global: &Global, args: GenerateArgs) -> Resul
             local: &args.local,
             verdict: args.verdict,
             output: args.output,
+            files: &args.files,
             dry_run: false,
             open: false,
         };
@@ -154,6 +155,7 @@ async fn submit_tests(
         waiting: &args.waiting,
         verdict: args.verdict,
         output: args.output,
+        files: &args.files,
         offline: args.local.machine.offline,
     };
     submit::perform(console, global, work, &options).await

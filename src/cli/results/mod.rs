@@ -1,6 +1,8 @@
 //! Commands over results (`dtf report`, `dtf logs`, `dtf why`), and where they find them.
 
 pub mod commands;
+pub mod formats;
+pub mod gather;
 pub mod logs;
 pub mod marks;
 pub mod naming;

@@ -1,12 +1,14 @@
 //! `dtf report`: prints a report of a coordinator or of stored results.
 
-use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportView, Totals};
+use crate::api::v1::reports::{GroupBy, MAX_ROWS, ReportQuery, ReportView, Totals};
 use crate::cli::args::results::ResultsArgs;
-use crate::cli::args::shared::{Global, Output};
+use crate::cli::args::shared::Global;
 use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::results::selection::{Since, WhichRun, since, which_run};
+use crate::cli::results::formats::{Format, ReportFiles, publish};
+use crate::cli::results::gather::{self, Parts};
+use crate::cli::results::selection::{Bound, Since, WhichRun, bound, since, which_run};
 use crate::cli::results::stored::Source;
 use crate::cli::run::open;
 use crate::cli::terminal::console::Console;
@@ -16,19 +18,26 @@ use crate::domain::id::RunId;
 use crate::domain::time::Millis;
 use crate::results;
 use crate::sys::clock::Clock;
+use crate::text::selection::{Patterns, Statuses};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
+use clap::builder::TypedValueParser as _;
 
-/// Show results: passed, failed and flaky tests, with latencies
+/// Show results: a matrix, passed, failed and flaky tests, latencies, workers
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Asks the given coordinator, or the one of this machine. Without a coordinator, reads the results
-of `dtf run` from the data directory. Times are in UTC.
+of `dtf run` from the data directory. Times are in UTC. docs/reports.md shows each format.
 
 Examples:
   dtf report --since 7d
   dtf report --since 2026-11-01
   dtf report --run latest
   dtf report --run r12 --run r14 --output json
+  dtf report --since 1d --model 'bert*' --hw cuda --status failed,flaky
+  dtf report --between 2026-11-01 2026-11-08 --group-by family
+  dtf report --run latest --output html > report.html
+  dtf report --run latest --write junit=out/junit.xml --write ctrf=out/ctrf.json
   dtf report --run r12 --exit-code      Exit like `dtf submit --wait`
   dtf report --run latest --open        Show a run in the browser")]
 pub struct ReportArgs {
@@ -40,6 +49,11 @@ pub struct ReportArgs {
     /// Include only this run, such as r12 or `latest`. Repeatable
     #[arg(long, value_parser = which_run, value_name = "RUN")]
     pub run: Vec<WhichRun>,
+    /// Include only runs between two dates or two runs, such as --between r12 r20
+    #[arg(long, num_args = 2, value_parser = bound, value_names = ["FROM", "TO"], conflicts_with_all = ["run", "since"])]
+    pub between: Vec<Bound>,
+    #[command(flatten)]
+    pub filter: Filter,
     /// Maximum number of rows to show
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROWS)))]
     pub limit: u32,
@@ -54,7 +68,59 @@ pub struct ReportArgs {
     pub open: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
-    pub output: Output,
+    pub output: Format,
+    #[command(flatten)]
+    pub files: ReportFiles,
+}
+
+/// The tests of a report.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Filter {
+    /// Include only these models; `*` matches any text. Separate several by commas
+    #[arg(long, value_name = "MODEL,…")]
+    pub model: Option<Patterns>,
+    /// Include only this hardware: back-ends or products of devices
+    #[arg(long, value_name = "HARDWARE,…")]
+    pub hw: Option<Patterns>,
+    /// Include only tests that ran on these workers
+    #[arg(long, value_name = "WORKER,…")]
+    pub worker: Option<Patterns>,
+    /// Include only these families of models
+    #[arg(long, value_name = "FAMILY,…")]
+    pub family: Option<Patterns>,
+    /// Include only tests in these states: outcomes, `flaky`, or `pending`
+    #[arg(long, value_name = "STATE,…")]
+    pub status: Option<Statuses>,
+    /// Rows of the matrix
+    #[arg(long, value_parser = group_by(), default_value = "model", value_name = "PROPERTY")]
+    pub group_by: GroupBy,
+    /// Metric of the matrix, and of the history in the HTML report [default: latency_seconds]
+    #[arg(long, value_name = "METRIC")]
+    pub metric: Option<String>,
+}
+
+fn group_by() -> impl clap::builder::TypedValueParser<Value = GroupBy> {
+    PossibleValuesParser::new(GroupBy::ALL.map(GroupBy::name)).map(|name| {
+        let named = GroupBy::ALL.into_iter().find(|group| group.name() == name);
+        named.unwrap_or_default()
+    })
+}
+
+impl Filter {
+    fn query(self) -> ReportQuery {
+        let Self { model, hw, worker, family, status, group_by, metric } = self;
+        let group_by = Some(group_by);
+        ReportQuery {
+            model,
+            hw,
+            worker,
+            family,
+            status,
+            group_by,
+            metric,
+            ..ReportQuery::default()
+        }
+    }
 }
 
 const DEFAULT_SINCE: Since = Since::Last(Millis::from_secs(7 * 86_400));
@@ -64,26 +130,28 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
     if args.open {
         return show(console, global, source, &args.run).await;
     }
-    let limit = Some(args.limit);
-    let view = if args.run.is_empty() {
-        let since = match args.since.unwrap_or(DEFAULT_SINCE) {
-            Since::Last(span) => Clock::start().now().0.saturating_sub(span.0),
-            Since::At(time) => time.0,
-        };
-        source
-            .report(&ReportQuery { since_ms: Some(since), limit, ..ReportQuery::default() })
-            .await?
+    let parts = Parts::of(args.output, &args.files);
+    let query = ReportQuery { limit: Some(args.limit), ..parts.query(args.filter.query()) };
+    let (view, query, parts) = if args.run.is_empty() {
+        let query = period(query, &args.between, args.since.unwrap_or(DEFAULT_SINCE));
+        (source.report(&query).await?, query, parts)
     } else {
+        let runs = selected_runs(&source, &args.run).await?;
         let mut reports = Vec::new();
-        for run in selected_runs(&source, &args.run).await? {
-            let query = ReportQuery { run: Some(run), limit, ..ReportQuery::default() };
-            reports.push(source.report(&query).await?);
+        for run in &runs {
+            reports.push(source.report(&ReportQuery { run: Some(*run), ..query.clone() }).await?);
         }
         let merged = results::merge(reports);
-        merged.ok_or_else(|| CliError::new("there are no runs").with_exit(Exit::NoTest))?
+        let none = || CliError::new("there are no runs").with_exit(Exit::NoTest);
+        // The sections are about one run or a period.
+        let parts = if runs.len() == 1 { parts } else { parts.without_sections() };
+        let query = ReportQuery { run: runs.first().copied(), ..query };
+        (merged.ok_or_else(none)?, query, parts)
     };
-    console.result(&render(console, &view, args.output)?)?;
-    warn_truncated(console, &view, args.output);
+    let report = gather::complete(&source, view, &query, parts).await?;
+    publish(console, &report, args.output, &args.files)?;
+    let view = &report.view;
+    warn_truncated(console, view, args.output);
     Ok(match view.totals {
         _ if view.rows.is_empty() => Exit::NoTest,
         Totals { pending: 1.., .. } if args.exit_code => Exit::Pending,
@@ -120,6 +188,26 @@ async fn show(
     Ok(Exit::Passed)
 }
 
+/// Limits a query to a period, or to runs.
+fn period(mut query: ReportQuery, between: &[Bound], since: Since) -> ReportQuery {
+    let time = |since| match since {
+        Since::Last(span) => Clock::start().now().0.saturating_sub(span.0),
+        Since::At(time) => time.0,
+    };
+    let [from, to] = between else {
+        return ReportQuery { since_ms: Some(time(since)), ..query };
+    };
+    match *from {
+        Bound::Run(run) => query.from_run = Some(run),
+        Bound::Time(from) => query.since_ms = Some(time(from)),
+    }
+    match *to {
+        Bound::Run(run) => query.to_run = Some(run),
+        Bound::Time(to) => query.until_ms = Some(time(to)),
+    }
+    query
+}
+
 /// The selected runs, each once.
 async fn selected_runs(source: &Source, selected: &[WhichRun]) -> Result<Vec<RunId>, CliError> {
     let mut runs = Vec::new();
@@ -134,26 +222,13 @@ async fn selected_runs(source: &Source, selected: &[WhichRun]) -> Result<Vec<Run
     Ok(runs)
 }
 
-/// Warns if rows are missing in CSV. A table has a line about it.
-fn warn_truncated(console: Console, view: &ReportView, output: Output) {
-    if view.truncated && output == Output::Csv {
+/// Warns if tests are missing in a format without a line about it.
+fn warn_truncated(console: Console, view: &ReportView, format: Format) {
+    if view.truncated && format != Format::Table {
         console.warning(&format!(
             "only {} of {} tests are shown; use --limit N to show more",
             view.rows.len(),
             view.totals.tests
         ));
-    }
-}
-
-/// Renders a report in the requested output format.
-pub fn render(console: Console, view: &ReportView, output: Output) -> Result<String, CliError> {
-    match output {
-        Output::Table => {
-            let style = results::render::Style { colour: console.colour, width: console.width() };
-            Ok(results::render::table(view, style))
-        }
-        Output::Csv => Ok(results::render::csv(view)),
-        Output::Json => results::render::json(view)
-            .map_err(|error| CliError::new(format!("cannot encode the report: {error}"))),
     }
 }

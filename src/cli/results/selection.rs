@@ -32,6 +32,23 @@ pub fn since(text: &str) -> Result<Since, String> {
     millis.map(|millis| Since::At(Timestamp(millis))).map_err(|_| refuse("it is before 1970"))
 }
 
+/// A bound of a period: a run, or a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    Run(RunId),
+    Time(Since),
+}
+
+/// A run such as r12, a date, or a duration before now.
+pub fn bound(text: &str) -> Result<Bound, String> {
+    match text.parse() {
+        Ok(run) => Ok(Bound::Run(run)),
+        Err(_) => since(text)
+            .map(Bound::Time)
+            .map_err(|error| format!("it is not a run such as r12, and not a time: {error}")),
+    }
+}
+
 /// A run, by its number or as the newest one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhichRun {
@@ -67,6 +84,9 @@ mod tests {
             let error = since(invalid).expect_err(invalid);
             assert!(error.contains("2026-11-28T09:30"), "{invalid}: {error}");
         }
+        assert_eq!(bound("r12"), Ok(Bound::Run(RunId(12))));
+        assert!(matches!(bound("2026-11-28"), Ok(Bound::Time(Since::At(_)))));
+        assert!(bound("12").is_err_and(|error| error.contains("not a run such as r12")));
         assert_eq!(which_run("latest"), Ok(WhichRun::Latest));
         assert_eq!(which_run("r3"), Ok(WhichRun::Id(RunId(3))));
         assert!(which_run("3").is_err_and(|error| error.ends_with("or `latest`")));

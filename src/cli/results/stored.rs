@@ -2,6 +2,7 @@
 //! `dtf run` or a coordinator that has stopped).
 
 use crate::api::page::PageQuery;
+use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::test_views::{TestQuery, TestView, Why};
 use crate::blobs::{self, FileBlobs};
@@ -99,6 +100,30 @@ impl Source {
         match self {
             Self::Coordinator(client) => Ok(client.report_view(query).await?),
             Self::Stored(stored) => stored.reader.report(query).map_err(unreadable),
+        }
+    }
+
+    /// The matrix of the tests that `query` selects.
+    pub async fn matrix(&self, query: &ReportQuery) -> Result<MatrixView, CliError> {
+        match self {
+            Self::Coordinator(client) => Ok(client.matrix(query).await?),
+            Self::Stored(stored) => stored.reader.matrix(query).map_err(unreadable),
+        }
+    }
+
+    /// The slowest tests and the workers of the tests that `query` selects.
+    pub async fn summary(&self, query: &ReportQuery) -> Result<SummaryView, CliError> {
+        match self {
+            Self::Coordinator(client) => Ok(client.summary(query).await?),
+            Self::Stored(stored) => stored.reader.summary(query).map_err(unreadable),
+        }
+    }
+
+    /// The output of an attempt that has ended.
+    pub async fn log(&self, attempt: AttemptId) -> Result<Vec<u8>, CliError> {
+        match self {
+            Self::Coordinator(client) => Ok(client.log(attempt, 0).await?),
+            Self::Stored(stored) => stored.log(attempt),
         }
     }
 

@@ -4,6 +4,7 @@ use crate::cli::args::machine::Local;
 use crate::cli::args::models::ModelArgs;
 use crate::cli::args::shared::{Lender, Output, RealWeights, Templates, Verdict};
 use crate::cli::args::with::With;
+use crate::cli::results::formats::ReportFiles;
 use clap::Args;
 
 /// Run a plan, or tests of models, on this machine
@@ -47,4 +48,6 @@ pub struct RunArgs {
     /// Output format of the report or list
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+    #[command(flatten)]
+    pub files: ReportFiles,
 }

@@ -12,6 +12,7 @@ use crate::cli::args::shared::{Global, Output, Verdict};
 use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::results::formats::ReportFiles;
 use crate::cli::run::args::RunArgs;
 use crate::cli::run::site::{Site, cancel_open, passed_before};
 use crate::cli::submit::send::send;
@@ -62,6 +63,7 @@ pub async fn run(console: Console, global: &Global, args: RunArgs) -> Result<Exi
         local: &local,
         verdict: args.verdict,
         output: args.output,
+        files: &args.files,
         dry_run: args.dry_run,
         open: args.open,
     };
@@ -73,6 +75,8 @@ pub struct RunOptions<'a> {
     pub local: &'a Local,
     pub verdict: Verdict,
     pub output: Output,
+    /// Files with the report.
+    pub files: &'a ReportFiles,
     /// Lists the tests without running them.
     pub dry_run: bool,
     /// Shows the run in the browser, and serves its page after the end of the tests.
@@ -244,7 +248,8 @@ async fn test(
         open::show(console, client, data_dir, &format!("/runs/{}", sent.run)).await?;
     }
     let view = wait::wait(console, client, sent.run).await?;
-    wait::finish(console, client, &view, options.verdict, options.output).await
+    let shown = (options.output, options.files);
+    wait::finish(console, client, &view, options.verdict, shown).await
 }
 
 #[cfg(test)]

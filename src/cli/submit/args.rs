@@ -2,6 +2,7 @@
 
 use crate::cli::args::shared::{Output, RealWeights, Server, Templates, Verdict, Waiting};
 use crate::cli::args::with::With;
+use crate::cli::results::formats::ReportFiles;
 use clap::Args;
 use std::path::PathBuf;
 
@@ -13,7 +14,8 @@ run; `dtf wait RUN` waits for it again.
 
 Examples:
   dtf submit plan.yaml
-  dtf submit plan.yaml --wait --wait-timeout 2h     Wait; the exit code reports the results")]
+  dtf submit plan.yaml --wait --wait-timeout 2h     Wait; the exit code reports the results
+  dtf submit plan.yaml --wait --write junit=out/junit.xml --write markdown=out/summary.md")]
 pub struct SubmitArgs {
     #[command(flatten)]
     pub server: Server,
@@ -32,4 +34,6 @@ pub struct SubmitArgs {
     /// Output format of the report with --wait, otherwise of the run id (csv only with --wait)
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+    #[command(flatten)]
+    pub files: ReportFiles,
 }

@@ -9,6 +9,7 @@ use crate::cli::args::shared::{Global, Output, Server, Templates, Verdict, Waiti
 use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::results::formats::ReportFiles;
 use crate::cli::submit::args::SubmitArgs;
 use crate::cli::submit::send::send;
 use crate::cli::terminal::console::Console;
@@ -26,6 +27,7 @@ pub async fn run(console: Console, global: &Global, args: SubmitArgs) -> Result<
         waiting: &args.waiting,
         verdict: args.verdict,
         output: args.output,
+        files: &args.files,
         offline: None,
     };
     perform(console, global, work, &options).await
@@ -38,6 +40,8 @@ pub struct SubmitOptions<'a> {
     pub waiting: &'a Waiting,
     pub verdict: Verdict,
     pub output: Output,
+    /// Files with the report.
+    pub files: &'a ReportFiles,
     /// Does not ask the model hub.
     pub offline: Option<bool>,
 }
@@ -51,6 +55,9 @@ pub async fn perform(
 ) -> Result<Exit, CliError> {
     if options.output == Output::Csv && !options.waiting.wait {
         return Err(CliError::usage("--output csv is the format of the report: add --wait"));
+    }
+    if !options.files.write.is_empty() && !options.waiting.wait {
+        return Err(CliError::usage("--write writes the report at the end of the run: add --wait"));
     }
     let file = settings(global)?;
     work.ask_hub(console, &file, options.offline).await?;
@@ -80,5 +87,6 @@ pub async fn perform(
         timeout: options.waiting.wait_timeout,
         unschedulable: options.waiting.unschedulable_timeout,
     };
-    wait::to_the_end(console, &client, sent.run, limits, options.verdict, options.output).await
+    let shown = (options.output, options.files);
+    wait::to_the_end(console, &client, sent.run, limits, options.verdict, shown).await
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::args::shared::{Output, Server, Verdict};
 use crate::cli::args::values::span;
+use crate::cli::results::formats::ReportFiles;
 use crate::domain::id::RunId;
 use crate::domain::time::Millis;
 use clap::Args;
@@ -13,7 +14,8 @@ The exit code is the same as of `dtf submit --wait`. Ctrl-C does not stop the ru
 
 Examples:
   dtf wait r12
-  dtf wait r12 --timeout 2h")]
+  dtf wait r12 --timeout 2h
+  dtf wait r12 --write junit=out/junit.xml")]
 pub struct WaitArgs {
     #[command(flatten)]
     pub server: Server,
@@ -34,4 +36,6 @@ pub struct WaitArgs {
     /// Output format of the report
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+    #[command(flatten)]
+    pub files: ReportFiles,
 }

@@ -10,7 +10,9 @@ use crate::cli::args::shared::{Global, Output, Verdict};
 use crate::cli::connect::client;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::results::report;
+use crate::cli::results::formats::{Format, ReportFiles, publish};
+use crate::cli::results::gather::{self, Parts};
+use crate::cli::results::stored::Source;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::{Progress, counts};
 use crate::cli::wait::args::WaitArgs;
@@ -42,7 +44,7 @@ pub async fn run(console: Console, global: &Global, args: WaitArgs) -> Result<Ex
     // If there is no such run, this fails at once instead of waiting.
     client.run(args.run).await?;
     let limits = Limits { timeout: args.timeout, unschedulable: args.unschedulable_timeout };
-    to_the_end(console, &client, args.run, limits, args.verdict, args.output).await
+    to_the_end(console, &client, args.run, limits, args.verdict, (args.output, &args.files)).await
 }
 
 /// Waits until the run has ended, prints its report, and returns the exit code of its results. At a
@@ -53,7 +55,7 @@ pub async fn to_the_end(
     run: RunId,
     limits: Limits,
     verdict: Verdict,
-    output: Output,
+    (output, files): (Output, &ReportFiles),
 ) -> Result<Exit, CliError> {
     let waiting = watch(console, client, run, Some(Stuck::new(limits.unschedulable)));
     let expired = async {
@@ -65,9 +67,9 @@ pub async fn to_the_end(
     let further = format!("to keep waiting: dtf wait {run}; to stop it: dtf cancel {run}");
     tokio::select! {
         ended = waiting => match ended? {
-            Ended::Over(view) => finish(console, client, &view, verdict, output).await,
+            Ended::Over(view) => finish(console, client, &view, verdict, (output, files)).await,
             Ended::Stuck(tests) => {
-                let report = show(console, client, run, output).await?;
+                let report = show(console, client, run, (output, files)).await?;
                 console.note(&format!(
                     "no worker can run the remaining {}; {further}",
                     counted(tests.into(), "test")
@@ -79,12 +81,12 @@ pub async fn to_the_end(
             }
         },
         () = expired => {
-            show(console, client, run, output).await?;
+            show(console, client, run, (output, files)).await?;
             console.note(&format!("the run has not ended; {further}"));
             Ok(Exit::Pending)
         }
         signal = shutdown_signal() => {
-            show(console, client, run, output).await?;
+            show(console, client, run, (output, files)).await?;
             console.note(&format!("the run continues; {further}"));
             Ok(Exit::of_signal(signal))
         }
@@ -155,9 +157,9 @@ pub async fn finish(
     client: &Client,
     view: &RunView,
     verdict: Verdict,
-    output: Output,
+    (output, files): (Output, &ReportFiles),
 ) -> Result<Exit, CliError> {
-    let report = show(console, client, view.run, output).await?;
+    let report = show(console, client, view.run, (output, files)).await?;
     Ok(Exit::of_run(&report.totals, verdict.fail_on_flaky))
 }
 
@@ -165,11 +167,20 @@ async fn show(
     console: Console,
     client: &Client,
     run: RunId,
-    output: Output,
+    (output, files): (Output, &ReportFiles),
 ) -> Result<ReportView, CliError> {
+    let format = Format::from(output);
+    // The table and the JSON document at the end of a run are about its tests alone.
+    let parts = match files.write.is_empty() {
+        true => Parts::of(format, files).without_sections(),
+        false => Parts::of(format, files),
+    };
     let query =
         ReportQuery { run: Some(run), limit: Some(MAX_REPORT_ROWS), ..ReportQuery::default() };
-    let report = client.report_view(&query).await?;
-    console.result(&report::render(console, &report, output)?)?;
-    Ok(report)
+    let query = parts.query(query);
+    let view = client.report_view(&query).await?;
+    let source = Source::Coordinator(client.clone());
+    let report = gather::complete(&source, view, &query, parts).await?;
+    publish(console, &report, format, files)?;
+    Ok(report.view)
 }

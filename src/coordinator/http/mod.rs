@@ -19,6 +19,7 @@ pub(crate) mod leases;
 pub(crate) mod logs;
 pub(crate) mod refusals;
 pub(crate) mod reports;
+pub(crate) use reports::matrix;
 pub(crate) mod respond;
 pub(crate) mod router;
 pub(crate) mod routes;

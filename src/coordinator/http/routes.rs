@@ -163,6 +163,8 @@ routes! {
     "claim_leases" POST "/api/v1/workers/{worker}/claim", RunTests, WAITING, leases::claim;
     "report_results" POST "/api/v1/workers/{worker}/reports", RunTests, REPORTS, leases::report;
     "get_report" GET "/api/v1/report", Read, WAITING, reports::report;
+    "get_matrix" GET "/api/v1/matrix", Read, WAITING, matrix::matrix;
+    "get_summary" GET "/api/v1/summary", Read, WAITING, matrix::summary;
     "get_history" GET "/api/v1/history", Read, WAITING, reports::history;
     "make_session_code" POST "/api/v1/sessions", Read, SMALL, login::code;
     "get_grid" GET "/api/v1/grid", Read, WAITING, grid::grid;

@@ -7,7 +7,7 @@ use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::client::Client;
 use crate::domain::id::RunId;
 use crate::domain::outcome::Outcome;
-use crate::store::reports::run_report::Runs;
+use crate::store::reports::selection::Runs;
 use crate::store::{self, Store};
 use reqwest::Method;
 use std::path::Path;

@@ -1,25 +1,63 @@
-//! A report as text: a table for people, JSON for programs, CSV for spreadsheets.
+//! A report as text: tables for people, pages, and the formats of other programs.
 
+mod bencher;
 mod csv;
+mod ctrf;
+mod escape;
 pub mod figures;
 pub mod findings;
 pub mod marks;
+mod html;
+mod junit;
+mod markdown;
+mod ndjson;
 mod quality;
+mod sections;
 mod table;
 #[cfg(test)]
 mod tests;
 mod weights;
 pub mod words;
 
+pub use bencher::bencher;
 pub use csv::{csv, text as csv_field};
+pub use ctrf::ctrf;
+pub use html::html;
+pub use junit::{Dialect, MAX_CASES, junit};
+pub use markdown::markdown;
+pub use ndjson::ndjson;
 pub use table::{Style, table};
 
+use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::ReportView;
+use crate::domain::id::TestId;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A report with everything that an output format can show.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    #[serde(flatten)]
+    pub view: ReportView,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matrix: Option<MatrixView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub summary: Option<SummaryView>,
+    /// Output of tests that did not pass.
+    #[serde(skip)]
+    pub outputs: BTreeMap<TestId, String>,
+}
+
+impl From<ReportView> for Report {
+    fn from(view: ReportView) -> Self {
+        Self { view, matrix: None, summary: None, outputs: BTreeMap::new() }
+    }
+}
 
 /// Renders the document itself as indented JSON.
 ///
 /// # Errors
 /// Does not occur: every report can be encoded.
-pub fn json(view: &ReportView) -> Result<String, serde_json::Error> {
-    serde_json::to_string_pretty(view).map(|text| words::json(&text) + "\n")
+pub fn json(report: &Report) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(report).map(|text| words::json(&text) + "\n")
 }

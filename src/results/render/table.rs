@@ -1,9 +1,11 @@
 //! The report as text for people: totals, a matrix of models and back-ends, one line per test, and
 //! messages about the tests that did not simply pass.
 
+use super::Report;
 use super::figures;
 use super::findings;
 use super::quality;
+use super::sections::{Section, sections};
 use super::weights;
 use super::words::{COLOURS, cases, instant, plain, state};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
@@ -35,12 +37,36 @@ pub struct Style {
     pub width: Option<u16>,
 }
 
-/// Renders a report as text for people.
+/// Renders a report as text for people: the tests, then the sections.
 #[must_use]
-pub fn table(view: &ReportView, style: Style) -> String {
+pub fn table(report: &Report, style: Style) -> String {
+    let mut out = tests_of(&report.view, report.matrix.is_some(), style);
+    for section in sections(report) {
+        push_section(&mut out, section, style);
+    }
+    out
+}
+
+/// A section with its heading.
+fn push_section(out: &mut String, section: Section, style: Style) {
+    let Section { title, intro, lines, numbers_from, left_out } = section;
+    let colon = if intro.is_empty() { "" } else { ": " };
+    let _ = writeln!(out, "\n{title}{colon}{}", plain(&intro, MAX_MESSAGE));
+    let plain_line = |line: Vec<String>| line.iter().map(|cell| plain(cell, MAX_NAME)).collect();
+    let lines: Vec<Vec<String>> = lines.into_iter().map(plain_line).collect();
+    if !lines.is_empty() {
+        push_lines(out, build(lines, |column| column >= numbers_from), style);
+    }
+    if left_out > 0 {
+        let _ = writeln!(out, "and {left_out} more");
+    }
+}
+
+/// The part about the tests. `has_matrix`: a section has the matrix.
+fn tests_of(view: &ReportView, has_matrix: bool, style: Style) -> String {
     let mut out = headline(view);
     out.extend(weights::random(view));
-    if let Some(matrix) = matrix(view) {
+    if let Some(matrix) = matrix(view).filter(|_| !has_matrix) {
         out.push('\n');
         push_lines(&mut out, matrix, style);
     }
@@ -76,7 +102,7 @@ fn case_line(view: &ReportView) -> Option<String> {
 }
 
 /// The first line, e.g. `run r1, 3 tests: 2 passed, 0 failed, 1 not done`.
-fn headline(view: &ReportView) -> String {
+pub(super) fn headline(view: &ReportView) -> String {
     let totals = &view.totals;
     let runs = match (&view.runs[..], view.since) {
         ([], _) => "no runs".to_owned(),

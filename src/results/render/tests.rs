@@ -1,6 +1,6 @@
 //! One report in all output formats.
 
-use super::{Style, csv, json, table};
+use super::{Report, Style, csv};
 use crate::api::v1::reports::{Cases, MetricSummary, ReportRow, ReportView, Totals};
 use crate::domain::findings::FirstDifference;
 use crate::domain::id::{RunId, TestId};
@@ -8,6 +8,14 @@ use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::Phase;
 use crate::domain::time::{Millis, Timestamp};
 use std::collections::BTreeMap;
+
+fn table(view: &ReportView, style: Style) -> String {
+    super::table(&view.clone().into(), style)
+}
+
+fn json(view: &ReportView) -> serde_json::Result<String> {
+    super::json(&view.clone().into())
+}
 
 fn metric(name: &str, unit: &str, p50: f64) -> MetricSummary {
     MetricSummary {

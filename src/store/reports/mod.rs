@@ -5,4 +5,7 @@ pub mod flaky;
 pub mod history;
 pub mod marks;
 pub mod quarantined;
+pub mod details;
+pub mod matrix;
 pub mod run_report;
+pub mod selection;

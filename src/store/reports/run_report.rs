@@ -1,6 +1,7 @@
 //! The report about the tests of runs: totals, one row per test, and the summaries of its metrics. It
 //! reads neither raw values nor details.
 
+use super::selection::Selection;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
@@ -12,25 +13,6 @@ use crate::store::rows::{MAX_ROWS, TestRow};
 use crate::store::{MAX_SPREAD, Store};
 use duckdb::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
-
-/// The runs that a report is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Runs {
-    All,
-    One(RunId),
-    /// The runs that were submitted at this time or later.
-    Since(Timestamp),
-}
-
-impl Runs {
-    /// The earliest time of submission, if the report is limited by one.
-    fn since(self) -> Option<Timestamp> {
-        match self {
-            Runs::Since(since) => Some(since),
-            Runs::All | Runs::One(_) => None,
-        }
-    }
-}
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportRows {
@@ -139,48 +121,37 @@ pub struct MetricRow {
 }
 
 impl Store {
-    /// Reports the tests of `runs`, with at most `limit` rows, and at most [`MAX_ROWS`].
+    /// Reports the selected tests, with at most `limit` rows, and at most [`MAX_ROWS`].
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn run_report(&self, runs: Runs, limit: usize) -> Result<ReportRows, StoreError> {
-        let (since, limit) = (runs.since(), limit.min(MAX_ROWS));
+    pub fn run_report(
+        &self,
+        selection: impl Into<Selection>,
+        limit: usize,
+    ) -> Result<ReportRows, StoreError> {
+        let (selection, limit) = (selection.into(), limit.min(MAX_ROWS));
+        let since = selection.since;
         self.pool.read(|connection| {
-            let runs = find_runs(connection, runs)?;
+            let runs = selection.runs(connection)?;
             let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
                 return Ok(ReportRows { since, ..ReportRows::default() });
             };
-            let of_runs = conditions(*first, *last, since);
-            let totals = totals(connection, &of_runs)?;
-            let rows = rows(connection, &of_runs, limit)?;
+            let of_tests = selection.of_tests(*first, *last);
+            let mut totals = totals(connection, &of_tests)?;
+            totals.late_results = late_results(connection, &selection.of_runs(*first, *last))?;
+            let rows = rows(connection, &of_tests, limit)?;
             let truncated = (rows.len() as u64) < totals.tests;
             Ok(ReportRows { since, runs, totals, rows, truncated })
         })
     }
 }
 
-fn find_runs(connection: &Connection, runs: Runs) -> Result<Vec<RunId>, StoreError> {
-    let mut conditions = Conditions::default();
-    match runs {
-        Runs::All => {}
-        Runs::One(run) => conditions.and("run = ?", [run.0]),
-        Runs::Since(since) => conditions.and("submitted_ms >= ?", [since.0]),
-    }
-    conditions
-        .query(connection, "SELECT run FROM runs", " ORDER BY run", |row| get(row, 0).map(RunId))
-}
-
-/// Restricts a table or view that is named `states` to the runs of the report. The range of ids
-/// lets DuckDB skip whole blocks. It does not suffice, because times of submission need not grow
-/// with the ids.
-fn conditions(first: RunId, last: RunId, since: Option<Timestamp>) -> Conditions {
-    let mut conditions = Conditions::default();
-    conditions.and("states.run BETWEEN ? AND ?", [first.0, last.0]);
-    if let Some(since) = since {
-        let submitted = "states.run IN (SELECT run FROM runs WHERE submitted_ms >= ?)";
-        conditions.and(submitted, [since.0]);
-    }
-    conditions
+/// Number of late results of the runs.
+fn late_results(connection: &Connection, of_runs: &Conditions) -> Result<u64, StoreError> {
+    let late = "SELECT count(*) FROM late_results AS states";
+    let late = of_runs.query(connection, late, "", |row| get::<u64>(row, 0))?;
+    Ok(late.into_iter().sum())
 }
 
 fn totals(connection: &Connection, of_runs: &Conditions) -> Result<TotalRows, StoreError> {
@@ -211,9 +182,6 @@ fn totals(connection: &Connection, of_runs: &Conditions) -> Result<TotalRows, St
             *totals.errors.entry(class).or_default() += count;
         }
     }
-    let late = "SELECT count(*) FROM late_results AS states";
-    let late = of_runs.query(connection, late, "", |row| get::<u64>(row, 0))?;
-    totals.late_results = late.into_iter().sum();
     let cases = "SELECT count(*), sum(cases.total)::UBIGINT, sum(cases.failed)::UBIGINT, \
         sum(cases.errors)::UBIGINT, sum(cases.skipped)::UBIGINT, sum(cases.flaky)::UBIGINT \
         FROM test_states AS states JOIN cases ON cases.run = states.run \
@@ -242,10 +210,10 @@ fn case_counts(row: &Row<'_>, first: usize) -> Result<Option<CaseRows>, StoreErr
 }
 
 /// The beginning of a query over the tests in the report. The conditions follow it.
-const PICKED: &str = "WITH picked AS (SELECT * FROM test_states AS states";
+pub(super) const PICKED: &str = "WITH picked AS (SELECT * FROM test_states AS states";
 
 /// Closes [`PICKED`]: tests that did not pass at the first attempt precede the others.
-fn up_to(limit: usize) -> String {
+pub(super) fn up_to(limit: usize) -> String {
     format!(
         " ORDER BY (states.outcome IS NOT DISTINCT FROM 'passed' AND NOT states.flaky), \
          states.run, states.test LIMIT {limit})"

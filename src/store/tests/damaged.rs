@@ -1,7 +1,7 @@
 //! Files that cannot be used make room; files in use do not.
 
 use super::fixture::*;
-use crate::store::reports::run_report::Runs;
+use crate::store::reports::selection::Runs;
 use crate::store::rows::TestFilter;
 use crate::store::{Cause, Opened, Store, StoreError};
 use duckdb::Connection;

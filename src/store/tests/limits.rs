@@ -6,7 +6,7 @@ use super::fixture::*;
 use crate::domain::fact::{Fact, Next};
 use crate::domain::outcome::Outcome;
 use crate::store::Opened;
-use crate::store::reports::run_report::Runs;
+use crate::store::reports::selection::Runs;
 use crate::store::rows::{AttemptFilter, TestFilter};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::fixture::*;
 use crate::domain::storage_id::StorageId;
-use crate::store::reports::run_report::Runs;
+use crate::store::reports::selection::Runs;
 use crate::store::rows::AttemptFilter;
 use crate::store::{Opened, Store, StoreError};
 use std::fs;

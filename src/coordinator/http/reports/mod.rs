@@ -3,6 +3,7 @@
 pub(crate) mod flaky;
 pub(crate) mod grid;
 pub(crate) mod marks;
+pub(crate) mod matrix;
 
 use crate::api::SCHEMA;
 use crate::api::v1::history::{HistoryQuery, HistoryView};

@@ -1,0 +1,187 @@
+//! The sections of a report after its list of tests, as tables of text: matrix, slowest tests, coverage,
+//! workers. The table for people and Markdown show the same sections.
+//!
+//! Promise: a section without a line states why it has none.
+
+use super::Report;
+use super::figures::{self, counted};
+use super::words::instant;
+use crate::api::v1::matrix::{MatrixCell, MatrixView, SummaryView};
+use crate::domain::outcome::Outcome;
+use crate::domain::time::Timestamp;
+use std::collections::BTreeMap;
+
+/// Maximum number of lines of a section.
+const MAX_LINES: usize = 50;
+/// Maximum number of columns of a matrix.
+const MAX_COLUMNS: usize = 12;
+
+/// A heading, a sentence, and a table. Texts of others are not escaped yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Section {
+    pub title: &'static str,
+    /// A sentence before the table. Empty: none.
+    pub intro: String,
+    /// The heading of the table and its lines. Empty: no table.
+    pub lines: Vec<Vec<String>>,
+    /// The first column that has numbers. All following ones have numbers, too.
+    pub numbers_from: usize,
+    /// Number of lines that were left out.
+    pub left_out: usize,
+}
+
+/// The sections of a report, in their order.
+#[must_use]
+pub fn sections(report: &Report) -> Vec<Section> {
+    let mut sections = Vec::new();
+    if let Some(view) = &report.matrix {
+        sections.push(matrix(view));
+    }
+    if let Some(view) = &report.summary {
+        sections.push(slowest(view));
+    }
+    if let Some(view) = &report.matrix {
+        sections.push(coverage(view));
+    }
+    if let Some(view) = &report.summary {
+        sections.push(workers(view));
+    }
+    sections
+}
+
+/// Ends a section: cuts its lines after the maximum, and states that there are none.
+fn section(
+    title: &'static str,
+    intro: &str,
+    lines: Vec<Vec<String>>,
+    numbers_from: usize,
+) -> Section {
+    let left_out = lines.len().saturating_sub(1 + MAX_LINES);
+    let lines: Vec<Vec<String>> = lines.into_iter().take(1 + MAX_LINES).collect();
+    let has_lines = lines.len() > 1;
+    let intro = if has_lines || !intro.is_empty() { intro } else { "none" };
+    let lines = if has_lines { lines } else { Vec::new() };
+    Section { title, intro: intro.to_owned(), lines, numbers_from, left_out }
+}
+
+fn heading(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// The matrix: in each cell the worst outcome, the value of the metric and its change.
+fn matrix(view: &MatrixView) -> Section {
+    let by_place: BTreeMap<(&str, &str), &MatrixCell> =
+        view.cells.iter().map(|cell| ((&*cell.row, &*cell.column), cell)).collect();
+    let columns = &view.columns[..view.columns.len().min(MAX_COLUMNS)];
+    let mut first = vec![view.group_by.name().to_owned()];
+    first.extend(columns.iter().cloned());
+    let mut lines = vec![first];
+    for row in &view.rows {
+        let mut line = vec![row.clone()];
+        line.extend(columns.iter().map(|column| {
+            by_place.get(&(&**row, &**column)).map_or_else(|| "-".to_owned(), |cell| words(cell))
+        }));
+        lines.push(line);
+    }
+    let mut intro = if view.cells.is_empty() {
+        "none".to_owned()
+    } else {
+        format!(
+            "newest result of each test; {} and its change against earlier results of the report",
+            view.metric
+        )
+    };
+    let hidden = view.columns.len() - columns.len();
+    if hidden > 0 {
+        intro.push_str(&format!("; {} not shown", counted(hidden as u64, "further column")));
+    }
+    section("Matrix", &intro, lines, 1)
+}
+
+/// A cell in words, e.g. `2 passed, 42.1 ms, +3.1 %` or `1 of 2 failed`.
+#[must_use]
+pub fn words(cell: &MatrixCell) -> String {
+    let MatrixCell { tests, outcomes, pending, outcome, flaky, .. } = cell;
+    let mut parts = vec![match outcome {
+        None => format!("{pending} not done"),
+        Some(Outcome::Passed) if *flaky > 0 => format!("{flaky} of {tests} flaky"),
+        Some(Outcome::Passed) if *pending == 0 => format!("{tests} passed"),
+        Some(worst) => {
+            let count = outcomes.get(worst).copied().unwrap_or(0);
+            if count == *tests {
+                format!("{count} {}", worst.words())
+            } else {
+                format!("{count} of {tests} {}", worst.words())
+            }
+        }
+    }];
+    parts.extend(cell.value.map(|value| figures::with_unit(value, &cell.unit)));
+    parts.extend(cell.change.map(change));
+    parts.join(", ")
+}
+
+/// A ratio as a change in per cent, e.g. `+3.1 %`.
+#[must_use]
+pub fn change(ratio: f64) -> String {
+    let sign = if ratio < 1.0 { "-" } else { "+" };
+    format!("{sign}{}", figures::percent((ratio - 1.0).abs()))
+}
+
+fn slowest(view: &SummaryView) -> Section {
+    let mut lines = vec![heading(&["test", "id", "worker", "time"])];
+    lines.extend(view.slowest.iter().map(|test| {
+        vec![
+            test.name.clone(),
+            test.test.to_string(),
+            test.worker.clone(),
+            figures::seconds(test.duration_ms.0 as f64 / 1000.0),
+        ]
+    }));
+    section("Slowest tests", "", lines, 3)
+}
+
+/// The cells of the matrix in which nothing ran, and why.
+fn coverage(view: &MatrixView) -> Section {
+    let all = view.rows.len() * view.columns.len();
+    if all == 0 {
+        return section("Coverage", "insufficient data: no test", Vec::new(), 9);
+    }
+    let ran = |cell: &&MatrixCell| {
+        let verdicts = cell.outcomes.iter().filter(|(outcome, _)| {
+            !matches!(outcome, Outcome::Skipped | Outcome::Cancelled | Outcome::Expired)
+        });
+        verdicts.map(|(_, count)| count).sum::<u64>() > 0
+    };
+    let covered = view.cells.iter().filter(ran).count();
+    let word = view.group_by.name();
+    let intro = format!(
+        "{covered} of {all} combinations of {word} and hardware have a verdict; {} without a test",
+        all - view.cells.len()
+    );
+    let mut lines = vec![heading(&[word, "hardware", "state", "reason"])];
+    lines.extend(view.cells.iter().filter(|cell| !ran(cell)).map(|cell| {
+        let reason = if cell.message.is_empty() { &cell.reproduce } else { &cell.message };
+        vec![cell.row.clone(), cell.column.clone(), words(cell), reason.clone()]
+    }));
+    section("Coverage", &intro, lines, 9)
+}
+
+fn workers(view: &SummaryView) -> Section {
+    let names =
+        ["worker", "attempts", "failed", "infrastructure", "out of memory", "busy", "noise"];
+    let mut lines = vec![heading(&[&names[..], &["last result (UTC)"]].concat())];
+    lines.extend(view.workers.iter().map(|worker| {
+        let time = |at: Timestamp| instant(at).map(|at| at.strftime("%Y-%m-%d %H:%M").to_string());
+        vec![
+            worker.worker.clone(),
+            worker.attempts.to_string(),
+            worker.failed.to_string(),
+            worker.infrastructure.to_string(),
+            worker.out_of_memory.to_string(),
+            figures::seconds(worker.busy_ms.0 as f64 / 1000.0),
+            worker.noise.map_or_else(|| "unknown".to_owned(), figures::percent),
+            time(worker.last_finished_at).unwrap_or_default(),
+        ]
+    }));
+    section("Workers", "", lines, 1)
+}

@@ -1,0 +1,273 @@
+//! The matrix of a report, the slowest tests, and the workers that ran its tests.
+
+use super::details::{CASE_KEY, quoted};
+use super::selection::Selection;
+use crate::domain::id::TestId;
+use crate::domain::outcome::Outcome;
+use crate::domain::time::{Millis, Timestamp};
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::query::{self, get};
+use duckdb::Row;
+use std::collections::BTreeMap;
+
+/// A column by which the rows of a matrix are grouped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    Model,
+    Family,
+    Worker,
+    Dtype,
+    Batch,
+    Runtime,
+    Template,
+    Kind,
+}
+
+/// A cell: the newest result of each case of a group on a kind of hardware.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CellRow {
+    pub row: String,
+    pub column: String,
+    pub tests: u64,
+    pub outcomes: BTreeMap<Outcome, u64>,
+    pub pending: u64,
+    pub flaky: u64,
+    pub outcome: Option<Outcome>,
+    /// Geometric mean of the medians of the metric.
+    pub value: Option<f64>,
+    pub unit: String,
+    /// `lower` or `higher`.
+    pub better: Option<String>,
+    /// Geometric mean of the ratios of the newest value to the median of the earlier ones.
+    pub change: Option<f64>,
+    /// The test with the worst outcome.
+    pub test: TestId,
+    pub message: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SlowRow {
+    pub test: TestId,
+    pub name: String,
+    pub duration: Millis,
+    pub worker: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct WorkerRow {
+    pub worker: String,
+    pub attempts: u64,
+    pub failed: u64,
+    pub infrastructure: u64,
+    pub out_of_memory: u64,
+    pub busy: Millis,
+    pub last_finished_at: Timestamp,
+    pub noise: Option<f64>,
+}
+
+/// Maximum number of slow tests, and of workers.
+const MAX_SLOW: u32 = 10;
+const MAX_WORKERS: u32 = 1_000;
+
+/// The outcomes, the worst first. `passed` is the last one, after tests that have not ended.
+const WORST_FIRST: [Outcome; 8] = [
+    Outcome::Failed,
+    Outcome::ReducedPrecision,
+    Outcome::Error,
+    Outcome::TimedOut,
+    Outcome::WorkerLost,
+    Outcome::Expired,
+    Outcome::Cancelled,
+    Outcome::Skipped,
+];
+
+impl Group {
+    /// The expression of the names of rows, over `states` and `workers`.
+    fn expression(self) -> &'static str {
+        match self {
+            Self::Model => "states.model",
+            Self::Family => "states.family",
+            Self::Worker => "workers.name",
+            Self::Dtype => "states.dtype",
+            Self::Batch => "states.batch::VARCHAR",
+            Self::Runtime => "states.runtime",
+            Self::Template => "states.template",
+            Self::Kind => "states.kind",
+        }
+    }
+}
+
+impl Store {
+    /// The cells of the matrix, in the order of rows and columns, at most `limit`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn matrix(
+        &self,
+        selection: &Selection,
+        group: Group,
+        metric: &str,
+        limit: u32,
+    ) -> Result<Vec<CellRow>, StoreError> {
+        self.pool.read(|connection| {
+            let runs = selection.runs(connection)?;
+            let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+                return Ok(Vec::new());
+            };
+            let select = format!(
+                "WITH placed AS (SELECT states.run, states.test, states.attempt, states.outcome, \
+                 states.flaky, {CASE_KEY} AS key, coalesce({}, '(none)') AS row_name, \
+                 CASE WHEN states.backend IS NULL THEN '(none)' \
+                 WHEN states.backend = 'cpu' OR attempts.device_product IS NULL THEN states.backend \
+                 ELSE states.backend || ' (' || attempts.device_product || ')' END AS column_name \
+                 FROM test_states AS states \
+                 LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
+                 LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
+                 AND attempts.attempt = states.attempt",
+                group.expression()
+            );
+            let rest = cells(metric, limit);
+            selection.of_tests(*first, *last).query(connection, &select, &rest, cell_row)
+        })
+    }
+
+    /// The slowest tests, the slowest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn slowest(&self, selection: &Selection) -> Result<Vec<SlowRow>, StoreError> {
+        self.pool.read(|connection| {
+            let runs = selection.runs(connection)?;
+            let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+                return Ok(Vec::new());
+            };
+            let select = "SELECT states.run, states.test, states.name, states.duration_ms, \
+                coalesce(workers.name, '') FROM test_states AS states \
+                LEFT JOIN worker_names AS workers ON workers.worker = states.worker";
+            let rest = format!(
+                " AND states.duration_ms IS NOT NULL ORDER BY states.duration_ms DESC, states.run, \
+                 states.test LIMIT {MAX_SLOW}"
+            );
+            selection.of_tests(*first, *last).query(connection, select, &rest, |row| {
+                Ok(SlowRow {
+                    test: query::test_id(row, 0, 1)?,
+                    name: get(row, 2)?,
+                    duration: Millis(get(row, 3)?),
+                    worker: get(row, 4)?,
+                })
+            })
+        })
+    }
+
+    /// The workers that ran attempts of the tests, in the order of their names.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn worker_health(&self, selection: &Selection) -> Result<Vec<WorkerRow>, StoreError> {
+        self.pool.read(|connection| {
+            let runs = selection.runs(connection)?;
+            let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
+                return Ok(Vec::new());
+            };
+            let select = "WITH noise AS (SELECT worker, \
+                arg_max(greatest(operations_spread, memory_spread), seq) AS noise \
+                FROM calibrations GROUP BY worker) \
+                SELECT coalesce(workers.name, 'w' || attempts.worker), count(*), \
+                count(*) FILTER (attempts.outcome IN ('failed', 'reduced_precision', 'timed_out') \
+                OR (attempts.outcome = 'error' AND attempts.class IS DISTINCT FROM 'set_up')), \
+                count(*) FILTER (attempts.outcome = 'worker_lost' \
+                OR (attempts.outcome = 'error' AND attempts.class = 'set_up')), \
+                count(*) FILTER (attempts.class = 'out_of_memory'), \
+                sum(attempts.duration_ms)::UBIGINT, max(attempts.finished_ms), \
+                any_value(noise.noise) \
+                FROM test_states AS states \
+                JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
+                LEFT JOIN worker_names AS workers ON workers.worker = attempts.worker \
+                LEFT JOIN noise ON noise.worker = attempts.worker";
+            let rest =
+                format!(" GROUP BY attempts.worker, workers.name ORDER BY 1 LIMIT {MAX_WORKERS}");
+            selection.of_tests(*first, *last).query(connection, select, &rest, |row| {
+                Ok(WorkerRow {
+                    worker: get(row, 0)?,
+                    attempts: get(row, 1)?,
+                    failed: get(row, 2)?,
+                    infrastructure: get(row, 3)?,
+                    out_of_memory: get(row, 4)?,
+                    busy: Millis(get(row, 5)?),
+                    last_finished_at: Timestamp(get(row, 6)?),
+                    noise: get(row, 7)?,
+                })
+            })
+        })
+    }
+}
+
+/// The part of the query of the matrix after the conditions: the newest result of each case, preferring
+/// verdicts; then one row for each cell.
+fn cells(metric: &str, limit: u32) -> String {
+    let count = |outcome: &Outcome| format!("count(*) FILTER (outcome = '{}')", outcome.name());
+    let counts: Vec<String> = Outcome::ALL.iter().map(count).collect();
+    let place = |(position, outcome): (usize, &Outcome)| {
+        format!("WHEN '{}' THEN {}", outcome.name(), WORST_FIRST.len() + 1 - position)
+    };
+    let places: Vec<String> = WORST_FIRST.iter().enumerate().map(place).collect();
+    format!(
+        "), aged AS (SELECT placed.*, metrics.p50, metrics.unit, metrics.better, \
+           row_number() OVER (PARTITION BY row_name, column_name, key ORDER BY \
+           (placed.outcome IS NOT NULL AND placed.outcome NOT IN ('cancelled', 'skipped', 'expired')) \
+           DESC, placed.run DESC, placed.test DESC) AS age \
+           FROM placed LEFT JOIN metrics ON metrics.run = placed.run \
+           AND metrics.test = placed.test AND metrics.attempt = placed.attempt \
+           AND metrics.name = {} AND placed.outcome = 'passed' \
+           AND isfinite(metrics.p50) AND metrics.p50 > 0), \
+         cases AS (SELECT row_name, column_name, key, max(run) FILTER (age = 1) AS run, \
+           max(test) FILTER (age = 1) AS test, max(outcome) FILTER (age = 1) AS outcome, \
+           coalesce(bool_or(flaky) FILTER (age = 1), false) AS flaky, \
+           max(p50) FILTER (age = 1) AS value, max(unit) FILTER (age = 1) AS unit, \
+           max(better) FILTER (age = 1) AS better, median(p50) FILTER (age > 1) AS earlier \
+           FROM aged GROUP BY row_name, column_name, key), \
+         ranked AS (SELECT cases.*, row_number() OVER (PARTITION BY row_name, column_name ORDER BY \
+           CASE outcome {} WHEN 'passed' THEN 0 ELSE 1 END DESC, run DESC, test DESC) AS place \
+           FROM cases), \
+         cells AS (SELECT row_name, column_name, count(*) AS tests, \
+           count(*) FILTER (outcome IS NULL) AS pending, \
+           count(*) FILTER (outcome = 'passed' AND flaky) AS flaky, \
+           exp(avg(ln(value))) AS value, max(unit) AS unit, max(better) AS better, \
+           exp(avg(ln(value / earlier))) AS change, max(run) FILTER (place = 1) AS run, \
+           max(test) FILTER (place = 1) AS test, {} \
+           FROM ranked GROUP BY row_name, column_name) \
+         SELECT cells.run, cells.test, coalesce(ended.message, ''), cells.* EXCLUDE (run, test) \
+         FROM cells LEFT JOIN test_outcomes AS ended ON ended.run = cells.run \
+         AND ended.test = cells.test ORDER BY row_name, column_name LIMIT {limit}",
+        quoted(metric),
+        places.join(" "),
+        counts.join(", ")
+    )
+}
+
+fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
+    let mut outcomes = BTreeMap::new();
+    for (position, outcome) in Outcome::ALL.into_iter().enumerate() {
+        let count: u64 = get(row, 12 + position)?;
+        if count > 0 {
+            outcomes.insert(outcome, count);
+        }
+    }
+    let worst = WORST_FIRST.into_iter().chain([Outcome::Passed]);
+    Ok(CellRow {
+        test: query::test_id(row, 0, 1)?,
+        message: get(row, 2)?,
+        row: get(row, 3)?,
+        column: get(row, 4)?,
+        tests: get(row, 5)?,
+        pending: get(row, 6)?,
+        flaky: get(row, 7)?,
+        value: get(row, 8)?,
+        unit: get::<Option<String>>(row, 9)?.unwrap_or_default(),
+        better: get(row, 10)?,
+        change: get(row, 11)?,
+        outcome: worst.into_iter().find(|outcome| outcomes.contains_key(outcome)),
+        outcomes,
+    })
+}
