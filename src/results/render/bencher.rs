@@ -14,7 +14,8 @@ pub fn bencher(report: &Report) -> String {
     let passed = report.view.rows.iter().filter(|row| row.outcome == Some(Outcome::Passed));
     // The rows are in the order of their runs.
     for row in passed.filter(|row| !row.metrics.is_empty()) {
-        let measures: Map<String, Value> = row.metrics.iter().map(measure).collect();
+        let measures: Map<String, Value> =
+            row.metrics.iter().filter(|metric| metric.p50.is_finite()).map(measure).collect();
         benchmarks.insert(row.name.clone(), measures.into());
     }
     words::json(&format!("{:#}", Value::Object(benchmarks))) + "\n"

@@ -8,7 +8,8 @@ pub fn seconds(value: f64) -> String {
         size if size >= 1e-6 => (1e6, "µs"),
         _ => (1e9, "ns"),
     };
-    if value < 60.0 {
+    // Beyond 30,000 years, hours mean nothing.
+    if !(60.0..1e12).contains(&value) {
         return format!("{} {unit}", three_digits(value * scale));
     }
     let whole = value.round() as u64;
@@ -30,14 +31,22 @@ pub fn bytes(value: f64) -> String {
         unit += 1;
     }
     // Up to 1023 of a unit need four digits.
-    let digits = if value.abs() >= 1000.0 { format!("{value:.0}") } else { three_digits(value) };
+    let digits = if (1000.0..1024.0).contains(&value.abs()) {
+        format!("{value:.0}")
+    } else {
+        three_digits(value)
+    };
     format!("{digits} {}", UNITS[unit])
 }
 
 /// A share in per cent, e.g. `3.1 %` or `25 %`.
 pub fn percent(share: f64) -> String {
     let value = share * 100.0;
-    if value < 9.95 { format!("{value:.1} %") } else { format!("{value:.0} %") }
+    match value {
+        _ if value < 9.95 => format!("{value:.1} %"),
+        _ if value < 1e6 => format!("{value:.0} %"),
+        _ => format!("{value:.2e} %"),
+    }
 }
 
 /// A number with commas between thousands, e.g. `1,200`.
@@ -97,6 +106,7 @@ mod tests {
             (59.99, "60.0 s"),
             (125.0, "2 min 05 s"),
             (3725.0, "1 h 02 min"),
+            (1e308, "1.00e308 s"),
         ];
         for (value, text) in cases {
             assert_eq!(seconds(value), text);
@@ -115,6 +125,8 @@ mod tests {
         assert_eq!(bytes(1023.0), "1023 B");
         assert_eq!(bytes(1536.0), "1.50 KiB");
         assert_eq!(bytes(123_456_789.0), "118 MiB");
+        assert_eq!(bytes(1e308), "9.09e295 TiB");
+        assert_eq!(percent(1e300), "1.00e302 %");
         assert_eq!(with_unit(1234.56, "tokens/s"), "1235 tokens/s");
         assert_eq!(with_unit(0.0421, "samples/s"), "0.042 samples/s");
     }

@@ -7,6 +7,8 @@ mod escape;
 pub mod figures;
 pub mod findings;
 pub mod marks;
+#[cfg(test)]
+mod hostile;
 mod html;
 mod junit;
 mod markdown;

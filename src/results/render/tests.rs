@@ -1,6 +1,6 @@
 //! One report in all output formats.
 
-use super::{Report, Style, csv};
+use super::{Style, csv};
 use crate::api::v1::reports::{Cases, MetricSummary, ReportRow, ReportView, Totals};
 use crate::domain::findings::FirstDifference;
 use crate::domain::id::{RunId, TestId};
@@ -17,7 +17,7 @@ fn json(view: &ReportView) -> serde_json::Result<String> {
     super::json(&view.clone().into())
 }
 
-fn metric(name: &str, unit: &str, p50: f64) -> MetricSummary {
+pub(super) fn metric(name: &str, unit: &str, p50: f64) -> MetricSummary {
     MetricSummary {
         name: name.into(),
         unit: unit.into(),
@@ -34,7 +34,7 @@ fn metric(name: &str, unit: &str, p50: f64) -> MetricSummary {
     }
 }
 
-fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
+pub(super) fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow {
     let ended = outcome.is_some();
     ReportRow {
         test: TestId { run: RunId(1), index },
@@ -73,13 +73,13 @@ fn measured_with(row: &mut ReportRow, threads: u64, slots: u64, torch: &str) {
     row.isolation = "warm".into();
 }
 
-fn labelled(mut row: ReportRow, model: &str, backend: &str) -> ReportRow {
+pub(super) fn labelled(mut row: ReportRow, model: &str, backend: &str) -> ReportRow {
     let labels = [("model", model), ("backend", backend), ("dtype", "float32"), ("batch", "8")];
     row.labels = labels.map(|(label, value)| (label.to_owned(), value.to_owned())).into();
     row
 }
 
-fn view(rows: Vec<ReportRow>) -> ReportView {
+pub(super) fn view(rows: Vec<ReportRow>) -> ReportView {
     let mut totals = Totals { tests: rows.len() as u64, ..Totals::default() };
     for row in &rows {
         match row.outcome {
