@@ -245,7 +245,7 @@ proptest! {
             let (cases, expected) = (elements(file), elements(harmless));
             prop_assert_eq!(sorted(cases), sorted(expected));
             let read = reader::parse(file.as_bytes()).expect("a JUnit file");
-            prop_assert_eq!(read.counts.tests, 2);
+            prop_assert_eq!(read.summary.tests, 2);
         }
 
         let page = html(&evil).expect("rendered");

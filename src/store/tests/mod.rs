@@ -11,3 +11,4 @@ mod migration;
 mod names;
 mod reports;
 mod rows;
+mod selection;
