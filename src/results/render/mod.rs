@@ -6,12 +6,12 @@ mod ctrf;
 mod escape;
 pub mod figures;
 pub mod findings;
-pub mod marks;
 #[cfg(test)]
 mod hostile;
 mod html;
 mod junit;
 mod markdown;
+pub mod marks;
 mod ndjson;
 mod quality;
 mod sections;

@@ -502,7 +502,10 @@ fn messages(out: &mut String, view: &ReportView) {
         let module = module.filter(|module| !message.contains(module.as_str()));
         let first = row.first_attempt.as_deref();
         let first = first.map(|first| format!("attempt 1: {}", plain(first, MAX_MESSAGE)));
-        let reproduce = row.reproduce.as_ref().map(|command| format!("reproduce: {}", plain(command, MAX_NAME)));
+        let reproduce = row
+            .reproduce
+            .as_ref()
+            .map(|command| format!("reproduce: {}", plain(command, MAX_NAME)));
         let parts: Vec<_> = [message]
             .into_iter()
             .chain(module)

@@ -1,11 +1,11 @@
 //! Reports: one file for each, with its SQL and the rows that the SQL returns.
 
 pub mod busy;
+pub mod details;
 pub mod flaky;
 pub mod history;
 pub mod marks;
-pub mod quarantined;
-pub mod details;
 pub mod matrix;
+pub mod quarantined;
 pub mod run_report;
 pub mod selection;

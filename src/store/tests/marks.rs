@@ -8,7 +8,7 @@ use crate::domain::outcome::{Class, Outcome};
 use crate::domain::series::{CaseId, SeriesId};
 use crate::domain::time::Timestamp;
 use crate::store::Opened;
-use crate::store::reports::run_report::Runs;
+use crate::store::reports::selection::Runs;
 
 fn quarantine(id: u32, pattern: &str, worker: Option<&str>, expires: u64) -> Fact {
     let covered = Covered {
