@@ -1,4 +1,4 @@
-//! Where the flags of a deployment have an effect. A flag without one is refused, so that nobody relies
+//! The deployments in which each flag has an effect. A flag without one is refused, so that nobody relies
 //! on it.
 
 use crate::deploy::spec::{DeployError, Hardware, Mode, Program, Role, Spec, Target};

@@ -75,7 +75,7 @@ fn check_program(spec: &Spec) -> Result<(), DeployError> {
             "--binary package needs --index: dtf is not published in a package index, and anybody could \
              take its name there",
         )
-        .hint("give the address of your own index, which has the wheel of `make wheel`"));
+        .hint("give the address of an index with your packages, which has the wheel of `make wheel`"));
     }
     let Program::Served { os, files, .. } = &spec.program else { return Ok(()) };
     let needed = match spec.target {

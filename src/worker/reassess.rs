@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 /// also be the consequence of a lost device.
 pub const MAX_UNANSWERED: u32 = 3;
 
-/// What a detection found.
+/// The result of a detection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub capability: Capability,

@@ -94,7 +94,7 @@ pub async fn run(console: Console, global: &Global, args: DetectArgs) -> Result<
     Ok(Exit::Passed)
 }
 
-/// What the environments of the workers on this machine have reported about the devices.
+/// The answers of the environments of this machine about its devices.
 fn proofs(
     table: &Table,
     detected: &Detected,

@@ -37,11 +37,9 @@ pub struct WorkerArgs {
     #[arg(long, value_delimiter = ',', value_name = "BACKEND,…")]
     pub runtimes: Vec<String>,
     /// Build the environments and fetch the weights for this plan before the worker registers
-    ///
-    /// A failure is a warning: tests that need the missing part prepare it themselves.
     #[arg(long, value_name = "PLAN")]
     pub prefetch: Option<PathBuf>,
-    /// Exit after --prefetch; a failure is then an error
+    /// Exit after --prefetch, with an error if something is missing
     #[arg(
         long,
         requires = "prefetch",

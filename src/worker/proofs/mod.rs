@@ -62,7 +62,7 @@ pub struct Prover {
     quiet: Option<Quiet>,
 }
 
-/// What must not run beside a probe.
+/// The work that must not run beside a probe.
 #[derive(Clone)]
 pub struct Quiet {
     pub calibrations: Calibrations,

@@ -1,7 +1,6 @@
 //! AMD devices in the files of the kernel: the topology of its compute driver (KFD), and the graphics
 //! driver. They are read without a tool, and add facts that the tools of old versions do not report.
 
-use super::COMPUTE_DRIVER;
 use super::card::{Card, KERNEL, target_of_version};
 use crate::detect::host::Host;
 use crate::detect::vendors::evidence::{PciDevice, Seen, has_node};
@@ -9,6 +8,8 @@ use crate::detect::vendors::field;
 
 const TOPOLOGY: &str = "/sys/class/kfd/kfd/topology/nodes";
 const GRAPHICS: &str = "/sys/class/drm";
+/// The file by which programs use the compute driver.
+pub(super) const COMPUTE_DRIVER: &str = "/dev/kfd";
 /// The driver of the devices.
 pub(super) const DRIVER: &str = "amdgpu";
 /// PCI vendor id of AMD, as a number and as text.

@@ -14,6 +14,7 @@ use crate::detect::host::Host;
 use crate::domain::accelerator::{Backend, DeviceState, Vendor};
 use crate::sys::process::Completion;
 use card::Card;
+use kernel::COMPUTE_DRIVER;
 use numbers::{Numbered, Roster, numbered, with_numbers};
 use std::collections::BTreeSet;
 
@@ -45,8 +46,6 @@ const AMD_SMI_ARGS: &[&str] =
 const NO_DEVICE_MESSAGES: &[&str] = &["No AMD GPUs specified", "No JSON data to report"];
 /// Variable with the target that `ROCm` uses for every device, such as `10.3.0`.
 const TARGET_OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION";
-/// The file by which programs use the compute driver.
-const COMPUTE_DRIVER: &str = "/dev/kfd";
 
 /// Detects the devices with the first tool that lists any. `host_memory` is the memory of the machine
 /// that may be used, in bytes.
@@ -70,7 +69,7 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
     result
 }
 
-/// What is known without a tool.
+/// The facts that are known without a tool.
 struct Machine {
     /// The devices of the compute driver, in the order of their numbers.
     compute: Vec<Card>,

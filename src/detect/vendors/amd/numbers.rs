@@ -13,12 +13,12 @@ pub(super) struct Numbered {
     pub left_out: Vec<(u16, Card)>,
 }
 
-/// What the machine has without the tool, in the order of the numbers.
+/// The devices that the machine has without the tool, in the order of the numbers.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Roster<'a> {
     /// The devices of the compute driver.
     Compute(&'a [Card]),
-    /// Those of the graphics driver on the bus, in the order of their addresses. They tell the numbers
+    /// Those of the graphics driver on the bus, in the order of their addresses. They give the numbers
     /// only if the tool has the same order.
     Bus(&'a [Card]),
 }
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_bus_tells_numbers_only_in_its_own_order() {
+    fn the_bus_gives_numbers_only_in_its_own_order() {
         let left_out = |listed: &[&str], bus: &[&str]| joined(listed, bus, false);
         assert_eq!(left_out(&["43"], &["03", "43"]), ("1=43".into(), "0=03".into()));
         assert_eq!(left_out(&["43", "03"], &["03", "43", "63"]).1, "2=63");

@@ -105,7 +105,7 @@ fn addresses(cards: &[Card]) -> BTreeSet<String> {
     cards.iter().map(|card| card.bus.clone()).collect()
 }
 
-/// What the tool does not list, a runtime must find.
+/// A runtime must find devices that the tool does not list.
 fn require_runtime(devices: &mut [Device]) {
     for proof in devices.iter_mut().flat_map(|device| device.accelerator.backends.values_mut()) {
         *proof = Proof::Hardware;

@@ -38,7 +38,7 @@ pub(in crate::detect::vendors) async fn detect(host: &Host<'_>) -> VendorDevices
     result
 }
 
-/// Several devices whose cores are unknown cannot be told apart by a test, so none is offered.
+/// A test cannot be pinned to one of several devices whose cores are unknown, so none is offered.
 fn require_cores(result: &mut VendorDevices) {
     let is_unknown = |device: &Device| device.accelerator.cores.is_empty();
     if result.devices.len() < 2 || !result.devices.iter().any(is_unknown) {

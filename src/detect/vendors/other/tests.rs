@@ -76,7 +76,7 @@ fn neuron_devices_are_named_by_their_cores() {
         device(1, ", \"nc_count\": 2, \"neuroncore_ids\": [6, 7]"),
     ]);
     assert_eq!(cores(&listed), [[4, 5], [6, 7]]);
-    // Several devices whose cores are unknown cannot be told apart.
+    // A test cannot be pinned to one of several devices whose cores are unknown.
     let unknown = printing("neuron-ls", &list(&[device(0, two), device(1, "")]));
     assert_eq!(unknown.accelerators[1].offered().count(), 0);
     let one = detected(&[("dev/neuron0", "")], |_| Completion::NotFound);

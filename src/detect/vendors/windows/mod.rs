@@ -12,8 +12,10 @@ use super::{field, json};
 use crate::detect::host::Host;
 use crate::domain::accelerator::{Accelerator, Backend, DeviceState, Proof, Vendor};
 use crate::sys::process::Completion;
+use name::plain_name;
 use serde_json::Value;
 
+mod name;
 mod nvidia;
 #[cfg(test)]
 mod tests;
@@ -230,12 +232,6 @@ fn sizes(records: &[Value]) -> Vec<(String, u64)> {
             .map(|bytes| (plain_name(&name), bytes))
     };
     records.iter().filter_map(size).collect()
-}
-
-/// A name without case, blanks and the marks of trade names.
-fn plain_name(name: &str) -> String {
-    let name = name.to_lowercase().replace("(r)", "").replace("(tm)", "");
-    name.chars().filter(|c| c.is_alphanumeric()).collect()
 }
 
 /// The size that the registry has for a name: that of the same name, or of the only one that contains

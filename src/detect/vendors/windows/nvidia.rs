@@ -3,7 +3,7 @@
 //! Windows reports no address that `nvidia-smi` has as well, so devices are matched by their names, and
 //! what remains by its number. A device with a problem is not one that works.
 
-use super::plain_name;
+use super::name::plain_name;
 use crate::detect::vendors::device::refused;
 use crate::detect::vendors::listing::VendorDevices;
 use crate::domain::accelerator::{Accelerator, DeviceState};
