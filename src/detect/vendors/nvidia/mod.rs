@@ -5,7 +5,9 @@
 //! may use, and so are all devices of a listing whose tool failed for an unknown reason.
 
 use super::bus;
-use super::device::{Device, SYSTEM_MEMORY, divide_memory, fact, product, refused, set_memory};
+use super::device::{
+    Device, SYSTEM_MEMORY, bare, divide_memory, fact, product, refused, set_memory,
+};
 use super::evidence::{Seen, has_nvidia_chip};
 use super::listing::{Maker, NoListing, VendorDevices, exited, reason};
 use crate::detect::host::Host;
@@ -58,7 +60,7 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
     let mut result = VendorDevices { notes: listing.warnings.clone(), ..VendorDevices::default() };
     let distrust = doubts(&report.completion, &listing, &mut result);
     for (line, address) in &listing.lost {
-        let mut device = super::device::bare(Vendor::NVIDIA, "", Some(Backend::CUDA));
+        let mut device = bare(Vendor::NVIDIA, "", Some(Backend::CUDA));
         device.uuid = address.clone().unwrap_or_default();
         let reason = format!("{TOOL} reports: {line}");
         result.errors.push(MAKER.error(&reason));
@@ -204,9 +206,18 @@ fn doubts(
     listing: &Listing,
     result: &mut VendorDevices,
 ) -> Option<String> {
-    result.errors.extend(listing.malformed.iter().map(|line| {
-        MAKER.error(&format!("{TOOL} printed a line that describes no usable device: {line}"))
-    }));
+    for line in &listing.malformed {
+        let reason = format!("{TOOL} printed a line that describes no usable device: {line}");
+        result.errors.push(MAKER.error(&reason));
+        // A line that begins as a row is that of a device.
+        let number = line.trim_start_matches('"').split(',').next().and_then(|n| n.parse().ok());
+        let is_listed = |number: u16| listing.cards.iter().any(|card| card.index == number);
+        if let Some(index) = number.filter(|number| line.contains(',') && !is_listed(*number)) {
+            let mut device = bare(MAKER.vendor, "", Some(MAKER.backend));
+            device.index = index;
+            result.unusable.push(refused(device, DeviceState::Degraded, &reason));
+        }
+    }
     if completion.output().is_some_and(|output| output.stdout.truncated) {
         result.errors.push(MAKER.error(&format!("{TOOL} printed too much")));
     }

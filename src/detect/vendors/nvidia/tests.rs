@@ -275,6 +275,11 @@ fn a_malformed_row_is_not_a_device() {
         let (usable, _) = rows(row);
         assert_eq!(usable, [""; 0], "{row}");
     }
+    let text = "index, name, uuid, memory.total [MiB]\n0, A, GPU-0, 1024 MiB\n1, B, GPU\n0, A, GPU-0, 1024 MiB\n";
+    let found = printing("nvidia-smi", text);
+    let numbers: Vec<u16> = found.unusable.iter().map(|device| device.index).collect();
+    assert_eq!((found.accelerators.len(), numbers, found.errors.len()), (1, vec![1], 2));
+    assert!(found.unusable[0].reason.contains("\"1, B, GPU\""), "{:?}", found.unusable);
     let (usable, _) = rows("1, NVIDIA, of a kind, GPU-1f, 1, 1024 MiB, 580, 8.0, Disabled, None");
     assert_eq!(
         usable,
