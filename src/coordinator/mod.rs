@@ -34,6 +34,7 @@ mod weights;
 
 pub use check::check;
 pub use check::report::{Part, Report};
+pub use compaction::offline::{RemovalError, Removed, count_old, remove_old};
 pub use http::auth::TokenFileError;
 pub use recovery::error::RecoveryError;
 pub use recovery::identity_of;

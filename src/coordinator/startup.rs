@@ -46,6 +46,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::sync::mpsc;
 
 /// Time for which a coordinator that must stop still answers with the reason.
@@ -327,6 +328,7 @@ fn start(
         identity,
         incoming,
         bodies: Bodies::new(),
+        snapshots: Arc::new(Semaphore::new(1)),
         connections: AtomicUsize::new(0),
     });
     let threads =

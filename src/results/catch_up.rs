@@ -3,13 +3,18 @@
 use crate::domain::storage_id::StorageId;
 use crate::log::{LOG_FILE, LogError, LogReader, ReadOnlyLog, read_identity};
 use crate::results::error::CatchUpError;
-use crate::results::open::{open_database, open_in};
-use crate::store::{MAX_TRANSACTION_BYTES, Store, Writer, archive, weight};
+use crate::results::open::{compare, open_database, open_in};
+use crate::results::uncompared;
+use crate::store::{self, MAX_TRANSACTION_BYTES, Store, StoreError, Writer, archive, weight};
+use crate::sys::fs::rename_durably;
 use crate::sys::lock::{DirectoryLock, ReadLock};
 use std::path::Path;
 
+/// Extension of a database that is being written anew.
+const REBUILT: &str = "rebuilt.duckdb";
+
 /// Projects the records of the log up to `last`.
-pub(super) fn project_until(
+pub fn project_until(
     writer: &mut Writer,
     log: &dyn LogReader,
     last: u64,
@@ -79,6 +84,37 @@ pub fn from_log(data_dir: &Path, path: &Path) -> Result<Store, CatchUpError> {
     Ok(opened.store)
 }
 
+/// Writes the database of `data_dir` anew from the log, and from the archive for the records that compaction
+/// removed, and replaces the old one by it in one step. Returns the number of records.
+///
+/// # Errors
+/// A coordinator uses the directory, the log or the archive cannot be used, or the old database proves that
+/// the log has lost records. The old database is unchanged then.
+pub fn rebuild(data_dir: &Path) -> Result<u64, CatchUpError> {
+    let _lock = DirectoryLock::acquire_to_read(data_dir)?;
+    let log = ReadOnlyLog::open(data_dir)?;
+    let (path, reader) = (data_dir.join(store::FILE_NAME), log.reader());
+    // One that cannot be read proves nothing.
+    if let Ok(checked) = store::Checked::open(&path) {
+        compare(&*reader, &path, uncompared::limit(data_dir, log.last())?, checked.watermark)?;
+    }
+    let fresh = path.with_extension(REBUILT);
+    store::remove_database(&fresh)?;
+    let archives = data_dir.join(archive::DIRECTORY);
+    let written = open_database(&fresh, &archives, identity(&log, data_dir)?, &*reader)
+        .and_then(|mut opened| project_until(&mut opened.writer, &*reader, log.last()));
+    if let Err(error) = written {
+        store::remove_database(&fresh)?;
+        return Err(error);
+    }
+    // The old one is never read with the new write-ahead log, nor the reverse.
+    let failed = |source| StoreError::File { doing: "replace", path: path.clone(), source };
+    store::remove_database(&path)?;
+    rename_durably(&fresh, &path).map_err(failed)?;
+    uncompared::clear(data_dir)?;
+    Ok(log.last())
+}
+
 /// The identity of a log. One of an earlier version has none; its directory has.
 fn identity(log: &ReadOnlyLog, data_dir: &Path) -> Result<StorageId, LogError> {
     let identity = match log.identity() {
@@ -95,8 +131,6 @@ mod tests {
     use crate::domain::id::{RunId, TestId};
     use crate::domain::time::Timestamp;
     use crate::log::{EmbeddedLog, EventLog};
-    use crate::results::uncompared;
-    use crate::store::{self, StoreError};
 
     #[test]
     fn a_database_of_an_earlier_version_is_migrated_for_a_reader() {
@@ -124,6 +158,95 @@ mod tests {
         drop(store);
         let opened = Store::open(&file, id).expect("it adopted the identity of the log");
         assert_eq!(opened.rebuilt, None);
+    }
+
+    fn tests_of(run: u32) -> Vec<Fact> {
+        let tests = ["a", "b"].map(|name| {
+            let spec = format!(
+                r#"{{"name":"{name}","launch":{{"run":{{"command":["true"]}},"labels":{{"batch":"4"}}}}}}"#
+            );
+            std::sync::Arc::new(serde_json::from_str(&spec).expect("a test"))
+        });
+        let at = Timestamp(1);
+        let ended = |index: u32| Fact::AttemptFinished {
+            lease: crate::domain::id::LeaseId {
+                attempt: TestId { run: RunId(run), index }.attempt(1),
+                epoch: crate::domain::id::Epoch(1),
+            },
+            worker: crate::domain::id::WorkerId(1),
+            outcome: crate::domain::outcome::Outcome::Passed,
+            class: None,
+            duration_ms: crate::domain::time::Millis(7),
+            detail: Some(
+                serde_json::value::RawValue::from_string(
+                    r#"{"environment":{"torch":"2.9.0"},"metrics":[{"name":"m","values":[1,2]}],
+                    "checks":[{"name":"c","passed":true,"values":{"rms":0.5}}]}"#
+                        .to_owned(),
+                )
+                .expect("JSON"),
+            ),
+            next: crate::domain::fact::Next::Done { flaky: false },
+            at: Timestamp(2),
+        };
+        let added = Fact::TestsAdded {
+            run: RunId(run),
+            first: 0,
+            tests: tests.into(),
+            last: true,
+            part: 0,
+            at,
+        };
+        vec![added, ended(0), ended(1)]
+    }
+
+    /// A digest of the rows of each table, in their order.
+    fn hashes(path: &Path) -> Vec<String> {
+        let connection = duckdb::Connection::open(path).expect("opens");
+        let read = |sql: &str| -> Vec<String> {
+            let mut statement = connection.prepare(sql).expect("prepares");
+            let rows = statement.query_map([], |row| row.get(0)).expect("reads");
+            rows.map(|row| row.expect("a row")).collect()
+        };
+        let tables = read("SELECT table_name FROM duckdb_tables() ORDER BY 1");
+        let hash = |table: String| {
+            let sql = format!(
+                "SELECT '{table} ' || count(*) || ' ' || coalesce(bit_xor(hash(t, t.rowid))::VARCHAR, '') \
+                 FROM {table} AS t"
+            );
+            read(&sql)
+        };
+        tables.into_iter().flat_map(hash).collect()
+    }
+
+    #[test]
+    fn a_rebuilt_database_has_the_rows_of_the_live_one() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let (id, path) = (StorageId::from_bytes([7; 16]), directory.path().join(store::FILE_NAME));
+        let mut log = EmbeddedLog::create(directory.path(), id).expect("created");
+        let term = log.begin_term().expect("a term");
+        let records: Vec<Vec<Fact>> = (1..=6).map(tests_of).collect();
+        let mut live = Store::open(&path, id).expect("opens");
+        for facts in &records {
+            let sequence = log.append(log.last(), term, facts).expect("stored");
+            // In other transactions than those of the rebuild, which takes all records at once.
+            live.writer.project([(sequence, facts)]).expect("projected");
+        }
+        drop((live, log));
+        let before = hashes(&path);
+        assert_eq!(rebuild(directory.path()).expect("rebuilt"), 6);
+        assert_eq!(hashes(&path), before);
+        assert!(before.iter().any(|line| line.starts_with("check_values 12 ")), "{before:?}");
+
+        // A damaged database is replaced, and one that is ahead of the log is not.
+        std::fs::write(&path, "damaged").expect("written");
+        assert_eq!(rebuild(directory.path()).expect("rebuilt"), 6);
+        assert_eq!(hashes(&path), before);
+        let mut ahead = Store::open(&path, id).expect("opens");
+        ahead.writer.project([(7, &records[0])]).expect("projected");
+        drop(ahead);
+        let (error, kept) = (rebuild(directory.path()).expect_err("a loss"), hashes(&path));
+        assert!(error.is_loss(), "{error}");
+        assert_ne!(kept, before);
     }
 
     /// Records that a reader has added are not evidence of a loss.

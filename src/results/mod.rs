@@ -26,7 +26,7 @@ mod substitute;
 pub mod uncompared;
 mod why;
 
-pub use catch_up::{Completion, complete, from_log};
+pub use catch_up::{Completion, complete, from_log, project_until, rebuild};
 pub use error::CatchUpError;
 pub use merge::merge;
 pub use open::{open_compared, open_in};

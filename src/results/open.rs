@@ -105,7 +105,10 @@ pub fn open_compared(
 }
 
 /// Checks that a database has no record after `last`.
-fn compare(
+///
+/// # Errors
+/// The database proves that the log has lost records, or the log cannot be read.
+pub(super) fn compare(
     log: &dyn LogReader,
     database: &Path,
     last: Sequence,

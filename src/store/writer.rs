@@ -26,7 +26,7 @@ const WAIT: Duration = Duration::from_secs(1);
 pub struct Writer {
     connection: Connection,
     position: Position,
-    /// What the stored facts have left.
+    /// Knowledge from the stored facts.
     known: Known,
     /// Maximum size of the next transaction.
     budget: usize,

@@ -5,8 +5,10 @@
 
 #[cfg(unix)]
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use std::io;
 #[cfg(unix)]
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// The requested number of file descriptors. More would cost kernel memory without a benefit.
 const WANTED_FILES: u64 = 32_768;
@@ -70,4 +72,33 @@ mod tests {
         let least = WANTED_FILES.min(before.maximum.unwrap_or(WANTED_FILES));
         assert!(now.is_none_or(|now| now >= least), "{before:?} became {now:?}");
     }
+}
+
+/// Limits this process for good: its address space and the size of a file that it writes, in bytes, and its
+/// processor time. Only Unix has these limits.
+///
+/// # Errors
+/// The operating system refuses a limit.
+#[cfg(unix)]
+pub fn confine(address_bytes: u64, file_bytes: u64, cpu: Duration) -> io::Result<()> {
+    let limits = [
+        (Resource::As, address_bytes),
+        (Resource::Fsize, file_bytes),
+        (Resource::Cpu, cpu.as_secs().max(1)),
+        (Resource::Core, 0),
+    ];
+    for (resource, limit) in limits {
+        let most = getrlimit(resource).maximum.map_or(limit, |most| most.min(limit));
+        setrlimit(resource, Rlimit { current: Some(most), maximum: Some(most) })?;
+    }
+    Ok(())
+}
+
+/// Limits this process: without an effect here.
+///
+/// # Errors
+/// Never.
+#[cfg(not(unix))]
+pub fn confine(_address_bytes: u64, _file_bytes: u64, _cpu: Duration) -> io::Result<()> {
+    Ok(())
 }

@@ -13,8 +13,11 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::text::selection::{Patterns, Statuses};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 
+/// Time within which the copy of a results database begins to arrive.
+pub const SNAPSHOT_TIME: Duration = Duration::from_secs(900);
 /// Maximum number of rows of one report.
 pub const MAX_ROWS: u32 = 100_000;
 /// Maximum number of raw values of a metric of one row.

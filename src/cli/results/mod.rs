@@ -3,6 +3,7 @@
 pub mod commands;
 pub mod formats;
 pub mod gather;
+pub mod database;
 pub mod logs;
 pub mod marks;
 pub mod naming;

@@ -226,6 +226,14 @@ impl Stored {
         &self.reader
     }
 
+    /// Closes the database. Its file, and the directory that holds it if it is a copy.
+    pub fn into_file(self) -> (PathBuf, Option<TempDir>) {
+        let Self { directory, reader, _copy: copy } = self;
+        reader.store().close();
+        let place = copy.as_ref().map_or(directory.as_path(), TempDir::path);
+        (place.join(store::FILE_NAME), copy)
+    }
+
     /// The stored output of an attempt.
     pub fn log(&self, attempt: AttemptId) -> Result<Vec<u8>, CliError> {
         let view = self.reader.attempt(attempt).map_err(unreadable)?;

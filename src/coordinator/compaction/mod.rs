@@ -10,6 +10,7 @@
 //! time; at most one export a day.
 
 pub(crate) mod choice;
+pub mod offline;
 pub(crate) mod order;
 pub mod pace;
 

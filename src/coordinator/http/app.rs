@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// Time limit for the results database to catch up, before a list or report is read from it.
 const CATCH_UP_TIMEOUT: Duration = Duration::from_secs(20);
@@ -58,6 +59,8 @@ pub(crate) struct App {
     /// Directory for uploaded files whose digest is not known yet.
     pub incoming: PathBuf,
     pub bodies: Bodies,
+    /// The right to send a copy of the results database.
+    pub snapshots: Arc<Semaphore>,
     pub connections: AtomicUsize,
 }
 

@@ -4,6 +4,7 @@
 //! its sender cannot be written, and a route that is served cannot lack its description.
 
 use crate::api::error::ErrorBody;
+use crate::api::v1::reports::SNAPSHOT_TIME;
 use crate::api::{MAX_BLOB_BYTES, MAX_BODY_BYTES, transfer_time};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::guard::{self, Access};
@@ -33,6 +34,9 @@ pub(crate) const WAITING: Budget =
     Budget { body: MAX_SMALL_BODY_BYTES, time: LONG, kind: Kind::Light };
 const LARGE: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Heavy };
 const REPORTS: Budget = Budget { body: MAX_BODY_BYTES as u64, time: LONG, kind: Kind::Light };
+/// The answer begins when the copy is complete.
+const SNAPSHOT: Budget =
+    Budget { body: MAX_SMALL_BODY_BYTES, time: SNAPSHOT_TIME, kind: Kind::Light };
 const CHUNK_TIME: Duration = LONG.saturating_add(transfer_time(CHUNK_BYTES));
 const VERIFY: Budget = Budget { body: MAX_SMALL_BODY_BYTES, time: CHUNK_TIME, kind: Kind::Light };
 const CHUNK: Budget = Budget { body: CHUNK_BYTES, time: CHUNK_TIME, kind: Kind::Streamed };
@@ -165,6 +169,7 @@ routes! {
     "get_report" GET "/api/v1/report", Read, WAITING, reports::report;
     "get_matrix" GET "/api/v1/matrix", Read, WAITING, matrix::matrix;
     "get_summary" GET "/api/v1/summary", Read, WAITING, matrix::summary;
+    "download_results" GET "/api/v1/results/snapshot", Read, SNAPSHOT, snapshot::snapshot;
     "get_history" GET "/api/v1/history", Read, WAITING, reports::history;
     "make_session_code" POST "/api/v1/sessions", Read, SMALL, login::code;
     "get_grid" GET "/api/v1/grid", Read, WAITING, grid::grid;

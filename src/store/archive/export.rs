@@ -10,6 +10,7 @@ use super::{Archive, UNFINISHED, digest, quoted, text};
 use crate::domain::storage_id::StorageId;
 use crate::domain::time::Timestamp;
 use crate::store::error::{Doing, is_out_of_memory};
+use crate::store::old::Old;
 use crate::store::pool::Pool;
 use crate::store::query::get;
 use crate::store::{Store, StoreError, writer};
@@ -46,20 +47,27 @@ impl Store {
         now: Timestamp,
         stop: &AtomicBool,
     ) -> Result<Archive, ArchiveError> {
+        self.export_without(None, archives, identity, now, stop)
+    }
+
+    /// As [`Store::export`], without the rows of old runs.
+    ///
+    /// # Errors
+    /// As for [`Store::export`].
+    pub fn export_without(
+        &self,
+        old: Option<&Old>,
+        archives: &Path,
+        identity: StorageId,
+        now: Timestamp,
+        stop: &AtomicBool,
+    ) -> Result<Archive, ArchiveError> {
         create_private_dir(archives).map_err(ArchiveError::file("create", archives))?;
         let fresh = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(archives);
         let fresh = fresh.map_err(ArchiveError::file("create a directory in", archives))?;
-        let (watermark, mut parts) = self.write_rows(fresh.path(), stop)?;
-        for part in &mut parts {
-            check(stop)?;
-            seal(&fresh.path().join(&part.file), part)?;
-        }
-        let manifest = Manifest::new(identity, watermark, now, parts);
-        manifest.store(fresh.path())?;
-        sync_directory(fresh.path()).map_err(ArchiveError::file("sync", fresh.path()))?;
-        let unnamed = Archive { path: fresh.path().to_owned(), manifest };
-        unnamed.verify()?;
-        let path = archives.join(watermark.to_string());
+        let limits = Limits { first: FIRST_PART_ROWS, most: MAX_PART_ROWS };
+        let unnamed = self.write_archive(fresh.path(), limits, old, identity, now, stop)?;
+        let path = archives.join(unnamed.manifest.watermark.to_string());
         // Covers the same record, so it is the one that the caller could not use.
         if path.exists() {
             remove_dir(&path).map_err(ArchiveError::file("remove", &path))?;
@@ -70,17 +78,55 @@ impl Store {
         Ok(Archive { path, ..unnamed })
     }
 
+    /// Writes all rows to `directory`, which must be empty: one Parquet file for each table, or several for a
+    /// table whose rows do not fit into the working memory of DuckDB together, and `manifest.json`.
+    /// [`Archive::at`] reads it.
+    ///
+    /// # Errors
+    /// The database cannot be read, or a file cannot be written.
+    pub fn export_to(&self, directory: &Path, now: Timestamp) -> Result<Archive, ArchiveError> {
+        let identity = self.identity()?;
+        let limits = Limits { first: u64::MAX, most: u64::MAX };
+        self.write_archive(directory, limits, None, identity, now, &AtomicBool::new(false))
+    }
+
+    fn write_archive(
+        &self,
+        directory: &Path,
+        limits: Limits,
+        old: Option<&Old>,
+        identity: StorageId,
+        now: Timestamp,
+        stop: &AtomicBool,
+    ) -> Result<Archive, ArchiveError> {
+        let (watermark, mut parts) = self.write_rows(directory, limits, old, stop)?;
+        for part in &mut parts {
+            check(stop)?;
+            seal(&directory.join(&part.file), part)?;
+        }
+        let manifest = Manifest::new(identity, watermark, now, parts);
+        manifest.store(directory)?;
+        sync_directory(directory).map_err(ArchiveError::file("sync", directory))?;
+        let unnamed = Archive { path: directory.to_owned(), manifest };
+        unnamed.verify()?;
+        Ok(unnamed)
+    }
+
     /// Writes the files. Returns the watermark, and the files without their sizes and digests.
     fn write_rows(
         &self,
         directory: &Path,
+        limits: Limits,
+        old: Option<&Old>,
         stop: &AtomicBool,
     ) -> Result<(u64, Vec<Part>), ArchiveError> {
         let mut writing = Writing {
             directory: text(directory)?,
             stop,
             pool: &self.pool,
-            limits: BTreeMap::new(),
+            limits,
+            smaller: BTreeMap::new(),
+            old,
         };
         loop {
             match self.pool.read(|connection| writing.write(connection)) {
@@ -88,7 +134,7 @@ impl Store {
                 Ok(Written::Stopped) => return Err(ArchiveError::Stopped),
                 // It has ended the transaction, so all of it is written again.
                 Ok(Written::TooLarge { table, rows }) => {
-                    writing.limits.insert(table, rows / 2);
+                    writing.smaller.insert(table, rows.min(MAX_PART_ROWS * 2) / 2);
                     clear(directory).map_err(ArchiveError::file("clear", directory))?;
                 }
                 Err(error) => return Err(error.into()),
@@ -111,8 +157,18 @@ struct Writing<'a> {
     stop: &'a AtomicBool,
     /// Closed when the database is opened again, which waits for the export.
     pool: &'a Pool,
+    limits: Limits,
     /// Maximum number of rows of a file, for tables with large rows.
-    limits: BTreeMap<String, u64>,
+    smaller: BTreeMap<String, u64>,
+    /// Rows that are left out.
+    old: Option<&'a Old>,
+}
+
+/// Number of rows of the first file of a table, and the maximum. A file of all rows has no number.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    first: u64,
+    most: u64,
 }
 
 /// The result of one attempt.
@@ -130,6 +186,9 @@ impl Writing<'_> {
     /// Writes all tables.
     fn write(&self, connection: &Connection) -> Result<Written, StoreError> {
         let mut parts = Vec::new();
+        if let Some(old) = self.old {
+            old.prepare(connection)?;
+        }
         for table in names(connection)? {
             if let Some(early) = self.write_table(connection, &table, &mut parts)? {
                 return Ok(early);
@@ -147,8 +206,9 @@ impl Writing<'_> {
     ) -> Result<Option<Written>, StoreError> {
         let sql = format!("SELECT coalesce(max(rowid) + 1, 0) FROM {table}");
         let end: u64 = connection.query_row(&sql, [], |row| row.get(0)).doing("export")?;
-        let limit = self.limits.get(table).copied().unwrap_or(MAX_PART_ROWS);
-        let (mut first, mut size) = (0, FIRST_PART_ROWS.min(limit));
+        let limit = self.smaller.get(table).copied().unwrap_or(self.limits.most);
+        let (mut first, mut size) = (0, self.limits.first.min(limit));
+        let kept = self.old.map_or_else(String::new, |old| old.kept(table));
         while first < end {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(Some(Written::Stopped));
@@ -156,10 +216,15 @@ impl Writing<'_> {
             if self.pool.is_closed() {
                 return Err(StoreError::Closed);
             }
-            let file = format!("{table}-{first}.parquet");
-            let (after, path) = (first + size, quoted(&format!("{}/{file}", self.directory)));
+            let file = match size {
+                u64::MAX => format!("{table}.parquet"),
+                _ => format!("{table}-{first}.parquet"),
+            };
+            let (after, path) =
+                (first.saturating_add(size), quoted(&format!("{}/{file}", self.directory)));
             let sql = format!(
-                "COPY (SELECT * FROM {table} WHERE rowid >= {first} AND rowid < {after}) TO {path} \
+                "COPY (SELECT * FROM {table} WHERE rowid >= {first} AND rowid < {after}{kept}) \
+                 TO {path} \
                  (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {GROUP_ROWS})"
             );
             match connection.execute(&sql, []) {
@@ -170,7 +235,7 @@ impl Writing<'_> {
                 Err(error) => return Err(error).doing("export"),
             }
             first = after;
-            size = (size * 2).min(limit);
+            size = size.saturating_mul(2).min(limit);
         }
         Ok(None)
     }

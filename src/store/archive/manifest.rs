@@ -49,12 +49,15 @@ impl Part {
         Self { table: table.to_owned(), file, rows, bytes: 0, sha256: String::new() }
     }
 
-    /// Whether the names are those of a table and of a file in the directory of the archive.
+    /// Whether the names are those of a table and of a file in the directory of the archive:
+    /// `TABLE.parquet` or `TABLE-FIRST_ROW.parquet`.
     fn is_plain(&self) -> bool {
         let plain = |text: &str| text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        let rest = self.file.strip_prefix(&self.table).and_then(|rest| rest.strip_prefix('-'));
+        let rest = self.file.strip_prefix(&self.table);
         let number = rest.and_then(|rest| rest.strip_suffix(".parquet"));
-        plain(&self.table) && number.is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()))
+        let is_number = |n: &str| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit());
+        plain(&self.table)
+            && number.is_some_and(|n| n.is_empty() || n.strip_prefix('-').is_some_and(is_number))
     }
 }
 

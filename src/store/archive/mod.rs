@@ -56,23 +56,36 @@ impl Archive {
     }
 
     fn open(path: PathBuf, watermark: u64) -> Result<Self, ArchiveError> {
+        let manifest = Self::read_manifest(&path)?;
+        if manifest.watermark != watermark {
+            let reason = format!("it ends with record {}, unlike its name", manifest.watermark);
+            return Err(ArchiveError::damaged(&path.join(MANIFEST), reason));
+        }
+        Ok(Self { path, manifest })
+    }
+
+    fn read_manifest(path: &Path) -> Result<Manifest, ArchiveError> {
         let file = path.join(MANIFEST);
         let reading = ArchiveError::file("read", &file);
         let mut bytes = Vec::new();
         let opened = File::open(&file).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => ArchiveError::damaged(&path, "it has no manifest.json"),
+            io::ErrorKind::NotFound => ArchiveError::damaged(path, "it has no manifest.json"),
             _ => ArchiveError::file("read", &file)(source),
         })?;
         opened.take(MAX_MANIFEST_BYTES + 1).read_to_end(&mut bytes).map_err(reading)?;
         if bytes.len() as u64 > MAX_MANIFEST_BYTES {
             return Err(ArchiveError::damaged(&file, "it is larger than a manifest"));
         }
-        let manifest = Manifest::decode(&bytes, &file)?;
-        if manifest.watermark != watermark {
-            let reason = format!("it ends with record {}, unlike its name", manifest.watermark);
-            return Err(ArchiveError::damaged(&file, reason));
-        }
-        Ok(Self { path, manifest })
+        Manifest::decode(&bytes, &file)
+    }
+
+    /// The rows in a directory that [`Store::export_to`](super::Store::export_to) has written.
+    ///
+    /// # Errors
+    /// As for [`Archive::newest`].
+    pub fn at(directory: &Path) -> Result<Self, ArchiveError> {
+        let path = directory.to_owned();
+        Ok(Self { manifest: Self::read_manifest(&path)?, path })
     }
 
     /// Compares each file with its size and digest. Reads all of them.
@@ -171,6 +184,6 @@ fn text(path: &Path) -> Result<&str, ArchiveError> {
 }
 
 /// A literal of SQL.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

@@ -61,7 +61,7 @@ pub(super) fn fill(connection: &Connection) -> duckdb::Result<()> {
 const MAX_READ: usize = 256;
 const _: () = assert!(MAX_READ as u64 <= MAX_STEP);
 
-/// What each worker offered, by time.
+/// Capabilities of each worker, by time.
 type KnownHardware = HashMap<u32, Vec<(u64, Hardware)>>;
 
 fn known_hardware(connection: &Connection) -> duckdb::Result<KnownHardware> {

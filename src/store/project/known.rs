@@ -1,4 +1,4 @@
-//! What the projection knows from earlier facts: cancelled runs, the hardware of workers, the cases of
+//! Knowledge of the projection from earlier facts: cancelled runs, the hardware of workers, the cases of
 //! tests, and the environments that have rows.
 //!
 //! Limits: one entry for each cancelled run and each registered worker; at most [`MAX_ENVIRONMENTS`] digests;
@@ -53,7 +53,7 @@ pub(in crate::store) struct Held {
 }
 
 impl Known {
-    /// Reads what the stored facts have left.
+    /// Reads it from the stored rows.
     pub fn read(connection: &Connection) -> duckdb::Result<Self> {
         let mut known = Self::default();
         let mut statement = connection.prepare("SELECT run FROM run_cancellations")?;

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 pub(in crate::store) const SIZES: [&str; 5] =
     ["sequence_length", "image_size", "max_new_tokens", "audio_seconds", "latent_size"];
 
-/// What is known of a test before it runs. `None`: it does not apply.
+/// Facts about a test that are known before it runs. `None`: it does not apply.
 #[derive(Debug, Default)]
 pub(super) struct Traits {
     pub case: Option<CaseId>,

@@ -12,3 +12,4 @@ mod names;
 mod reports;
 mod rows;
 mod selection;
+mod sql;

@@ -4,6 +4,7 @@ pub(crate) mod flaky;
 pub(crate) mod grid;
 pub(crate) mod marks;
 pub(crate) mod matrix;
+pub(crate) mod snapshot;
 
 use crate::api::SCHEMA;
 use crate::api::v1::history::{HistoryQuery, HistoryView};

@@ -1,0 +1,131 @@
+//! One query in SQL that a person wrote, over a closed database.
+//!
+//! It is meant for a separate process, so that a query ends with its process. Promises: the
+//! database is opened read-only; the query is a part of a SELECT, so that it cannot be another statement; it
+//! has no access to files, the network, extensions and settings, except for its own output file.
+//! Limits: the number of rows, the working memory, and [`MAX_SPILLED`] of temporary files.
+
+mod question;
+
+pub use question::{Answer, Form, MAX_QUERY_BYTES, Question, SqlError};
+
+use crate::store::archive::quoted;
+use duckdb::{AccessMode, Config, Connection};
+use serde::Serialize;
+use std::fs::File;
+use std::io::{BufWriter, Write as _};
+
+/// Maximum size of the temporary files of a query.
+const MAX_SPILLED: &str = "8GiB";
+/// Number of threads of a query.
+const THREADS: i64 = 2;
+
+/// Answers a question and writes the rows to its output file.
+///
+/// # Errors
+/// The database cannot be opened, or the query is refused or fails.
+pub fn answer(question: &Question) -> Result<Answer, SqlError> {
+    let connection = open(question)?;
+    confine(&connection, question)?;
+    let sql = question.query()?;
+    let rows = match question.form {
+        Form::Table => write_cells(&connection, &sql, question)?,
+        Form::Csv => copy(&connection, &sql, question, "FORMAT csv, HEADER")?,
+        Form::Json => copy(&connection, &sql, question, "FORMAT json, ARRAY true")?,
+        Form::Parquet => copy(&connection, &sql, question, "FORMAT parquet, COMPRESSION zstd")?,
+    };
+    Ok(Answer { rows: rows.min(question.rows), is_cut: rows > question.rows })
+}
+
+fn open(question: &Question) -> Result<Connection, SqlError> {
+    let failed = |source: duckdb::Error| SqlError::open(&question.database, source);
+    let config = Config::default()
+        .access_mode(AccessMode::ReadOnly)
+        .and_then(|config| config.max_memory(&format!("{}B", question.memory_bytes)))
+        .and_then(|config| config.threads(THREADS))
+        .and_then(|config| config.with("autoinstall_known_extensions", "false"))
+        .and_then(|config| config.with("autoload_known_extensions", "false"))
+        .and_then(|config| config.with("max_temp_directory_size", MAX_SPILLED))
+        .and_then(|config| config.with("temp_directory", question.scratch.to_string_lossy()));
+    let connection = Connection::open_with_flags(&question.database, config.map_err(failed)?);
+    let connection = connection.map_err(failed)?;
+    for (name, path) in &question.others {
+        let path_text = quoted(&path.to_string_lossy());
+        let sql = format!("ATTACH {path_text} AS {} (READ_ONLY)", identifier(name));
+        connection.execute_batch(&sql).map_err(|source| SqlError::open(path, source))?;
+    }
+    Ok(connection)
+}
+
+/// Takes away everything except the open databases and the output file, for good.
+fn confine(connection: &Connection, question: &Question) -> Result<(), SqlError> {
+    let output = quoted(&question.output.to_string_lossy());
+    let sql = format!(
+        "SET allowed_paths = [{output}]; SET enable_external_access = false; \
+         SET lock_configuration = true"
+    );
+    connection.execute_batch(&sql).map_err(SqlError::query)
+}
+
+/// Writes the rows in a format of DuckDB. Returns their number, at most one more than the maximum.
+fn copy(
+    connection: &Connection,
+    sql: &str,
+    question: &Question,
+    format: &str,
+) -> Result<u64, SqlError> {
+    let limited = |rows: u64| format!("SELECT * FROM (\n{sql}\n) LIMIT {rows}");
+    let output = quoted(&question.output.to_string_lossy());
+    let sql =
+        format!("COPY ({}) TO {output} ({format}, USE_TMP_FILE false)", limited(question.rows));
+    let rows = connection.execute(&sql, []).map_err(SqlError::query)? as u64;
+    if rows < question.rows {
+        return Ok(rows);
+    }
+    let more = format!("SELECT count(*) FROM ({})", limited(question.rows.saturating_add(1)));
+    connection.query_row(&more, [], |row| row.get(0)).map_err(SqlError::query)
+}
+
+/// The rows of a table, as texts.
+#[derive(Debug, Serialize)]
+struct Cells {
+    columns: Vec<String>,
+    rows: Vec<Vec<Option<String>>>,
+}
+
+/// Writes the rows as JSON with texts. Returns their number, at most one more than the maximum.
+fn write_cells(connection: &Connection, sql: &str, question: &Question) -> Result<u64, SqlError> {
+    let mut statement = connection
+        .prepare(&format!("SELECT column_name FROM (DESCRIBE SELECT * FROM (\n{sql}\n))"))
+        .map_err(SqlError::query)?;
+    let columns = statement.query_map([], |row| row.get(0)).map_err(SqlError::query)?;
+    let columns = columns.collect::<duckdb::Result<Vec<String>>>().map_err(SqlError::query)?;
+    let cells: Vec<String> =
+        columns.iter().map(|name| format!("CAST({} AS VARCHAR)", identifier(name))).collect();
+    let limit = question.rows.saturating_add(1);
+    let sql = format!("SELECT {} FROM (\n{sql}\n) LIMIT {limit}", cells.join(", "));
+    let mut statement = connection.prepare(&sql).map_err(SqlError::query)?;
+    let mut read = statement.query([]).map_err(SqlError::query)?;
+    let mut table = Cells { columns, rows: Vec::new() };
+    let mut count = 0;
+    while let Some(row) = read.next().map_err(SqlError::query)? {
+        count += 1;
+        if count > question.rows {
+            break;
+        }
+        let cells = (0..table.columns.len()).map(|column| row.get::<_, Option<String>>(column));
+        table.rows.push(cells.collect::<duckdb::Result<_>>().map_err(SqlError::query)?);
+    }
+    let written = File::create(&question.output).and_then(|file| {
+        let mut file = BufWriter::new(file);
+        serde_json::to_writer(&mut file, &table)?;
+        file.flush()
+    });
+    written.map_err(|source| SqlError::Output { path: question.output.clone(), source })?;
+    Ok(count)
+}
+
+/// A name in SQL.
+fn identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -1,0 +1,93 @@
+//! A query with its limits, its answer and its errors.
+
+use duckdb::Error;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Maximum size of a query, in bytes.
+pub const MAX_QUERY_BYTES: usize = 256 * 1024;
+
+/// A query, and what it may use.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Question {
+    pub database: PathBuf,
+    /// Further databases by the name under which the query sees them.
+    pub others: Vec<(String, PathBuf)>,
+    pub sql: String,
+    pub form: Form,
+    /// Maximum number of rows.
+    pub rows: u64,
+    /// Working memory, in bytes.
+    pub memory_bytes: u64,
+    /// Directory for temporary files of DuckDB. The query can read what is in it, so it has nothing else.
+    pub scratch: PathBuf,
+    /// File for the rows.
+    pub output: PathBuf,
+}
+
+/// The form of the rows in the output file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Form {
+    /// A JSON object with `columns` and `rows`, all cells as texts, for a table.
+    Table,
+    Csv,
+    /// A JSON list of objects.
+    Json,
+    Parquet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    pub rows: u64,
+    /// Whether there are more rows than the maximum.
+    pub is_cut: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum SqlError {
+    #[error("cannot open the results database {path}: {reason}")]
+    Open { path: PathBuf, reason: String },
+    #[error("the query is empty")]
+    Empty,
+    #[error("the query is too large ({size} bytes, maximum {MAX_QUERY_BYTES})")]
+    TooLarge { size: usize },
+    /// The message of DuckDB, which names the place in the query.
+    #[error("{0}")]
+    Query(String),
+    #[error("cannot write {path}")]
+    Output {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl SqlError {
+    pub(super) fn open(path: &Path, source: Error) -> Self {
+        Self::Open { path: path.to_owned(), reason: text(&source) }
+    }
+
+    pub(super) fn query(source: Error) -> Self {
+        Self::Query(text(&source))
+    }
+}
+
+/// The message of DuckDB without the code, which has no meaning.
+fn text(error: &Error) -> String {
+    match error {
+        Error::DuckDBFailure(_, Some(message)) => message.trim().to_owned(),
+        other => other.to_string(),
+    }
+}
+
+impl Question {
+    /// The text of the query without the semicolon at its end.
+    pub(super) fn query(&self) -> Result<String, SqlError> {
+        if self.sql.len() > MAX_QUERY_BYTES {
+            return Err(SqlError::TooLarge { size: self.sql.len() });
+        }
+        let sql = self.sql.trim().trim_end_matches(';').trim_end();
+        if sql.is_empty() { Err(SqlError::Empty) } else { Ok(sql.to_owned()) }
+    }
+}
