@@ -10,7 +10,7 @@ use crate::coordinator::compaction::time_of;
 use crate::coordinator::recovery::{self, error::RecoveryError};
 use crate::coordinator::standby::Leader;
 use crate::domain::time::{Millis, Timestamp};
-use crate::log::{EventLog, LogError, Sequence};
+use crate::log::{LogError, Sequence};
 use crate::results::{CatchUpError, project_until};
 use crate::store::archive::{self, Archive, ArchiveError};
 use crate::store::{self, Old, Store, StoreError};

@@ -18,7 +18,6 @@ use serde::Deserialize;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -230,9 +229,9 @@ fn write_new(path: &Path, content: &mut dyn std::io::Read) -> Result<(), CliErro
 
 fn table(cells: &Cells, width: Option<u16>) -> String {
     let mut table = Table::new();
-    table.load_preset(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(NOTHING);
     if let Some(width) = width {
-        table.set_width(width);
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
     }
     table.set_header(cells.columns.iter().map(|name| plain(name, MAX_CELL_CHARS)));
     for row in &cells.rows {
