@@ -1,9 +1,9 @@
 //! Commands over results (`dtf report`, `dtf logs`, `dtf why`), and where they find them.
 
 pub mod commands;
+pub mod database;
 pub mod formats;
 pub mod gather;
-pub mod database;
 pub mod logs;
 pub mod marks;
 pub mod naming;
