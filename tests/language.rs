@@ -19,7 +19,7 @@ const PLACES: &[(&str, &[&str])] = &[
     ("src", &["rs", "py"]),
     ("tests", &["rs", "py"]),
     ("benches", &["rs"]),
-    ("templates", &["j2", "yaml", "py", "md"]),
+    ("templates", &["j2", "yaml", "py", "md", "html", "js", "css"]),
     ("examples", &["yaml", "py", "md", "j2"]),
     ("scripts", &["sh", "py"]),
     ("docs", &["md"]),
@@ -68,7 +68,7 @@ const RULES: &[Rule] = &[
         "`folder`|\"folder\"|folder:|folder sha256|weights folder in the reference",
         "directory",
     ),
-    rule(r"(?i)\bcircles?\b", "", "cycle"),
+    rule(r"(?i)\bcircles?\b", "</?circle", "cycle"),
     rule(r"(?i)\bwins?\b", "", "overrides"),
     rule(
         r"(?i)\bof (?:its|their|your|our|one's) own\b|\bof (?:yours|ours|mine)\b",

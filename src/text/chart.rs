@@ -204,7 +204,7 @@ mod tests {
         values.iter().map(point).collect()
     }
 
-    /// The coordinates of the circles, after a check that the text is well-formed.
+    /// The coordinates of the points, after a check that the text is well-formed.
     fn circles(svg: &str) -> Vec<(f64, f64)> {
         let mut reader = Reader::from_str(svg);
         let mut found = Vec::new();

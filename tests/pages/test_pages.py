@@ -22,6 +22,8 @@ def pages(site) -> dict:
         "test-live": f"/tests/{site.open}.t0",
         "why": f"/tests/{site.open}.t1/why",
         "grid": "/grid",
+        "matrix": "/matrix?days=90",
+        "flaky": "/flaky",
         "workers": "/workers",
         "templates": "/templates",
         "hostile": f"/runs/{site.hostile}",
@@ -162,6 +164,29 @@ def test_actions_change_something_and_report_it(site, browser):
     poll_until("a drained worker", lambda: site.get("/api/v1/workers")["items"][0]["state"] == "draining")
     click(browser, button(browser, "Resume"))
     poll_until("an active worker", lambda: site.get("/api/v1/workers")["items"][0]["state"] == "active")
+
+
+def test_tests_are_run_again_and_put_in_quarantine(site, browser):
+    resize(browser, WIDE)
+    show(browser, site, "/tests/r7.t3")
+    click(browser, button(browser, "Run again"))
+    notice = poll_until("the notice", lambda: browser.find_elements(By.CLASS_NAME, "notice"))
+    assert "in a new run" in notice[0].text
+    run = browser.current_url.split("/runs/")[1].split("?")[0]
+    site.ended(run)
+    [row] = site.get(f"/api/v1/report?run={run}")["rows"]
+    assert row["name"] == "gpt2/cpu/b1-fp32" and row["outcome"] == "passed"
+    show(browser, site, "/flaky?pattern=deit-tiny/openvino/*")
+    form = browser.find_element(By.ID, "add")
+    assert form.find_element(By.NAME, "pattern").get_attribute("value") == "deit-tiny/openvino/*"
+    form.find_element(By.NAME, "reason").send_keys("the driver is being replaced")
+    click(browser, form.find_element(By.TAG_NAME, "button"))
+    poll_until("the notice", lambda: "done=quarantined" in browser.current_url)
+    [mark] = site.get("/api/v1/quarantines")["items"]
+    assert mark["state"] == "in_force" and mark["by"] == "local"
+    click(browser, button(browser, f"Release {mark['quarantine']}"))
+    poll_until("the notice", lambda: "done=released" in browser.current_url)
+    assert site.get("/api/v1/quarantines")["items"] == []
 
 
 def test_a_form_of_another_site_changes_nothing(site, browser):

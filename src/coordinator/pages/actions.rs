@@ -5,15 +5,19 @@
 //! browser is sent back to a page of this coordinator, so that a reload does not repeat it.
 
 use crate::api::error::Code;
+use crate::api::v1::marks::{AcceptChanges, AddQuarantine};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::auth::{is_own_form, session_cookie};
-use crate::coordinator::http::extract::Id;
+use crate::coordinator::http::extract::{Body, Id};
+use crate::coordinator::http::reports::marks;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::{guard, runs, workers};
+use crate::coordinator::pages::again;
 use crate::coordinator::pages::fields::{Fields, local};
 use crate::coordinator::pages::login;
-use crate::domain::access::{Principal, Scope};
-use crate::domain::id::{RunId, WorkerId};
+use crate::domain::access::{Principal, Scope, Subject};
+use crate::domain::id::{QuarantineId, RunId, WorkerId};
+use crate::domain::time::Millis;
 use crate::scheduler::Scheduler;
 use axum::Json;
 use axum::extract::{Request, State};
@@ -42,7 +46,7 @@ async fn fields(app: &Arc<App>, request: Request) -> Result<Fields, ApiError> {
         .hint("load the page again, then repeat the action there"))
 }
 
-/// The id in a field.
+/// The id or number in a field.
 fn id<T>(fields: &Fields, name: &str) -> Result<T, ApiError>
 where
     T: FromStr,
@@ -72,19 +76,23 @@ pub(super) async fn cancel(
 ) -> Result<Response, ApiError> {
     let fields = fields(&app, request).await?;
     let run: RunId = id(&fields, "run")?;
-    owns(&app, &principal, run).await?;
+    owns(&app, &principal, move |scheduler| Some(scheduler.run(run)?.user)).await?;
     let Json(_) = runs::cancel(State(app), principal, Id(run)).await?;
     Ok(back(&fields, "cancelled"))
 }
 
-/// Refuses a change of a run that belongs to somebody else, as the guard of the API does.
-async fn owns(app: &App, principal: &Principal, run: RunId) -> Result<(), ApiError> {
+/// Refuses a change of an object that belongs to somebody else, as the guard of the API does. An
+/// unknown object is left to the handler.
+async fn owns(
+    app: &App,
+    principal: &Principal,
+    owner_of: impl FnOnce(&Scheduler) -> Option<Subject> + Send + 'static,
+) -> Result<(), ApiError> {
     if principal.scope == Scope::All {
         return Ok(());
     }
-    let owner = app.mailbox.ask(move |scheduler: &Scheduler, _| scheduler.run(run)).await?;
-    match owner {
-        Some(run) if !principal.reaches(&run.user) => Err(guard::of_another(principal, &run.user)),
+    match app.mailbox.ask(move |scheduler: &Scheduler, _| owner_of(scheduler)).await? {
+        Some(owner) if !principal.reaches(&owner) => Err(guard::of_another(principal, &owner)),
         _ => Ok(()),
     }
 }
@@ -111,6 +119,69 @@ pub(super) async fn resume(
     let worker: WorkerId = id(&fields, "worker")?;
     let Json(_) = workers::resume(State(app), principal, Id(worker)).await?;
     Ok(back(&fields, "resumed"))
+}
+
+/// Submits a test again, and leads to the new run.
+pub(super) async fn run_again(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields(&app, request).await?;
+    let submitted = again::submit(&app, principal, id(&fields, "test")?).await?;
+    Ok(to(&format!("/runs/{}", submitted.run), "submitted-again"))
+}
+
+/// Accepts the changes of a test.
+pub(super) async fn accept(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields(&app, request).await?;
+    let wanted = AcceptChanges {
+        test: Some(id(&fields, "test")?),
+        run: None,
+        metric: fields.get("metric").map(Into::into),
+        reason: fields.required("reason")?.into(),
+    };
+    let Json(_) = marks::accept(State(app), principal, Body(wanted)).await?;
+    Ok(back(&fields, "accepted"))
+}
+
+/// Puts tests in quarantine.
+pub(super) async fn quarantine(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields(&app, request).await?;
+    let days: Option<u64> = match fields.get("days") {
+        Some(_) => Some(id(&fields, "days")?),
+        None => None,
+    };
+    let new = AddQuarantine {
+        pattern: fields.required("pattern")?.into(),
+        worker: fields.get("worker").map(Into::into),
+        backend: fields.get("backend").map(Into::into),
+        reason: fields.required("reason")?.into(),
+        duration_ms: days.map(|days| Millis::from_secs(days.saturating_mul(86_400))),
+    };
+    let Json(_) = marks::add_quarantine(State(app), principal, Body(new)).await?;
+    Ok(back(&fields, "quarantined"))
+}
+
+/// Removes a quarantine.
+pub(super) async fn release(
+    State(app): State<Arc<App>>,
+    principal: Principal,
+    request: Request,
+) -> Result<Response, ApiError> {
+    let fields = fields(&app, request).await?;
+    let quarantine: QuarantineId = id(&fields, "quarantine")?;
+    owns(&app, &principal, move |scheduler| scheduler.quarantined_by(quarantine)).await?;
+    let Json(_) = marks::remove_quarantine(State(app), principal, Id(quarantine)).await?;
+    Ok(back(&fields, "released"))
 }
 
 /// Ends the session.

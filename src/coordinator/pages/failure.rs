@@ -1,4 +1,4 @@
-//! What a browser gets in place of an error of the API: a page, or the page to log in. Adds the
+//! Answers browsers with a page in place of an error of the API, or with the page to log in. Adds the
 //! headers that restrict what a page can do.
 
 use crate::api::error::{Code, ErrorBody};

@@ -4,11 +4,12 @@
 //! with the ending `.json` (the document) and `.csv` (its main table). Limits: those of the API for
 //! each document, [`render::MAX_BYTES`] for a page, [`streams::MAX_STREAMS`] streams, and those of
 //! [`sessions`]. Promises: a page needs the permissions of its documents; every text of others is
-//! escaped; a page contains no script or style of its own and loads nothing from another host; a
+//! escaped; a page contains no script and no style in its text and loads nothing from another host; a
 //! browser changes something only by a form of a page of this coordinator; without JavaScript, a
 //! reload shows the newest data.
 
 mod actions;
+mod again;
 mod failure;
 mod fields;
 mod files;

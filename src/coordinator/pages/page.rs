@@ -96,11 +96,10 @@ fn html(viewer: &Viewer, page: Page) -> Result<String, ApiError> {
 
 /// The links to all pages that need no id.
 fn navigation(path: &str) -> Vec<Value> {
-    const PAGES: [(&str, &str); 7] = [
+    const PAGES: [(&str, &str); 6] = [
         ("/", "Now"),
+        ("/matrix", "Matrix"),
         ("/grid", "Grid"),
-        ("/compare", "Compare"),
-        ("/regressions", "Regressions"),
         ("/flaky", "Flaky"),
         ("/workers", "Workers"),
         ("/templates", "Templates"),

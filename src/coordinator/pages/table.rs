@@ -27,6 +27,10 @@ pub(crate) fn table() -> Vec<Route> {
     let why = ["/tests/{test}/why", "/tests/{test}/why.json", "/tests/{test}/why.csv"];
     routes.extend(with_twins("show_why", why, show::why::show));
     routes.extend(with_twins("show_grid", ["/grid", "/grid.json", "/grid.csv"], show::grid::show));
+    let flaky = ["/flaky", "/flaky.json", "/flaky.csv"];
+    routes.extend(with_twins("show_flaky", flaky, show::flaky::show));
+    let matrix = ["/matrix", "/matrix.json", "/matrix.csv"];
+    routes.extend(with_twins("show_matrix", matrix, show::matrix::show));
     let templates = ["/templates", "/templates.json", "/templates.csv"];
     routes.extend(with_twins("show_templates", templates, show::templates::show));
     let workers = ["/workers", "/workers.json", "/workers.csv"];
@@ -36,14 +40,27 @@ pub(crate) fn table() -> Vec<Route> {
 }
 
 /// The forms that change something.
-fn forms() -> [Route; 4] {
+fn forms() -> [Route; 8] {
     let manage = Access::Needs(Permission::ManageWorkers);
     let cancel = Access::Needs(Permission::CancelRuns);
+    let submit = Access::Needs(Permission::SubmitRuns);
+    let mark = Access::Needs(Permission::MarkResults);
     [
         route("log_out", Method::POST, "/actions/log-out", READ, SMALL, actions::log_out),
         route("cancel_form", Method::POST, "/actions/cancel", cancel, SMALL, actions::cancel),
         route("drain_form", Method::POST, "/actions/drain", manage, SMALL, actions::drain),
         route("resume_form", Method::POST, "/actions/resume", manage, SMALL, actions::resume),
+        route("again_form", Method::POST, "/actions/run-again", submit, SMALL, actions::run_again),
+        route("accept_form", Method::POST, "/actions/accept", mark, SMALL, actions::accept),
+        route(
+            "quarantine_form",
+            Method::POST,
+            "/actions/quarantine",
+            mark,
+            SMALL,
+            actions::quarantine,
+        ),
+        route("release_form", Method::POST, "/actions/release", mark, SMALL, actions::release),
     ]
 }
 

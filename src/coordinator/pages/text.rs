@@ -3,7 +3,7 @@
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
 use crate::domain::time::{Millis, Timestamp};
-use crate::results::render::figures::seconds;
+use crate::results::render::figures::{percent, seconds};
 use crate::results::render::words::{instant, plain};
 use serde::Serialize;
 
@@ -60,6 +60,14 @@ pub(super) fn shown(text: &str) -> String {
 /// A part of an address in which every special character is encoded.
 pub(super) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+/// A ratio as a change in per cent, such as `+12 %`.
+pub(super) fn relative(ratio: f64) -> String {
+    match ratio - 1.0 {
+        more if more >= 0.0 => format!("+{}", percent(more)),
+        less => format!("−{}", percent(-less)),
+    }
 }
 
 /// A time for people, in UTC.

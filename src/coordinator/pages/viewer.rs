@@ -1,4 +1,4 @@
-//! Who requests a page, in which form, and with which parameters.
+//! The sender of a request for a page, the form of the answer, and the parameters.
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;

@@ -1,7 +1,9 @@
 //! The pages, one file each: gets the documents of the API, and turns them into the values of a
 //! template. The second step is pure.
 
+pub(super) mod flaky;
 pub(super) mod grid;
+pub(super) mod matrix;
 pub(super) mod now;
 pub(super) mod run;
 pub(super) mod templates;

@@ -50,7 +50,7 @@ fn page(view: &NowView) -> Page {
     }
 }
 
-/// What is stuck precedes what is new.
+/// Stuck tests precede new runs.
 fn next(view: &NowView) -> Option<Link> {
     if let Some(stuck) = view.waiting.iter().find(|queue| queue.stuck) {
         return Some(Link::new(why(stuck), "Find out why tests are stuck"));

@@ -205,7 +205,7 @@ fn metric(metric: &Metric) -> Value {
     })
 }
 
-/// Names and values of the environment. Values that are no plain text are shown as JSON.
+/// Names and values of the environment. A value that is not a text is shown as JSON.
 fn environment(view: &AttemptView) -> Vec<Value> {
     let entries = view.detail.environment.iter().map(|(name, value)| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
