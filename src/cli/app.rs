@@ -13,6 +13,7 @@ use crate::cli::machine::deploy_script::DeployScriptArgs;
 use crate::cli::machine::detect::DetectArgs;
 use crate::cli::machine::path::PathArgs;
 use crate::cli::results::commands::ResultsCommandArgs;
+use crate::cli::results::diff::DiffArgs;
 use crate::cli::results::logs::LogsArgs;
 use crate::cli::results::report::ReportArgs;
 use crate::cli::results::why::WhyArgs;
@@ -100,6 +101,7 @@ pub enum Command {
     Upgrade(Box<UpgradeArgs>),
     Bisect(Box<BisectArgs>),
     Report(ReportArgs),
+    Diff(DiffArgs),
     Results(ResultsCommandArgs),
     Status(StatusArgs),
     Cancel(CancelArgs),

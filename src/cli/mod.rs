@@ -91,6 +91,7 @@ fn perform(cli: Cli, console: Console) -> Result<Exit, CliError> {
         Command::Check(args) => block_on(submit::check::run(console, &global, args)),
         Command::Run(args) => block_on(run::run(console, &global, *args)),
         Command::Report(args) => block_on(results::report::run(console, &global, args)),
+        Command::Diff(args) => block_on(results::diff::run(console, &global, args)),
         Command::Results(args) => block_on(results::commands::run(console, &global, args)),
         Command::Status(args) => block_on(status::run(console, &global, args)),
         Command::Cancel(args) => block_on(cancel::run(console, &global, args)),

@@ -1,5 +1,6 @@
 //! Requests for reports, history, status and readiness.
 
+use crate::api::v1::changes::{ChangesQuery, ChangesView};
 use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::{ReportQuery, ReportView, SNAPSHOT_TIME};
@@ -45,6 +46,10 @@ impl Client {
             target.write_all(&piece).await.map_err(local)?;
         }
         target.flush().await.map_err(local)
+    }
+
+    pub async fn changes(&self, query: &ChangesQuery) -> Result<ChangesView, ClientError> {
+        self.get("api/v1/changes", query).await
     }
 
     pub async fn history(&self, query: &HistoryQuery) -> Result<HistoryView, ClientError> {

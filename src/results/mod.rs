@@ -7,6 +7,7 @@
 //! of a spreadsheet. Queries block: call them from a thread that may.
 
 mod catch_up;
+mod changes;
 mod error;
 mod flaky;
 mod grid;

@@ -18,3 +18,4 @@ pub mod segments;
 pub mod sides;
 pub mod status;
 pub mod upgrade;
+pub mod workers;

@@ -1,6 +1,6 @@
 //! Changes: status and metrics of tests against what was before, and the history of one series.
 //!
-//! `GET /api/v1/changes?from=&to=`, `GET /api/v1/series?test=&series=&metric=`.
+//! `GET /api/v1/changes?from=&to=&since_ms=`, `GET /api/v1/series?test=&series=&metric=`.
 
 use crate::api::schema;
 use crate::domain::id::{RunId, TestId};
@@ -23,16 +23,23 @@ pub const MAX_CHANGES: u32 = 100_000;
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct ChangesView {
     pub schema: u32,
-    /// The run or the period before. Absent: everything before the runs of `to`.
+    /// The run before. Absent: everything before what is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// The run or the period that is judged.
-    pub to: String,
+    #[schema(value_type = Option<schema::RunId>)]
+    pub from: Option<RunId>,
+    /// The run that is judged. Absent: the newest test of each case.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::RunId>)]
+    pub to: Option<RunId>,
+    /// Earliest time of submission of the judged runs. Absent if they are not limited by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub since: Option<Timestamp>,
     pub totals: ChangeTotals,
     /// The tests whose status changed or that did not pass, and those with a changed metric, in the order
     /// of their names. Steady tests are only counted.
     pub tests: Vec<TestChange>,
-    /// Shifts that many tests of one worker share, and calibrations that drifted.
+    /// Shifts that many tests of one worker share.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<WorkerEvent>,
     /// The geometric mean of the ratios `after / before` for each metric, over all compared series.
@@ -93,9 +100,20 @@ pub struct TestChange {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Outcome>)]
     pub outcome_before: Option<Outcome>,
-    /// The changed metrics, and those of which too few values are known.
+    /// The changed metrics.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricChange>,
+}
+
+impl TestChange {
+    /// Whether the test newly fails, or has a confirmed regression.
+    #[must_use]
+    pub fn is_worse(&self) -> bool {
+        let is_confirmed = |metric: &MetricChange| {
+            metric.direction == Direction::Worse && metric.verdict == Verdict::Confirmed
+        };
+        self.status == StatusChange::NewlyFailing || self.metrics.iter().any(is_confirmed)
+    }
 }
 
 /// One metric with its verdict.
@@ -219,18 +237,22 @@ pub struct Segment {
     pub reason: String,
 }
 
-/// Query of changes. A side is a run (`r12`) or a period (`7d`: the runs of the last seven days).
+/// Query of changes.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct ChangesQuery {
-    /// The side before. Absent: everything before `to`.
+    /// The run before. Absent: everything before what is judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "r12")]
-    pub from: Option<String>,
-    /// The side that is judged. Absent: the newest test of each case.
+    #[param(value_type = Option<schema::RunId>)]
+    pub from: Option<RunId>,
+    /// The run that is judged. Absent: the newest test of each case.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[param(example = "r14")]
-    pub to: Option<String>,
+    #[param(value_type = Option<schema::RunId>)]
+    pub to: Option<RunId>,
+    /// Judges the runs that were submitted at this time or later, in milliseconds since 1970. Ignored if
+    /// `to` is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_ms: Option<u64>,
     /// Maximum number of tests; 100,000 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 100_000)]

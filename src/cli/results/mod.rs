@@ -2,6 +2,7 @@
 
 pub mod commands;
 pub mod database;
+pub mod diff;
 pub mod formats;
 pub mod gather;
 pub mod logs;

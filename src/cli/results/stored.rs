@@ -2,6 +2,7 @@
 //! `dtf run` or a coordinator that has stopped).
 
 use crate::api::page::PageQuery;
+use crate::api::v1::changes::{ChangesQuery, ChangesView};
 use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::test_views::{TestQuery, TestView, Why};
@@ -124,6 +125,18 @@ impl Source {
         match self {
             Self::Coordinator(client) => Ok(client.log(attempt, 0).await?),
             Self::Stored(stored) => stored.log(attempt),
+        }
+    }
+
+    /// Reports what changed. `None` if a run does not exist, or if there are no runs.
+    pub async fn changes(&self, query: &ChangesQuery) -> Result<Option<ChangesView>, CliError> {
+        match self {
+            Self::Coordinator(client) => match client.changes(query).await {
+                Ok(view) => Ok(Some(view)),
+                Err(ClientError::NotFound(_)) => Ok(None),
+                Err(error) => Err(error.into()),
+            },
+            Self::Stored(stored) => stored.reader.changes(query).map_err(unreadable),
         }
     }
 

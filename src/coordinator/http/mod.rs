@@ -31,7 +31,7 @@ pub(crate) mod test_routes;
 pub(crate) mod weights;
 pub(crate) mod workers;
 
-pub(crate) use reports::{flaky, marks, snapshot};
+pub(crate) use reports::{changes, flaky, marks, snapshot};
 
 use crate::coordinator::pages::login;
 use reports::grid;

@@ -175,6 +175,8 @@ routes! {
     "get_grid" GET "/api/v1/grid", Read, WAITING, grid::grid;
     "get_utilisation" GET "/api/v1/utilisation", Read, WAITING, grid::utilisation;
     "get_now" GET "/api/v1/now", Read, SMALL, health::now;
+    "get_changes" GET "/api/v1/changes", Read, WAITING, changes::changes;
+    "get_series" GET "/api/v1/series", Read, WAITING, changes::series;
     "get_flaky" GET "/api/v1/flaky", Read, WAITING, flaky::flaky;
     "list_quarantines" GET "/api/v1/quarantines", Read, WAITING, marks::quarantines;
     "add_quarantine" POST "/api/v1/quarantines", MarkResults, SMALL, marks::add_quarantine;

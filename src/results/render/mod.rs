@@ -1,6 +1,7 @@
 //! A report as text: tables for people, pages, and the formats of other programs.
 
 mod bencher;
+pub mod changes;
 mod csv;
 mod ctrf;
 mod escape;

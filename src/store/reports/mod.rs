@@ -1,6 +1,7 @@
 //! Reports: one file for each, with its SQL and the rows that the SQL returns.
 
 pub mod busy;
+pub mod changes;
 pub mod details;
 pub mod flaky;
 pub mod history;
@@ -9,3 +10,4 @@ pub mod matrix;
 pub mod quarantined;
 pub mod run_report;
 pub mod selection;
+pub mod series;

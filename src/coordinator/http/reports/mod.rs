@@ -1,5 +1,6 @@
 //! Reports, and the state of the coordinator.
 
+pub(crate) mod changes;
 pub(crate) mod flaky;
 pub(crate) mod grid;
 pub(crate) mod marks;

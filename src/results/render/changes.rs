@@ -1,0 +1,315 @@
+//! Changes as a table, CSV and Markdown. All three show the same rows, in the same sections.
+
+use crate::api::v1::changes::{ChangesView, MetricChange, TestChange};
+use crate::results::render::csv;
+use crate::results::render::figures::{counted, percent, with_unit};
+use crate::results::render::words::plain;
+use crate::trends::judgement::{Direction, Verdict};
+use crate::trends::status::StatusChange;
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+
+/// Maximum number of characters of a name or message in a table.
+const TEXT_CHARS: usize = 160;
+
+/// One part of a report about changes: a heading, and a row for each test or metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    pub title: &'static str,
+    pub header: &'static [&'static str],
+    /// Texts as they were reported, each with one field for each column.
+    pub rows: Vec<Vec<String>>,
+}
+
+const STATUS: [(StatusChange, &str); 6] = [
+    (StatusChange::NewlyFailing, "newly failing"),
+    (StatusChange::Fixed, "fixed"),
+    (StatusChange::StillFailing, "still failing"),
+    (StatusChange::Flaky, "flaky"),
+    (StatusChange::NewlyNotRun, "newly not run"),
+    (StatusChange::StillNotRun, "still not run"),
+];
+const STATUS_HEADER: [&str; 5] = ["test", "before", "now", "worker", "reason"];
+const METRIC_HEADER: [&str; 9] =
+    ["test", "metric", "before", "after", "change", "z", "n", "verdict", "since"];
+
+/// All sections, also those without rows.
+#[must_use]
+pub fn sections(view: &ChangesView) -> Vec<Section> {
+    let mut sections: Vec<Section> = STATUS
+        .iter()
+        .map(|(status, title)| {
+            let tests = view.tests.iter().filter(|test| test.status == *status);
+            Section { title, header: &STATUS_HEADER, rows: tests.map(status_row).collect() }
+        })
+        .collect();
+    for (title, wanted) in [
+        ("regressions", Direction::Worse),
+        ("improvements", Direction::Better),
+        ("other changes", Direction::None),
+    ] {
+        sections.push(Section { title, header: &METRIC_HEADER, rows: metric_rows(view, wanted) });
+    }
+    let workers = view
+        .workers
+        .iter()
+        .map(|event| vec![event.worker.clone(), event.reason.clone(), ratio(event.change)]);
+    let movers = view.movers.iter().map(|mover| {
+        vec![mover.metric.clone(), mover.series.to_string(), ratio(Some(mover.geometric_mean))]
+    });
+    sections.push(Section {
+        title: "workers",
+        header: &["worker", "event", "geometric mean"],
+        rows: workers.collect(),
+    });
+    sections.push(Section {
+        title: "movement of all compared tests",
+        header: &["metric", "tests", "geometric mean"],
+        rows: movers.collect(),
+    });
+    sections
+}
+
+fn status_row(test: &TestChange) -> Vec<String> {
+    let id = |id: Option<crate::domain::id::TestId>| id.map(|id| format!("{id} "));
+    let side = |id: Option<String>, outcome: Option<crate::domain::outcome::Outcome>| match outcome
+    {
+        Some(outcome) => format!("{}{}", id.unwrap_or_default(), outcome.words()),
+        None => "none".to_owned(),
+    };
+    vec![
+        test.name.clone(),
+        side(id(test.test_before), test.outcome_before),
+        side(id(test.test), test.outcome),
+        test.worker.clone().unwrap_or_default(),
+        test.message.clone(),
+    ]
+}
+
+/// The changed metrics in one direction, the largest change first.
+fn metric_rows(view: &ChangesView, wanted: Direction) -> Vec<Vec<String>> {
+    let metrics = view.tests.iter().flat_map(|test| test.metrics.iter().map(move |m| (test, m)));
+    let mut changes: Vec<(&TestChange, &MetricChange)> =
+        metrics.filter(|(_, metric)| metric.direction == wanted).collect();
+    let size =
+        |metric: &MetricChange| metric.change.map_or(f64::INFINITY, |ratio| ratio.ln().abs());
+    changes.sort_by(|one, other| size(other.1).total_cmp(&size(one.1)));
+    changes.into_iter().map(|(test, metric)| metric_row(test, metric)).collect()
+}
+
+fn metric_row(test: &TestChange, metric: &MetricChange) -> Vec<String> {
+    let figure = |value: Option<f64>| match value {
+        Some(value) => with_unit(value, &metric.unit).trim().to_owned(),
+        None => "unknown".to_owned(),
+    };
+    let verdict = match metric.verdict {
+        Verdict::WorkerEvent => "shared by the worker",
+        other => other.name(),
+    };
+    vec![
+        test.name.clone(),
+        metric.metric.clone(),
+        figure(metric.before),
+        figure(metric.after),
+        ratio(metric.change),
+        metric.z.map_or_else(|| "no noise".to_owned(), |z| format!("{z:+.1}")),
+        format!("{} → {}", metric.n_before, metric.n_after),
+        verdict.to_owned(),
+        metric.since.map(|run| run.to_string()).unwrap_or_default(),
+    ]
+}
+
+/// A ratio as a change in per cent; as a factor from a doubling on.
+fn ratio(ratio: Option<f64>) -> String {
+    match ratio {
+        None => "unknown".to_owned(),
+        Some(ratio) if ratio >= 2.0 => format!("×{ratio:.3}"),
+        Some(ratio) if ratio < 1.0 => format!("−{}", percent(1.0 - ratio)),
+        Some(ratio) => format!("+{}", percent(ratio - 1.0)),
+    }
+}
+
+/// The sections with rows, and a summary.
+#[must_use]
+pub fn table(view: &ChangesView, width: Option<u16>) -> String {
+    let mut parts = Vec::new();
+    for section in sections(view).into_iter().filter(|section| !section.rows.is_empty()) {
+        let mut table = Table::new();
+        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        if let Some(width) = width {
+            table.set_width(width);
+        }
+        table.set_header(section.header);
+        for row in &section.rows {
+            table.add_row(row.iter().map(|field| plain(field, TEXT_CHARS)));
+        }
+        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
+        parts.push(format!("{} ({})\n{}", section.title, section.rows.len(), lines.join("\n")));
+    }
+    parts.push(summary(view));
+    parts.join("\n\n")
+}
+
+/// One line about all tests, including those that did not change.
+#[must_use]
+pub fn summary(view: &ChangesView) -> String {
+    let totals = &view.totals;
+    let of = |verdict| totals.verdicts.get(&verdict).copied().unwrap_or(0);
+    let compared: u64 = totals.verdicts.values().sum();
+    let mut text = format!(
+        "{} compared, {} only on one side; {}: {}, {}, {} without enough data",
+        counted(totals.tests, "test"),
+        totals.without_counterpart,
+        counted(compared, "metric"),
+        counted(totals.regressions, "regression"),
+        counted(totals.improvements, "improvement"),
+        of(Verdict::InsufficientData),
+    );
+    if view.truncated {
+        text.push_str(&format!(
+            "; only the first {} are listed",
+            counted(view.tests.len() as u64, "test")
+        ));
+    }
+    text
+}
+
+/// One line for each row, with its section.
+#[must_use]
+pub fn csv(view: &ChangesView) -> String {
+    let mut text = String::from(
+        "section,test,before,now,worker,reason,metric,value_before,value_after,change,z,n,verdict,since\n",
+    );
+    for section in sections(view) {
+        for row in &section.rows {
+            let mut fields = vec![String::new(); 14];
+            section.title.clone_into(&mut fields[0]);
+            let columns: &[usize] = match section.header.len() {
+                5 => &[1, 2, 3, 4, 5],
+                9 => &[1, 6, 7, 8, 9, 10, 11, 12, 13],
+                _ if section.title == "workers" => &[4, 5, 9],
+                _ => &[6, 11, 9],
+            };
+            for (column, field) in columns.iter().zip(row) {
+                fields[*column].clone_from(field);
+            }
+            let fields: Vec<String> = fields.iter().map(|field| csv::text(field)).collect();
+            text.push_str(&fields.join(","));
+            text.push('\n');
+        }
+    }
+    text
+}
+
+/// Tables of GitHub's Markdown, with a heading for each section that has rows.
+#[must_use]
+pub fn markdown(view: &ChangesView) -> String {
+    let mut text = format!("{}\n", escaped(&summary(view)));
+    for section in sections(view).into_iter().filter(|section| !section.rows.is_empty()) {
+        let line = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
+        text.push_str(&format!("\n### {} ({})\n\n", section.title, section.rows.len()));
+        text.push_str(&line(section.header.iter().map(|title| (*title).to_owned()).collect()));
+        text.push_str(&line(section.header.iter().map(|_| "---".to_owned()).collect()));
+        for row in &section.rows {
+            text.push_str(&line(
+                row.iter().map(|field| escaped(&plain(field, TEXT_CHARS))).collect(),
+            ));
+        }
+    }
+    text
+}
+
+/// A text whose characters mean nothing in Markdown or HTML.
+fn escaped(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '&' => escaped.push_str("&amp;"),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
+                escaped.push('\\');
+                escaped.push(character);
+            }
+            '@' => escaped.push_str("&#64;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::series::CaseId;
+
+    fn view(name: &str) -> ChangesView {
+        let metric = MetricChange {
+            metric: "latency_seconds".into(),
+            unit: "seconds".into(),
+            verdict: Verdict::Confirmed,
+            direction: Direction::Worse,
+            before: Some(0.1),
+            after: Some(1e308),
+            change: None,
+            z: None,
+            n_before: 64,
+            n_after: 2,
+            since: None,
+        };
+        let test = TestChange {
+            case: CaseId(1),
+            series: None,
+            name: name.into(),
+            labels: std::collections::BTreeMap::new(),
+            status: StatusChange::NewlyFailing,
+            test: None,
+            outcome: Some(crate::domain::outcome::Outcome::Failed),
+            message: "=1+1 <b>|\u{202e}".into(),
+            worker: Some("w".into()),
+            test_before: None,
+            outcome_before: None,
+            metrics: vec![metric],
+        };
+        ChangesView { tests: vec![test], ..ChangesView::default() }
+    }
+
+    #[test]
+    fn hostile_texts_stay_in_their_fields() {
+        for name in ["=HYPERLINK(1)", "a|b\n# c", "<script>", "\u{1b}[2J", "@team", "`x`"] {
+            let view = view(name);
+            let (table, csv, markdown) = (table(&view, Some(80)), csv(&view), markdown(&view));
+            for text in [&table, &csv, &markdown] {
+                assert!(!text.contains(['\u{1b}', '\u{202e}']), "{name:?}: {text}");
+            }
+            assert_eq!(csv.lines().count(), 3, "{csv}");
+            let rows = csv.lines().skip(1).filter(|row| !row.contains("\"\""));
+            for row in rows {
+                assert!(!row.split(',').any(|field| field.starts_with(['=', '@'])), "{row}");
+            }
+            assert!(!markdown.contains(['<', '@']), "{markdown}");
+            let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+            let table: Vec<usize> =
+                markdown.lines().filter(|line| line.starts_with('|')).map(cells).collect();
+            assert_eq!(table, [6, 6, 6, 10, 10, 10], "{markdown}");
+        }
+    }
+
+    #[test]
+    fn sections_without_rows_are_not_shown_and_the_summary_is() {
+        let text = table(&ChangesView::default(), None);
+        assert_eq!(
+            text,
+            "0 tests compared, 0 only on one side; 0 metrics: 0 regressions, 0 improvements, 0 without enough data"
+        );
+        let text = table(&view("gpt2/cpu"), Some(200));
+        assert!(text.starts_with("newly failing (1)\n"), "{text}");
+        assert!(text.contains("regressions (1)") && !text.contains("fixed"), "{text}");
+    }
+
+    #[test]
+    fn ratios_are_signed() {
+        let texts = [Some(1.05), Some(0.9), Some(10.0), Some(1.0), None].map(ratio);
+        assert_eq!(texts, ["+5.0 %", "−10 %", "×10.000", "+0.0 %", "unknown"]);
+    }
+}
