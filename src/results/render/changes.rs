@@ -1,7 +1,7 @@
 //! Changes as a table, CSV and Markdown. All three show the same rows, in the same sections.
 
 use crate::api::v1::changes::{ChangesView, MetricChange, TestChange};
-use crate::results::render::csv;
+use crate::results::render::csv::text as csv_field;
 use crate::results::render::figures::{counted, percent, with_unit};
 use crate::results::render::words::plain;
 use crate::trends::judgement::{Direction, Verdict};
@@ -193,7 +193,7 @@ pub fn csv(view: &ChangesView) -> String {
             for (column, field) in columns.iter().zip(row) {
                 fields[*column].clone_from(field);
             }
-            let fields: Vec<String> = fields.iter().map(|field| csv::text(field)).collect();
+            let fields: Vec<String> = fields.iter().map(|field| csv_field(field)).collect();
             text.push_str(&fields.join(","));
             text.push('\n');
         }
