@@ -24,6 +24,8 @@ def pages(site) -> dict:
         "grid": "/grid",
         "matrix": "/matrix?days=90",
         "flaky": "/flaky",
+        "compare": "/compare?from=r6&to=r7",
+        "regressions": "/regressions",
         "workers": "/workers",
         "templates": "/templates",
         "hostile": f"/runs/{site.hostile}",

@@ -39,6 +39,11 @@ impl ApiError {
         matches!(self.code, Code::Unauthorized | Code::Forbidden)
     }
 
+    /// Whether an object was not found.
+    pub fn is_not_found(&self) -> bool {
+        self.code == Code::NotFound
+    }
+
     pub fn message(&self) -> &str {
         &self.message
     }

@@ -96,10 +96,12 @@ fn html(viewer: &Viewer, page: Page) -> Result<String, ApiError> {
 
 /// The links to all pages that need no id.
 fn navigation(path: &str) -> Vec<Value> {
-    const PAGES: [(&str, &str); 6] = [
+    const PAGES: [(&str, &str); 8] = [
         ("/", "Now"),
         ("/matrix", "Matrix"),
         ("/grid", "Grid"),
+        ("/compare", "Compare"),
+        ("/regressions", "Regressions"),
         ("/flaky", "Flaky"),
         ("/workers", "Workers"),
         ("/templates", "Templates"),

@@ -27,6 +27,10 @@ pub(crate) fn table() -> Vec<Route> {
     let why = ["/tests/{test}/why", "/tests/{test}/why.json", "/tests/{test}/why.csv"];
     routes.extend(with_twins("show_why", why, show::why::show));
     routes.extend(with_twins("show_grid", ["/grid", "/grid.json", "/grid.csv"], show::grid::show));
+    let compare = ["/compare", "/compare.json", "/compare.csv"];
+    routes.extend(with_twins("show_compare", compare, show::compare::show));
+    let regressions = ["/regressions", "/regressions.json", "/regressions.csv"];
+    routes.extend(with_twins("show_regressions", regressions, show::regressions::show));
     let flaky = ["/flaky", "/flaky.json", "/flaky.csv"];
     routes.extend(with_twins("show_flaky", flaky, show::flaky::show));
     let matrix = ["/matrix", "/matrix.json", "/matrix.csv"];

@@ -70,8 +70,11 @@ pub(in crate::coordinator::pages) async fn show(
 fn page(view: &RunView, report: &ReportView, filter: &Filter, may_cancel: bool) -> Page {
     let listed: Vec<&ReportRow> = report.rows.iter().filter(|row| filter.matches(row)).collect();
     let states: BTreeSet<String> = report.rows.iter().map(|row| state(row).word).collect();
-    let labels = |name: &str| -> BTreeSet<&String> {
-        report.rows.iter().filter_map(|row| row.labels.get(name)).collect()
+    // The filter compares with the value itself, of which a page shows a plain form.
+    let labels = |name: &str| -> Vec<Value> {
+        let values: BTreeSet<&String> =
+            report.rows.iter().filter_map(|row| row.labels.get(name)).collect();
+        values.iter().map(|value| json!({ "value": value, "text": shown(value) })).collect()
     };
     let is_open = view.finished_at.is_none();
     let cut = listed.len().saturating_sub(MAX_LISTED);

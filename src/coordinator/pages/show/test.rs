@@ -3,14 +3,17 @@
 
 use crate::api::SCHEMA;
 use crate::api::page::Page as Listed;
+use crate::api::v1::changes::SeriesQuery;
 use crate::api::v1::test_views::{AttemptQuery, AttemptView, Check, Metric, TestView, Why};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::attempts;
 use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::logs;
+use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::test_routes;
 use crate::coordinator::pages::page::{Page, Table, answer};
+use crate::coordinator::pages::show::series;
 use crate::coordinator::pages::text::{Link, State as Word, duration, encoded, shown, time};
 use crate::coordinator::pages::viewer::{Named, Viewer};
 use crate::domain::access::Permission;
@@ -29,6 +32,8 @@ use std::sync::Arc;
 
 /// Maximum size of the output on the page, in bytes. The whole output is a route of the API.
 const MAX_OUTPUT: usize = 64 * 1024;
+/// Maximum number of charts on the page.
+const MAX_CHARTS: usize = 6;
 /// Maximum number of attempts on the page.
 const MAX_ATTEMPTS: u32 = 100;
 
@@ -64,9 +69,35 @@ pub(in crate::coordinator::pages) async fn show(
         AttemptQuery { test: Some(test), limit: Some(MAX_ATTEMPTS), ..AttemptQuery::default() };
     let Json(attempts) = attempts::list(State(Arc::clone(&app)), Params(query)).await?;
     let output = output(&app, &view).await;
+    let charts = charts(&app, test).await?;
     let documents = Documents { schema: SCHEMA, test: view, why, attempts };
-    let page = page(&documents, &output, viewer.may(Permission::SubmitRuns));
+    let page = page(&documents, &output, charts, viewer.may(Permission::SubmitRuns));
     answer(&viewer, &documents, page)
+}
+
+/// The history of the metrics of the test on its hardware, as charts. The other metrics follow the
+/// latency.
+async fn charts(app: &Arc<App>, test: TestId) -> Result<Vec<Value>, ApiError> {
+    let mut charts = Vec::new();
+    let mut open: Vec<Option<String>> = vec![None];
+    while let Some(metric) = open.pop() {
+        let is_first = metric.is_none();
+        let query = SeriesQuery { test: Some(test), metric, ..SeriesQuery::default() };
+        let view = match reports::changes::series(State(Arc::clone(app)), Params(query)).await {
+            Ok(Json(view)) => view,
+            // A test that has not ended has no series.
+            Err(error) if error.is_not_found() => break,
+            Err(error) => return Err(error),
+        };
+        charts.extend(series::chart(&view));
+        if is_first {
+            let others = view.metrics.into_iter().filter(|name| view.metric.as_ref() != Some(name));
+            let mut others: Vec<_> = others.take(MAX_CHARTS - 1).map(Some).collect();
+            others.reverse();
+            open = others;
+        }
+    }
+    Ok(charts)
 }
 
 /// The output, or the reason why it cannot be read. `None` if no attempt has begun.
@@ -87,6 +118,7 @@ async fn output(app: &Arc<App>, view: &TestView) -> Option<Result<Output, ApiErr
 fn page(
     documents: &Documents,
     output: &Option<Result<Output, ApiError>>,
+    charts: Vec<Value>,
     may_submit: bool,
 ) -> Page {
     let Documents { test, why, attempts, .. } = documents;
@@ -117,7 +149,7 @@ fn page(
             "measured": why.measured.as_deref().map(shown),
             "weights": why.weights.as_deref().map(shown),
             "labels": labels.collect::<Vec<_>>(),
-            "charts": [],
+            "charts": charts,
             "history": format!("/grid?name={}", encoded(&test.name)),
             "attempts": attempts.items.iter().rev().map(attempt).collect::<Vec<_>>(),
             "checks": newest.map(|view| view.detail.checks.iter().map(check).collect::<Vec<_>>()),

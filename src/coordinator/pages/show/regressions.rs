@@ -1,0 +1,62 @@
+//! Regressions of the newest test of each case, with what can be done about each: accept it, put the
+//! test in quarantine, or run it again.
+
+use crate::api::v1::changes::{ChangesQuery, ChangesView};
+use crate::coordinator::http::app::App;
+use crate::coordinator::http::extract::Params;
+use crate::coordinator::http::reports;
+use crate::coordinator::http::respond::ApiError;
+use crate::coordinator::pages::page::{Page, answer};
+use crate::coordinator::pages::show::changes;
+use crate::coordinator::pages::text::Link;
+use crate::coordinator::pages::viewer::Viewer;
+use crate::domain::access::Permission;
+use crate::trends::judgement::Verdict;
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::json;
+use std::sync::Arc;
+
+pub(in crate::coordinator::pages) async fn show(
+    State(app): State<Arc<App>>,
+    viewer: Viewer,
+) -> Result<Response, ApiError> {
+    let query: ChangesQuery = viewer.params()?;
+    let Json(view) = reports::changes::changes(State(app), Params(query)).await?;
+    let page = page(&view, &viewer);
+    answer(&viewer, &view, page)
+}
+
+fn page(view: &ChangesView, viewer: &Viewer) -> Page {
+    let worse = changes::metrics(view, changes::is_regression);
+    let confirmed = view.totals.verdicts.get(&Verdict::Confirmed).copied().unwrap_or(0);
+    Page {
+        template: "regressions.html",
+        title: "Regressions".into(),
+        next: Some(next(view)),
+        live: None,
+        values: json!({
+            "totals": changes::totals(view),
+            "confirmed": confirmed,
+            "worse": worse,
+            "accepted": changes::metrics(view, |metric| metric.verdict == Verdict::Accepted),
+            "workers": changes::workers(view),
+            "groups": changes::groups(view),
+            "undecided": view.totals.verdicts.get(&Verdict::InsufficientData).copied().unwrap_or(0),
+            "may_mark": viewer.may(Permission::MarkResults),
+            "may_submit": viewer.may(Permission::SubmitRuns),
+        }),
+        table: changes::table(view),
+    }
+}
+
+/// The first regression, or the first test that newly fails.
+fn next(view: &ChangesView) -> Link {
+    let regressed = view.tests.iter().find(|t| t.metrics.iter().any(changes::is_regression));
+    let failing = || view.tests.iter().find(|t| changes::status(t.status).kind == "bad");
+    match regressed.or_else(failing).and_then(|test| test.test) {
+        Some(test) => Link::new(format!("/tests/{test}"), "Show the first one"),
+        None => Link::new("/flaky", "Show flaky tests"),
+    }
+}
