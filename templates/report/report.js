@@ -199,7 +199,7 @@ function testPage(id) {
   const attempts = (test.attempts || []).map(([number, word, kind, message, worker, seconds]) => [number, state(word), kind || "", message, worker, quantity(seconds, "seconds")]);
   return [h("h2", {}, test.name), h("p", {}, state(test.state), " ", test.message || ""),
     facts([["Id", test.id], ["Hardware", test.column], ["Worker", test.worker], ["Devices", (test.devices || []).join(", ")], ["Finished", when(test.finished)],
-      ["Time", quantity(test.seconds, "seconds")], ["Class", test.class], ["Weights", test.weights], ["Reproduce", h("code", {}, test.reproduce)]]),
+      ["Time", quantity(test.seconds, "seconds")], ["Class", test.class], ["Weights", test.weights], ["Quarantine", test.quarantine], ["Reproduce", h("code", {}, test.reproduce)]]),
     h("h3", {}, "Attempts"), table(["Attempt", "State", "Class", "Message", "Worker", "Time"], attempts, [0, 5]),
     h("h3", {}, "Metrics"), (test.metrics || []).length ? table(["Metric", "n", "p50", "min", "max", "spread"], test.metrics.map(([name, unit, n, p50, low, high, spread]) =>
       [name, n, quantity(p50, unit), quantity(low, unit), quantity(high, unit), spread === null ? "" : (spread * 100).toFixed(1) + " %"]), [1, 2, 3, 4, 5]) : h("p", { class: "empty" }, "none"),

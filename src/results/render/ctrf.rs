@@ -21,7 +21,7 @@ const MAX_LINES: usize = 2_000;
 #[must_use]
 pub fn ctrf(report: &Report) -> String {
     let view = &report.view;
-    let count = |wanted: &str| view.rows.iter().filter(|row| status(row.outcome) == wanted).count();
+    let count = |wanted: &str| view.rows.iter().filter(|row| status_of(row) == wanted).count();
     let ends = || view.rows.iter().filter_map(|row| row.finished_at.map(|at| at.0));
     let stop = ends().max().unwrap_or(0);
     let start = view.rows.iter().filter_map(begin).min().unwrap_or(stop);
@@ -64,6 +64,14 @@ fn status(outcome: Option<Outcome>) -> &'static str {
     }
 }
 
+/// The state of a test. A failed test in quarantine is `other`, so that it does not fail its report.
+fn status_of(row: &ReportRow) -> &'static str {
+    match (status(row.outcome), &row.quarantined) {
+        ("failed", Some(_)) => "other",
+        (status, _) => status,
+    }
+}
+
 fn begin(row: &ReportRow) -> Option<u64> {
     Some(row.finished_at?.0.saturating_sub(row.duration_ms?.0))
 }
@@ -76,7 +84,7 @@ fn test(report: &Report, row: &ReportRow) -> Value {
     let mut test = Map::new();
     let mut set = |name: &str, value: Value| test.insert(name.to_owned(), value);
     set("name", json!(row.name));
-    set("status", json!(status(row.outcome)));
+    set("status", json!(status_of(row)));
     set("duration", json!(row.duration_ms.map_or(0, |span| span.0)));
     if let (Some(start), Some(stop)) = (begin(row), row.finished_at) {
         set("start", json!(start));
@@ -109,7 +117,7 @@ fn test(report: &Report, row: &ReportRow) -> Value {
     let metrics: Map<String, Value> =
         row.metrics.iter().map(|metric| (metric.name.clone(), json!(metric))).collect();
     let extra = json!({"test": row.test, "class": class, "reproduce": row.reproduce,
-        "weights": row.weights, "metrics": metrics});
+        "weights": row.weights, "metrics": metrics, "quarantined": row.quarantined});
     set("extra", extra);
     Value::Object(test)
 }

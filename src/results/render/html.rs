@@ -158,6 +158,8 @@ fn test(
     set("seconds", json!(row.duration_ms.map(|span| span.0 as f64 / 1000.0)));
     set("finished", json!(row.finished_at.map(|at| at.0)));
     set("weights", json!(row.weights));
+    let known = row.quarantined.as_ref();
+    set("quarantine", json!(known.map(|known| format!("{}: {}", known.quarantine, known.reason))));
     set("devices", json!(row.devices));
     set("labels", json!(row.labels));
     set("p50", json!(measured.map(|metric| metric.p50)));

@@ -2,7 +2,8 @@
 //!
 //! A `failure` is a verdict of the test; an `error` is a crash, a time limit or the infrastructure. A
 //! test that passed after a failed attempt has a `flakyFailure` for that attempt. A test that failed
-//! several times has its first attempt as `failure` and the others as `rerunFailure`.
+//! several times has its first attempt as `failure` and the others as `rerunFailure`. A failed test in
+//! quarantine is skipped, with the reason.
 //! Limits: [`MAX_CASES`] tests in a file, [`MAX_OUTPUT_BYTES`] of output for a test, and
 //! [`MAX_OUTPUTS_BYTES`] for all. Promises: names are unique in a file; every count, name and time is
 //! present; output is only that of tests that did not pass.
@@ -68,6 +69,14 @@ enum Kind {
     Failure,
     Error,
     Skipped,
+}
+
+/// How a test counts. A test in quarantine never fails its suite.
+fn kind_of(row: &ReportRow) -> Kind {
+    match (kind(row.outcome), &row.quarantined) {
+        (Kind::Failure | Kind::Error, Some(_)) => Kind::Skipped,
+        (kind, _) => kind,
+    }
 }
 
 fn kind(outcome: Option<Outcome>) -> Kind {
@@ -170,7 +179,7 @@ impl File<'_> {
         }
         self.verdict(writer, row)?;
         let output = self.report.outputs.get(&row.test).filter(|output| !output.is_empty());
-        if let Some(output) = output.filter(|_| kind(row.outcome) != Kind::Passed) {
+        if let Some(output) = output.filter(|_| kind_of(row) != Kind::Passed) {
             let budget = MAX_OUTPUTS_BYTES / self.report.outputs.len().max(1);
             element(writer, "system-out", &ends(output, budget.min(MAX_OUTPUT_BYTES)))?;
         }
@@ -179,7 +188,7 @@ impl File<'_> {
 
     /// The elements for how the test and its attempts ended.
     fn verdict(&self, writer: &mut Writer<Vec<u8>>, row: &ReportRow) -> io::Result<()> {
-        let own = kind(row.outcome);
+        let own = kind_of(row);
         match own {
             Kind::Passed if row.flaky => {
                 for attempt in row.earlier.iter().filter(|attempt| failed(attempt)) {
@@ -273,11 +282,22 @@ fn message(attempt: &EarlierAttempt) -> String {
 
 /// The reason why a test has no verdict.
 fn reason(row: &ReportRow) -> String {
-    match (row.outcome, &*row.message) {
+    let own = match (row.outcome, &*row.message) {
         (None, "") => "not done".to_owned(),
         (None, message) => format!("not done: {message}"),
         (Some(outcome), "") => outcome.words().to_owned(),
         (Some(_), message) => message.to_owned(),
+    };
+    match (&row.quarantined, row.outcome) {
+        (Some(known), Some(outcome)) => {
+            format!(
+                "in quarantine {} ({}): {}: {own}",
+                known.quarantine,
+                known.reason,
+                outcome.words()
+            )
+        }
+        _ => own,
     }
 }
 
@@ -327,7 +347,7 @@ fn element(writer: &mut Writer<Vec<u8>>, name: &str, text: &str) -> io::Result<(
 
 /// Adds the counts of a suite or a file. `skipped` is not part of the strict schema of a file.
 fn counts(start: &mut BytesStart<'_>, rows: &[&ReportRow], skipped: bool) {
-    let of = |wanted: Kind| rows.iter().filter(|row| kind(row.outcome) == wanted).count();
+    let of = |wanted: Kind| rows.iter().filter(|row| kind_of(row) == wanted).count();
     let time: u64 = rows.iter().filter_map(|row| row.duration_ms).map(|span| span.0).sum();
     start.push_attribute(("tests", &*rows.len().to_string()));
     start.push_attribute(("failures", &*of(Kind::Failure).to_string()));

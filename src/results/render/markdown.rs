@@ -61,7 +61,10 @@ fn problems(rows: &[ReportRow]) -> Option<String> {
     lines.extend(rows.iter().filter(is_problem).take(MAX_MESSAGES).map(|row| {
         let reproduce = row.reproduce.clone().unwrap_or_else(|| format!("dtf why {}", row.test));
         let message = row.first_attempt.as_ref().filter(|_| row.flaky).unwrap_or(&row.message);
-        row_of(&[state(row).to_owned(), row.name.clone(), message.clone(), reproduce])
+        let known = row.quarantined.as_ref();
+        let known = known.map(|known| format!(" (in quarantine {})", known.quarantine));
+        let state = format!("{}{}", state(row), known.unwrap_or_default());
+        row_of(&[state, row.name.clone(), message.clone(), reproduce])
     }));
     let mut out = format!("### Did not pass at once\n\n{}\n", lines.join("\n"));
     if all > MAX_MESSAGES {

@@ -1,6 +1,7 @@
 //! A report as text: tables for people, pages, and the formats of other programs.
 
 mod bencher;
+mod changed;
 pub mod changes;
 mod csv;
 mod ctrf;
@@ -31,6 +32,8 @@ pub use markdown::markdown;
 pub use ndjson::ndjson;
 pub use table::{Style, table};
 
+use crate::api::v1::changes::ChangesView;
+use crate::api::v1::flaky::FlakyView;
 use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::ReportView;
 use crate::domain::id::TestId;
@@ -46,6 +49,10 @@ pub struct Report {
     pub matrix: Option<MatrixView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub summary: Option<SummaryView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangesView>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flaky_tests: Option<FlakyView>,
     /// Output of tests that did not pass.
     #[serde(skip)]
     pub outputs: BTreeMap<TestId, String>,
@@ -53,7 +60,14 @@ pub struct Report {
 
 impl From<ReportView> for Report {
     fn from(view: ReportView) -> Self {
-        Self { view, matrix: None, summary: None, outputs: BTreeMap::new() }
+        Self {
+            view,
+            matrix: None,
+            summary: None,
+            changes: None,
+            flaky_tests: None,
+            outputs: BTreeMap::new(),
+        }
     }
 }
 

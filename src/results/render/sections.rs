@@ -1,9 +1,10 @@
-//! The sections of a report after its list of tests, as tables of text: matrix, slowest tests, coverage,
-//! workers. The table for people and Markdown show the same sections.
+//! The sections of a report after its list of tests, as tables of text: matrix, changes, flaky and
+//! slowest tests, coverage, workers. The table for people and Markdown show the same sections.
 //!
 //! Promise: a section without a line states why it has none.
 
 use super::Report;
+use super::changed;
 use super::figures::{self, counted};
 use super::words::instant;
 use crate::api::v1::matrix::{MatrixCell, MatrixView, SummaryView};
@@ -37,6 +38,12 @@ pub fn sections(report: &Report) -> Vec<Section> {
     if let Some(view) = &report.matrix {
         sections.push(matrix(view));
     }
+    if let Some(view) = &report.changes {
+        sections.extend(changed::sections(view));
+    }
+    if let Some(view) = &report.flaky_tests {
+        sections.push(changed::flaky(view));
+    }
     if let Some(view) = &report.summary {
         sections.push(slowest(view));
     }
@@ -50,7 +57,7 @@ pub fn sections(report: &Report) -> Vec<Section> {
 }
 
 /// Ends a section: cuts its lines after the maximum, and states that there are none.
-fn section(
+pub(super) fn section(
     title: &'static str,
     intro: &str,
     lines: Vec<Vec<String>>,
@@ -64,7 +71,7 @@ fn section(
     Section { title, intro: intro.to_owned(), lines, numbers_from, left_out }
 }
 
-fn heading(names: &[&str]) -> Vec<String> {
+pub(super) fn heading(names: &[&str]) -> Vec<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 

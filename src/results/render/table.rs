@@ -137,6 +137,10 @@ pub(super) fn headline(view: &ReportView) -> String {
             figures::counted(totals.late_results, "result")
         );
     }
+    if totals.quarantined.tests > 0 {
+        let tests = figures::counted(totals.quarantined.tests, "test");
+        let _ = writeln!(line, "{tests} in quarantine: the outcome does not count");
+    }
     if view.truncated {
         let _ = writeln!(
             line,
@@ -515,9 +519,12 @@ fn messages(out: &mut String, view: &ReportView) {
             .collect();
         let text = parts.join("; ");
         let colon = if text.is_empty() { "" } else { ": " };
+        let quarantine = row.quarantined.as_ref();
+        let quarantine = quarantine.map(|known| format!(", in quarantine {}", known.quarantine));
+        let quarantine = quarantine.unwrap_or_default();
         let _ = writeln!(
             out,
-            "{} {} {}{}{colon}{text}",
+            "{} {} {}{}{quarantine}{colon}{text}",
             row.test,
             plain(&row.name, MAX_NAME),
             state(row),

@@ -1,9 +1,14 @@
 //! One report in all output formats.
 
-use super::{Style, csv};
-use crate::api::v1::reports::{Cases, MetricSummary, ReportRow, ReportView, Totals};
+use super::{Dialect, Style, csv};
+use crate::api::v1::changes::ChangesView;
+use crate::api::v1::marks::QuarantineRef;
+use crate::api::v1::matrix::{MatrixCell, MatrixView, SlowTest, SummaryView};
+use crate::api::v1::reports::{
+    Cases, EarlierAttempt, GroupBy, MetricSummary, ReportRow, ReportView, Totals,
+};
 use crate::domain::findings::FirstDifference;
-use crate::domain::id::{RunId, TestId};
+use crate::domain::id::{QuarantineId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::Phase;
 use crate::domain::time::{Millis, Timestamp};
@@ -455,4 +460,106 @@ fn for_programs_it_reads_back_the_same() {
     }
     let text = json(&report).expect("encodes");
     assert_eq!(serde_json::from_str::<ReportView>(&text).expect("reads"), report);
+}
+
+/// A report with attempts, output, a quarantine and the sections.
+fn whole() -> super::Report {
+    let mut report = super::Report::from(mixed());
+    let attempt = |outcome, message: &str| EarlierAttempt {
+        number: 1,
+        outcome,
+        class: None,
+        message: message.into(),
+        worker: "lab-2".into(),
+        duration_ms: Millis(1_500),
+        finished_at: Timestamp(1_763_999_000_000),
+    };
+    let rows = &mut report.view.rows;
+    rows[1].earlier = vec![attempt(Outcome::Failed, "exit code 3")];
+    rows[2].earlier = vec![attempt(Outcome::TimedOut, "no output for 60 s")];
+    rows[2].attempts = 2;
+    rows[3].quarantined = Some(QuarantineRef {
+        quarantine: QuarantineId(3),
+        reason: "known leak".into(),
+        expires_at: Timestamp(1_765_000_000_000),
+    });
+    report.view.totals.quarantined.tests = 1;
+    let rows = &report.view.rows;
+    report.outputs.insert(rows[2].test, "line 1\nrms ratio 0.3\n".into());
+    let cell = |row: &str, outcome, value, change, test| MatrixCell {
+        row: row.into(),
+        column: "cuda (NVIDIA L4)".into(),
+        tests: 1,
+        outcomes: [(outcome, 1)].into(),
+        pending: 0,
+        flaky: 0,
+        outcome: Some(outcome),
+        value,
+        unit: "seconds".into(),
+        better: None,
+        change,
+        test: TestId { run: RunId(1), index: test },
+        message: String::new(),
+        reproduce: format!("dtf why r1.t{test}"),
+    };
+    report.matrix = Some(MatrixView {
+        schema: 1,
+        group_by: GroupBy::Model,
+        metric: "latency_seconds".into(),
+        rows: vec!["bert".into(), "gpt2".into()],
+        columns: vec!["cpu".into(), "cuda (NVIDIA L4)".into()],
+        cells: vec![
+            cell("bert", Outcome::Passed, Some(0.0421), Some(1.031), 1),
+            cell("gpt2", Outcome::Skipped, None, None, 3),
+        ],
+        truncated: false,
+    });
+    report.summary = Some(SummaryView {
+        schema: 1,
+        slowest: vec![SlowTest {
+            test: TestId { run: RunId(1), index: 2 },
+            name: "gpt2 cpu b8".into(),
+            duration_ms: Millis(12_345),
+            worker: "lab-1".into(),
+        }],
+        workers: vec![],
+    });
+    report.changes = Some(ChangesView { to: "r1".into(), ..ChangesView::default() });
+    report
+}
+
+#[test]
+fn for_people_with_sections() {
+    insta::assert_snapshot!(super::table(&whole(), Style { colour: false, width: Some(100) }));
+}
+
+#[test]
+fn for_ci_systems() {
+    let report = whole();
+    insta::assert_snapshot!("junit", super::junit(&report, Dialect::Common)[0]);
+    insta::assert_snapshot!("junit_strict", super::junit(&report, Dialect::JenkinsStrict)[0]);
+    insta::assert_snapshot!("markdown", super::markdown(&report));
+    let version = format!("\"{}\"", env!("CARGO_PKG_VERSION"));
+    insta::assert_snapshot!("ctrf", super::ctrf(&report).replace(&version, "\"VERSION\""));
+}
+
+#[test]
+fn for_other_programs() {
+    let report = whole();
+    insta::assert_snapshot!("ndjson", super::ndjson(&report).expect("encodes"));
+    insta::assert_snapshot!("bencher", super::bencher(&report));
+}
+
+/// More than 10,000 tests make several files, whose counts are those of their tests.
+#[test]
+fn a_large_report_has_several_junit_files() {
+    let rows = (0..10_001).map(|index| row(index, "same name", Some(Outcome::Passed))).collect();
+    let files = super::junit(&view(rows).into(), Dialect::Common);
+    let counts: Vec<bool> = files
+        .iter()
+        .zip(["tests=\"10000\"", "tests=\"1\""])
+        .map(|(file, count)| file.contains(count))
+        .collect();
+    assert_eq!(counts, [true, true]);
+    assert!(files[0].contains("same name (r1.t9999)"));
 }

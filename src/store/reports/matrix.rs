@@ -222,7 +222,7 @@ fn cells(metric: &str, limit: u32) -> String {
            AND metrics.name = {} AND placed.outcome = 'passed' \
            AND isfinite(metrics.p50) AND metrics.p50 > 0), \
          cases AS (SELECT row_name, column_name, key, max(run) FILTER (age = 1) AS run, \
-           max(test) FILTER (age = 1) AS test, max(outcome) FILTER (age = 1) AS outcome, \
+           max(test) FILTER (age = 1) AS test, max(attempt) FILTER (age = 1) AS attempt, max(outcome) FILTER (age = 1) AS outcome, \
            coalesce(bool_or(flaky) FILTER (age = 1), false) AS flaky, \
            max(p50) FILTER (age = 1) AS value, max(unit) FILTER (age = 1) AS unit, \
            max(better) FILTER (age = 1) AS better, median(p50) FILTER (age > 1) AS earlier \
@@ -235,11 +235,14 @@ fn cells(metric: &str, limit: u32) -> String {
            count(*) FILTER (outcome = 'passed' AND flaky) AS flaky, \
            exp(avg(ln(value))) AS value, max(unit) AS unit, max(better) AS better, \
            exp(avg(ln(value / earlier))) AS change, max(run) FILTER (place = 1) AS run, \
-           max(test) FILTER (place = 1) AS test, {} \
+           max(test) FILTER (place = 1) AS test, max(attempt) FILTER (place = 1) AS attempt, {} \
            FROM ranked GROUP BY row_name, column_name) \
-         SELECT cells.run, cells.test, coalesce(ended.message, ''), cells.* EXCLUDE (run, test) \
+         SELECT cells.run, cells.test, coalesce(ended.message, attempts.message, ''), \
+         cells.* EXCLUDE (run, test, attempt) \
          FROM cells LEFT JOIN test_outcomes AS ended ON ended.run = cells.run \
-         AND ended.test = cells.test ORDER BY row_name, column_name LIMIT {limit}",
+         AND ended.test = cells.test \
+         LEFT JOIN attempts ON attempts.run = cells.run AND attempts.test = cells.test \
+         AND attempts.attempt = cells.attempt ORDER BY row_name, column_name LIMIT {limit}",
         quoted(metric),
         places.join(" "),
         counts.join(", ")
