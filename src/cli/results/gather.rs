@@ -53,6 +53,7 @@ pub async fn complete(
     if parts.sections {
         report.matrix = Some(source.matrix(query).await?);
         report.summary = Some(source.summary(query).await?);
+        report.flaky_tests = Some(source.flaky(query).await?);
     }
     if parts.details {
         report.outputs = outputs(source, &report.view).await;

@@ -3,6 +3,7 @@
 
 use crate::api::page::PageQuery;
 use crate::api::v1::changes::{ChangesQuery, ChangesView};
+use crate::api::v1::flaky::{FlakyQuery, FlakyView};
 use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::test_views::{TestQuery, TestView, Why};
@@ -20,6 +21,7 @@ use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::log::LOG_FILE;
 use crate::results::{self, Completion, CurrentStore, Reader};
 use crate::store::{self, Cause, Store, StoreError};
+use crate::sys::clock::Clock;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -117,6 +119,17 @@ impl Source {
         match self {
             Self::Coordinator(client) => Ok(client.summary(query).await?),
             Self::Stored(stored) => stored.reader.summary(query).map_err(unreadable),
+        }
+    }
+
+    /// Flaky tests in the period of `query`.
+    pub async fn flaky(&self, query: &ReportQuery) -> Result<FlakyView, CliError> {
+        let query = FlakyQuery { since_ms: query.since_ms, limit: None };
+        match self {
+            Self::Coordinator(client) => Ok(client.flaky(&query).await?),
+            Self::Stored(stored) => {
+                stored.reader.flaky(&query, Clock::start().now()).map_err(unreadable)
+            }
         }
     }
 
