@@ -2,6 +2,7 @@
 //!
 //! Limit: the output of at most [`MAX_OUTPUTS`] tests is read.
 
+use crate::api::v1::changes::ChangesQuery;
 use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::cli::error::CliError;
 use crate::cli::results::formats::{Format, ReportFiles};
@@ -9,7 +10,7 @@ use crate::cli::results::stored::Source;
 use crate::domain::id::TestId;
 use crate::domain::outcome::Outcome;
 use crate::results::render::Report;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Maximum number of tests whose output is read.
 const MAX_OUTPUTS: usize = 500;
@@ -53,12 +54,39 @@ pub async fn complete(
     if parts.sections {
         report.matrix = Some(source.matrix(query).await?);
         report.summary = Some(source.summary(query).await?);
-        report.flaky_tests = Some(source.flaky(query).await?);
+        add_changes(source, &mut report, query).await?;
     }
     if parts.details {
         report.outputs = outputs(source, &report.view).await;
     }
     Ok(report)
+}
+
+/// Adds changes and flaky tests: of the tests of the report, if the query does not select all. Changes
+/// of a period that ends before now are not known.
+async fn add_changes(
+    source: &Source,
+    report: &mut Report,
+    query: &ReportQuery,
+) -> Result<(), CliError> {
+    let ReportQuery { model, hw, worker, family, status, .. } = query;
+    let names = [model, hw, worker, family].into_iter().flatten();
+    report.is_filtered = names.count() > 0 || status.is_some();
+    let names: HashSet<&str> = report.view.rows.iter().map(|row| &*row.name).collect();
+    let is_part = |name: &str| !report.is_filtered || names.contains(name);
+    let mut flaky = source.flaky(query).await?;
+    flaky.tests.retain(|test| is_part(&test.name));
+    report.flaky_tests = Some(flaky);
+    if query.from_run.is_none() && query.to_run.is_none() && query.until_ms.is_none() {
+        let about =
+            ChangesQuery { to: query.run, since_ms: query.since_ms, ..ChangesQuery::default() };
+        let mut changes = source.changes(&about).await?;
+        if let Some(changes) = &mut changes {
+            changes.tests.retain(|test| is_part(&test.name));
+        }
+        report.changes = changes;
+    }
+    Ok(())
 }
 
 /// Output of tests that did not pass. What cannot be read is replaced by the reason.

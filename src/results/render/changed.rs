@@ -8,18 +8,20 @@ use crate::api::v1::flaky::{FlakyJudgement, FlakyView};
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::StatusChange;
 
-/// The sections, in their order.
-pub fn sections(view: &ChangesView) -> Vec<Section> {
-    vec![
+/// The sections, in their order. Those about all tests are left out if `is_filtered`.
+pub fn sections(view: &ChangesView, is_filtered: bool) -> Vec<Section> {
+    let mut sections = vec![
         status(view, "New failures", StatusChange::NewlyFailing),
         status(view, "Fixed", StatusChange::Fixed),
         status(view, "Still failing", StatusChange::StillFailing),
         not_run(view),
         regressions(view, "Slower or larger", Direction::Worse),
         regressions(view, "Faster or smaller", Direction::Better),
-        movers(view),
-        workers(view),
-    ]
+    ];
+    if !is_filtered {
+        sections.extend([movers(view), workers(view)]);
+    }
+    sections
 }
 
 fn message(test: &TestChange) -> String {

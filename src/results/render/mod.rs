@@ -53,6 +53,9 @@ pub struct Report {
     pub changes: Option<ChangesView>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flaky_tests: Option<FlakyView>,
+    /// Whether the report is about some of the tests of its runs.
+    #[serde(skip)]
+    pub is_filtered: bool,
     /// Output of tests that did not pass.
     #[serde(skip)]
     pub outputs: BTreeMap<TestId, String>,
@@ -66,6 +69,7 @@ impl From<ReportView> for Report {
             summary: None,
             changes: None,
             flaky_tests: None,
+            is_filtered: false,
             outputs: BTreeMap::new(),
         }
     }

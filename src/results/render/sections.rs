@@ -39,7 +39,7 @@ pub fn sections(report: &Report) -> Vec<Section> {
         sections.push(matrix(view));
     }
     if let Some(view) = &report.changes {
-        sections.extend(changed::sections(view));
+        sections.extend(changed::sections(view, report.is_filtered));
     }
     if let Some(view) = &report.flaky_tests {
         sections.push(changed::flaky(view));

@@ -524,7 +524,7 @@ fn whole() -> super::Report {
         }],
         workers: vec![],
     });
-    report.changes = Some(ChangesView { to: "r1".into(), ..ChangesView::default() });
+    report.changes = Some(ChangesView::default());
     report
 }
 
