@@ -228,3 +228,27 @@ fn shown(event: &Event) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::accelerator::{Backend, Vendor};
+
+    #[test]
+    fn kept_answers_name_the_device_and_the_environment() {
+        let device = Accelerator::new(0, Vendor::NVIDIA, "L4");
+        let found = Answer::Found { library: "torch 2.9".to_owned(), name: "NVIDIA L4".to_owned() };
+        let missing = Answer::Missing { reason: "openvino finds no device".to_owned() };
+        let kept = [
+            ("/e/1/bin/python".into(), Claim::on(&device, Backend::CUDA), found),
+            ("/e/2/bin/python".into(), Claim::without_device(Backend::OPENVINO), missing),
+        ];
+        assert_eq!(
+            proofs(Path::new("/e"), &kept),
+            "\nAnswers of the environments in /e (kept by workers, nothing was asked now):\n  \
+             cuda on nvidia:0: found NVIDIA L4 with torch 2.9\n    from /e/1/bin/python\n  \
+             openvino: not found: openvino finds no device\n    from /e/2/bin/python\n"
+        );
+        assert!(proofs(Path::new("/e"), &[]).ends_with("  none\n"));
+    }
+}

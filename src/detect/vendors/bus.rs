@@ -21,10 +21,11 @@ pub(super) fn without_driver<'a>(
     }
     for device in seen.filter(|device| !known.contains(&device.address)) {
         let drivers = wanted.join(" or ");
-        let reason = match device.driver.as_str() {
-            "" => format!("no driver controls the device; it needs {drivers}"),
-            driver if wanted.contains(&driver) => continue,
-            driver => format!("the driver {driver} controls the device; it needs {drivers}"),
+        let reason = match device.driver.as_deref() {
+            None => format!("no driver is known to control the device; it needs {drivers}"),
+            Some("") => format!("no driver controls the device; it needs {drivers}"),
+            Some(driver) if wanted.contains(&driver) => continue,
+            Some(driver) => format!("the driver {driver} controls the device; it needs {drivers}"),
         };
         let entry = device.bare(maker.vendor, Some(maker.backend));
         result.notes.push(format!("{} ({}) is not used: {reason}", entry.model, entry.uuid));

@@ -37,8 +37,8 @@ pub(super) struct PciDevice {
     pub device: Option<u16>,
     /// A display controller, not an accelerator.
     pub is_display: bool,
-    /// Name of the driver that controls the device; empty if none does.
-    pub driver: String,
+    /// Name of the driver that controls the device: empty if none does, None if it is unknown.
+    pub driver: Option<String>,
 }
 
 /// The devices of this kind on the PCI bus.
@@ -164,13 +164,15 @@ fn pci_device(host: &Host<'_>, directory: &str, name: &str) -> io::Result<Option
     let Some(class) = class.filter(|class| CLASSES.contains(class)) else { return Ok(None) };
     let id = |text: &str| number(text).and_then(|id| u16::try_from(id).ok());
     let Some(vendor) = id(&read("vendor")?) else { return Ok(None) };
-    let events = host.text(&format!("{directory}/uevent")).unwrap_or_default();
-    let driver = events.lines().find_map(|line| line.strip_prefix("DRIVER="));
+    let driver = |events: String| {
+        let driver = events.lines().find_map(|line| line.strip_prefix("DRIVER="));
+        driver.unwrap_or_default().to_owned()
+    };
     Ok(Some(PciDevice {
         address: field::pci_address(name).unwrap_or_else(|| name.to_owned()),
         vendor,
         device: read("device").ok().and_then(|text| id(&text)),
         is_display: class == DISPLAY,
-        driver: driver.unwrap_or_default().to_owned(),
+        driver: host.text(&format!("{directory}/uevent")).map(driver),
     }))
 }

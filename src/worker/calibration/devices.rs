@@ -127,12 +127,12 @@ impl Runtime {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::domain::accelerator::{Backend, Vendor};
 
     /// A runtime whose interpreter is a shell script with this body; `$4` is the question.
-    fn runtime(directory: &std::path::Path, body: &str) -> Runtime {
+    pub fn runtime(directory: &std::path::Path, body: &str) -> Runtime {
         let python = directory.join("python");
         crate::sys::fs::write_whole(&python, format!("#!/bin/sh\n{body}\n").as_bytes())
             .expect("written");

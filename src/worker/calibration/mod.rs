@@ -224,4 +224,39 @@ mod tests {
         calibrations.calibrate(&capability).await;
         assert_eq!(calibrations.latest().expect("measured").threads, 1);
     }
+
+    #[tokio::test]
+    #[cfg(unix)]
+    async fn the_measurement_of_a_device_is_given_up_when_a_test_begins() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let runtimes = Runtimes::default();
+        let file = directory.path().join("calibration.json");
+        let calibrations = Calibrations::open(file, runtimes.clone());
+        let capability: Capability = serde_json::from_value(serde_json::json!({
+            "os": "linux", "arch": "x86_64", "cpu_milli": 1000, "memory_bytes": 1 << 26,
+            "slots": 1, "backends": ["cpu", "cuda"], "accelerators": [
+                { "index": 0, "vendor": "nvidia", "model": "L4", "backend": "cuda" }],
+        }))
+        .expect("a capability");
+        let id = capability.accelerators[0].id();
+        runtimes.add(&id, || {
+            devices::tests::runtime(directory.path(), ": >started; while :; do sleep 1; done")
+        });
+        let started = directory.path().join("started");
+        let has_started = async {
+            while !started.exists() {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            }
+        };
+        let mut calibrating = Box::pin(calibrations.calibrate(&capability));
+        tokio::select! {
+            () = &mut calibrating => panic!("it measures"),
+            () = has_started => {}
+        }
+        let test = calibrations.test_runs().await;
+        calibrating.await;
+        drop(test);
+        assert!(calibrations.latest().is_none());
+        assert!(runtimes.has_new(&capability.accelerators), "it is measured later");
+    }
 }

@@ -3,13 +3,15 @@
 
 use super::card::{Card, KERNEL, target_of_version};
 use crate::detect::host::Host;
-use crate::detect::vendors::evidence::{PciDevice, Seen, has_node};
+use crate::detect::vendors::evidence::{PciDevice, Seen};
 use crate::detect::vendors::field;
 
 const TOPOLOGY: &str = "/sys/class/kfd/kfd/topology/nodes";
 const GRAPHICS: &str = "/sys/class/drm";
 /// The file by which programs use the compute driver.
 pub(super) const COMPUTE_DRIVER: &str = "/dev/kfd";
+/// Directory of the files by which programs use devices.
+const DEVICE_FILES: &str = "/dev/dri";
 /// The driver of the devices.
 pub(super) const DRIVER: &str = "amdgpu";
 /// PCI vendor id of AMD, as a number and as text.
@@ -35,16 +37,18 @@ pub(super) fn cards(host: &Host<'_>) -> Vec<Card> {
         .collect()
 }
 
-/// Whether this process has the file of a device: in a container, the kernel shows all of the machine.
-/// `ROCm` does not count the others. Without the file of the compute driver, all are shown.
+/// Whether this process has the file of a device: in a container that has the files of some devices, the
+/// kernel shows all of the machine, and `ROCm` does not count the others.
 fn is_available(host: &Host<'_>, card: &Card) -> bool {
-    let file = card.render.map(|minor| format!("/dev/dri/renderD{minor}"));
-    file.is_none_or(|file| has_node(host, &file) || !has_node(host, COMPUTE_DRIVER))
+    let Some(minor) = card.render else { return true };
+    let files = host.list(DEVICE_FILES).unwrap_or_default();
+    let mut files = files.iter().filter(|name| name.starts_with("renderD")).peekable();
+    files.peek().is_none() || files.any(|name| *name == format!("renderD{minor}"))
 }
 
 /// The devices on the bus that the graphics driver controls, in the order of their addresses.
 pub(super) fn on_bus(seen: &Seen) -> Vec<Card> {
-    let controlled = seen.devices.iter().filter(|device| device.driver == DRIVER);
+    let controlled = seen.devices.iter().filter(|device| device.driver.as_deref() == Some(DRIVER));
     let card = |device: &PciDevice| Card {
         bus: Some(device.address.clone()),
         device_id: device.device.map(|id| format!("{id:#06x}")),
