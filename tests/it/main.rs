@@ -20,6 +20,7 @@ mod parameters;
 mod pytest;
 mod python;
 mod recovery;
+mod reports;
 mod settings;
 mod simulation;
 mod support;

@@ -133,13 +133,19 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
     let parts = Parts::of(args.output, &args.files);
     let query = ReportQuery { limit: Some(args.limit), ..parts.query(args.filter.query()) };
     let (view, query, parts) = if args.run.is_empty() {
-        let query = period(query, &args.between, args.since.unwrap_or(DEFAULT_SINCE));
+        let query = period(query, &args.between, args.since.unwrap_or(DEFAULT_SINCE))?;
         (source.report(&query).await?, query, parts)
     } else {
         let runs = selected_runs(&source, &args.run).await?;
         let mut reports = Vec::new();
         for run in &runs {
-            reports.push(source.report(&ReportQuery { run: Some(*run), ..query.clone() }).await?);
+            let of_run = ReportQuery { run: Some(*run), ..query.clone() };
+            let report = source.report(&of_run).await?;
+            if report.runs.is_empty() {
+                let error = CliError::new(format!("there is no run {run}"));
+                return Err(error.with_exit(Exit::NoTest).hint("dtf report lists the newest runs"));
+            }
+            reports.push(report);
         }
         let merged = results::merge(reports);
         let none = || CliError::new("there are no runs").with_exit(Exit::NoTest);
@@ -189,13 +195,20 @@ async fn show(
 }
 
 /// Limits a query to a period, or to runs.
-fn period(mut query: ReportQuery, between: &[Bound], since: Since) -> ReportQuery {
+///
+/// # Errors
+/// The end is before the beginning.
+fn period(
+    mut query: ReportQuery,
+    between: &[Bound],
+    since: Since,
+) -> Result<ReportQuery, CliError> {
     let time = |since| match since {
         Since::Last(span) => Clock::start().now().0.saturating_sub(span.0),
         Since::At(time) => time.0,
     };
     let [from, to] = between else {
-        return ReportQuery { since_ms: Some(time(since)), ..query };
+        return Ok(ReportQuery { since_ms: Some(time(since)), ..query });
     };
     match *from {
         Bound::Run(run) => query.from_run = Some(run),
@@ -205,7 +218,13 @@ fn period(mut query: ReportQuery, between: &[Bound], since: Since) -> ReportQuer
         Bound::Run(run) => query.to_run = Some(run),
         Bound::Time(to) => query.until_ms = Some(time(to)),
     }
-    query
+    let is_reversed = |from: Option<u64>, to: Option<u64>| from.zip(to).is_some_and(|(f, t)| f > t);
+    let runs = [query.from_run, query.to_run].map(|run| run.map(|run| u64::from(run.0)));
+    if is_reversed(runs[0], runs[1]) || is_reversed(query.since_ms, query.until_ms) {
+        return Err(CliError::usage("--between names an end before its beginning")
+            .hint("write the earlier run or time first"));
+    }
+    Ok(query)
 }
 
 /// The selected runs, each once.

@@ -1,7 +1,7 @@
 //! The metrics of a report in the JSON format of Bencher: for each test that passed, the median of each
 //! metric with its lowest and highest value. The newest result of a name counts.
 
-use super::Report;
+use super::report::Report;
 use super::words;
 use crate::api::v1::reports::MetricSummary;
 use crate::domain::outcome::Outcome;

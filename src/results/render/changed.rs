@@ -2,7 +2,7 @@
 //! not run, and metrics that moved.
 
 use super::figures;
-use super::sections::{Section, change, heading, section};
+use super::section::{Section, change, heading, section};
 use crate::api::v1::changes::{ChangesView, MetricChange, TestChange};
 use crate::api::v1::flaky::{FlakyJudgement, FlakyView};
 use crate::trends::judgement::{Direction, Verdict};

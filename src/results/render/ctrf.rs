@@ -3,8 +3,9 @@
 //! Durations and times are in milliseconds. Values of labels and metrics that the format has no field
 //! for are in `extra`.
 
+use super::escape;
+use super::report::Report;
 use super::words;
-use super::{Report, escape};
 use crate::api::v1::reports::{EarlierAttempt, ReportRow};
 use crate::domain::outcome::Outcome;
 use serde_json::{Map, Value, json};

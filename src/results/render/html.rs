@@ -6,9 +6,11 @@
 //! Promises: texts of others become text, never markup; the file loads nothing and contacts nobody.
 
 use super::escape::{ends, script};
-use super::sections::{change, sections};
+use super::report::Report;
+use super::section::change;
+use super::sections::sections;
 use super::words::{lines, state};
-use super::{Report, figures, table};
+use super::{figures, table};
 use crate::api::v1::reports::{GroupBy, ReportRow};
 use crate::assets;
 use crate::text::render::{Engine, Escape, Limits, RenderError};
@@ -118,7 +120,7 @@ fn versions(environment: &Map<String, Value>) -> BTreeMap<String, String> {
     facts.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
-/// What every test has, without its details.
+/// A test without its details.
 fn test(
     report: &Report,
     row: &ReportRow,

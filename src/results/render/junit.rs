@@ -8,8 +8,8 @@
 //! [`MAX_OUTPUTS_BYTES`] for all. Promises: names are unique in a file; every count, name and time is
 //! present; output is only that of tests that did not pass.
 
-use super::Report;
 use super::escape::{ends, xml};
+use super::report::Report;
 use super::words::{instant, plain};
 use crate::api::v1::reports::{EarlierAttempt, ReportRow};
 use crate::domain::outcome::{Class, Outcome};

@@ -5,9 +5,11 @@
 
 use super::escape::markdown as text;
 use super::figures;
-use super::sections::{Section, sections};
+use super::report::Report;
+use super::section::Section;
+use super::sections::sections;
+use super::table;
 use super::words::state;
-use super::{Report, table};
 use crate::api::v1::reports::ReportRow;
 use crate::domain::outcome::Outcome;
 

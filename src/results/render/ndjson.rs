@@ -1,6 +1,6 @@
 //! The report as lines of JSON: first the report without its rows, then one line for each test.
 
-use super::Report;
+use super::report::Report;
 use super::words;
 use crate::api::v1::reports::{ReportRow, ReportView};
 use serde::Serialize;

@@ -3,33 +3,18 @@
 //!
 //! Promise: a section without a line states why it has none.
 
-use super::Report;
 use super::changed;
 use super::figures::{self, counted};
+use super::report::Report;
+use super::section::{Section, change, heading, section};
 use super::words::instant;
 use crate::api::v1::matrix::{MatrixCell, MatrixView, SummaryView};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use std::collections::BTreeMap;
 
-/// Maximum number of lines of a section.
-const MAX_LINES: usize = 50;
 /// Maximum number of columns of a matrix.
 const MAX_COLUMNS: usize = 12;
-
-/// A heading, a sentence, and a table. Texts of others are not escaped yet.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Section {
-    pub title: &'static str,
-    /// A sentence before the table. Empty: none.
-    pub intro: String,
-    /// The heading of the table and its lines. Empty: no table.
-    pub lines: Vec<Vec<String>>,
-    /// The first column that has numbers. All following ones have numbers, too.
-    pub numbers_from: usize,
-    /// Number of lines that were left out.
-    pub left_out: usize,
-}
 
 /// The sections of a report, in their order.
 #[must_use]
@@ -54,25 +39,6 @@ pub fn sections(report: &Report) -> Vec<Section> {
         sections.push(workers(view));
     }
     sections
-}
-
-/// Ends a section: cuts its lines after the maximum, and states that there are none.
-pub(super) fn section(
-    title: &'static str,
-    intro: &str,
-    lines: Vec<Vec<String>>,
-    numbers_from: usize,
-) -> Section {
-    let left_out = lines.len().saturating_sub(1 + MAX_LINES);
-    let lines: Vec<Vec<String>> = lines.into_iter().take(1 + MAX_LINES).collect();
-    let has_lines = lines.len() > 1;
-    let intro = if has_lines || !intro.is_empty() { intro } else { "none" };
-    let lines = if has_lines { lines } else { Vec::new() };
-    Section { title, intro: intro.to_owned(), lines, numbers_from, left_out }
-}
-
-pub(super) fn heading(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 /// The matrix: in each cell the worst outcome, the value of the metric and its change.
@@ -125,13 +91,6 @@ pub fn words(cell: &MatrixCell) -> String {
     parts.extend(cell.value.map(|value| figures::with_unit(value, &cell.unit)));
     parts.extend(cell.change.map(change));
     parts.join(", ")
-}
-
-/// A ratio as a change in per cent, e.g. `+3.1 %`.
-#[must_use]
-pub fn change(ratio: f64) -> String {
-    let sign = if ratio < 1.0 { "-" } else { "+" };
-    format!("{sign}{}", figures::percent((ratio - 1.0).abs()))
 }
 
 fn slowest(view: &SummaryView) -> Section {

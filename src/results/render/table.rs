@@ -1,11 +1,12 @@
 //! The report as text for people: totals, a matrix of models and back-ends, one line per test, and
 //! messages about the tests that did not simply pass.
 
-use super::Report;
 use super::figures;
 use super::findings;
 use super::quality;
-use super::sections::{Section, sections};
+use super::report::Report;
+use super::section::Section;
+use super::sections::sections;
 use super::weights;
 use super::words::{COLOURS, cases, instant, plain, state};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};

@@ -1,0 +1,45 @@
+//! A section of a report as a table of text, and the values in it.
+
+use super::figures;
+
+/// Maximum number of lines of a section.
+const MAX_LINES: usize = 50;
+/// A heading, a sentence, and a table. Texts of others are not escaped yet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Section {
+    pub title: &'static str,
+    /// A sentence before the table. Empty: none.
+    pub intro: String,
+    /// The heading of the table and its lines. Empty: no table.
+    pub lines: Vec<Vec<String>>,
+    /// The first column that has numbers. All following ones have numbers, too.
+    pub numbers_from: usize,
+    /// Number of lines that were left out.
+    pub left_out: usize,
+}
+
+/// Ends a section: cuts its lines after the maximum, and states that there are none.
+pub fn section(
+    title: &'static str,
+    intro: &str,
+    lines: Vec<Vec<String>>,
+    numbers_from: usize,
+) -> Section {
+    let left_out = lines.len().saturating_sub(1 + MAX_LINES);
+    let lines: Vec<Vec<String>> = lines.into_iter().take(1 + MAX_LINES).collect();
+    let has_lines = lines.len() > 1;
+    let intro = if has_lines || !intro.is_empty() { intro } else { "none" };
+    let lines = if has_lines { lines } else { Vec::new() };
+    Section { title, intro: intro.to_owned(), lines, numbers_from, left_out }
+}
+
+pub fn heading(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// A ratio as a change in per cent, e.g. `+3.1 %`.
+#[must_use]
+pub fn change(ratio: f64) -> String {
+    let sign = if ratio < 1.0 { "-" } else { "+" };
+    format!("{sign}{}", figures::percent((ratio - 1.0).abs()))
+}
