@@ -10,7 +10,7 @@
 
 use crate::trends::robust::median;
 
-/// What a candidate was found to be.
+/// The result of trying a candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Answer {
     Good,
@@ -157,7 +157,7 @@ impl Trial {
         f64::from(self.failed) / f64::from(self.runs().max(1))
     }
 
-    /// What the candidate is, if the bad end fails with the probability `rate`. `None` if another run
+    /// Decides about the candidate, if the bad end fails with the probability `rate`. `None` if another run
     /// is needed. At most [`MAX_RUNS`] runs are asked for.
     ///
     /// Without failures, a candidate is good when a bad one would rarely pass as often:

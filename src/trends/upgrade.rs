@@ -1,4 +1,4 @@
-//! What an upgrade of packages does to one test: its runs before and after, as a verdict.
+//! The effect of an upgrade of packages on one test: its runs before and after, as a verdict.
 //!
 //! The module is pure. Promises: a side that did not run is never a failure or a success; results that
 //! differ between equal runs are flaky, not broken; a change of a metric counts only beyond the limits
@@ -70,7 +70,7 @@ pub enum Effect {
     BrokenBefore,
     /// A metric is worse beyond the limits: slower, or with more memory.
     Worse,
-    /// A metric changed, but there are too few runs to tell it from noise.
+    /// A metric changed, but there are too few runs to separate it from noise.
     Unclear,
     /// The output or the error against the reference is another one.
     Different,

@@ -2,8 +2,8 @@
 //! of wheels is the package index, and uv builds the environments.
 
 use crate::python::environments;
-use crate::support::{Finished, Home, finished};
-use std::process::Command;
+use crate::support::{Finished, Home, Process, eventually, finished};
+use std::process::{Command, Stdio};
 
 /// Writes a wheel for each version of the package `demo`: version → code, and further metadata.
 const WHEELS: &str = r#"
@@ -71,7 +71,7 @@ impl Index {
             .collect();
         let mut python = Command::new("python3");
         python.args(["-c", WHEELS]).arg(home.path("wheels"));
-        let mut child = python.stdin(std::process::Stdio::piped()).spawn().expect("python3 starts");
+        let mut child = python.stdin(Stdio::piped()).spawn().expect("python3 starts");
         let input = serde_json::to_vec(&map).expect("json");
         std::io::Write::write_all(&mut child.stdin.take().expect("piped"), &input).expect("sent");
         assert!(child.wait().expect("ended").success());
@@ -81,6 +81,11 @@ impl Index {
     }
 
     fn dtf(&self, args: &[&str]) -> Finished {
+        finished(&self.command(args).output().expect("dtf starts"))
+    }
+
+    /// A command that finds the wheels and uv.
+    fn command(&self, args: &[&str]) -> Command {
         let mut command = self.home.command(args);
         command.args(["--environments-dir", "environments"]);
         let tools = environments().join("tool").join("bin");
@@ -91,7 +96,7 @@ impl Index {
         for name in ["UV_INDEX_URL", "UV_DEFAULT_INDEX", "UV_INDEX", "UV_EXTRA_INDEX_URL"] {
             command.env_remove(name);
         }
-        finished(&command.output().expect("dtf starts"))
+        command
     }
 }
 
@@ -105,7 +110,7 @@ fn right() -> String {
 }
 
 #[test]
-fn an_upgrade_that_breaks_slows_or_cannot_be_installed_is_told_apart() {
+fn an_upgrade_that_breaks_slows_or_cannot_be_installed_is_distinguished() {
     let index = Index::of(&[
         ("1.0", right(), ""),
         ("1.1", code("a + b + 1", "0.010"), ""),
@@ -203,4 +208,47 @@ fn the_first_bad_commit_of_a_repository_is_found() {
     assert_eq!(found["of"], "commit");
     assert!(commits[4].starts_with(found["first_bad"].as_str().expect("a commit")), "{found}");
     assert_eq!(found["reason"], "sum: the sum is 2");
+}
+
+#[test]
+fn both_tests_of_a_pair_run_on_the_same_worker_of_a_coordinator() {
+    let index = Index::of(&[("1.0", right(), ""), ("1.1", right(), "")]);
+    let mut plan = "tests:\n".to_owned();
+    for (at, model) in ["a", "b", "c"].iter().enumerate() {
+        plan.push_str(&format!(
+            "  - {{name: sum{at}, script: sum.py, labels: {{model: {model}}}, environment: {{packages: [demo]}}}}\n"
+        ));
+    }
+    index.home.write("plan.yaml", &plan);
+    let coordinator = index.home.coordinator("data");
+    let workers: Vec<_> = ["one", "two"]
+        .into_iter()
+        .map(|name| {
+            let args = ["worker", "--coordinator", &coordinator.url, "--name", name, "--work-dir"];
+            let mut command = index.command(&[&args[..], &[name]].concat());
+            let spawned = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+            Process(Some(spawned.expect("dtf starts")))
+        })
+        .collect();
+    eventually("two workers", || {
+        let listed = index.home.at(&coordinator, &["workers", "--output", "json"]).json();
+        (listed["items"].as_array().map(Vec::len) == Some(2)).then_some(())
+    });
+    let args = ["upgrade", "demo==1.1", "--from", "demo==1.0", "--plan", "plan.yaml"];
+    let more = ["--output", "json", "--coordinator", &coordinator.url];
+    let view = index.dtf(&[&args[..], &more].concat()).expect_code(0).json();
+    assert_eq!((&view["is_safe"], &view["totals"]["same"]), (&true.into(), &3.into()));
+    assert_eq!(view["after"]["packages"]["demo"], "1.1");
+    let places = |side: &str| {
+        let run = view[side]["runs"][0].as_str().expect("a run").to_owned();
+        let rows = index.home.report(&coordinator, &run)["rows"].clone();
+        let rows = rows.as_array().expect("rows").clone();
+        let place = |row: &serde_json::Value| (row["name"].to_string(), row["worker"].to_string());
+        rows.iter().map(place).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let (before, after) = (places("before"), places("after"));
+    assert_eq!(before, after);
+    let used: std::collections::BTreeSet<_> = before.values().collect();
+    assert_eq!(used.len(), 2, "both workers are used: {before:?}");
+    drop(workers);
 }

@@ -1,5 +1,6 @@
 //! The results of a run, in the form in which sides are compared.
 
+use crate::api::v1::reports::ReportQuery;
 use crate::api::v1::test_views::{
     AttemptDetail, AttemptQuery, AttemptView, Better, TestQuery, TestView,
 };
@@ -10,7 +11,7 @@ use crate::domain::outcome::{Blame, Outcome};
 use crate::trends::limits;
 use crate::trends::robust::median;
 use crate::trends::upgrade::{Ending, SideRun, Sketch, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Number of entries of one page of results. Details of attempts are large.
 const PAGE: u32 = 500;
@@ -26,6 +27,8 @@ const MAX_SKETCH: usize = 256;
 pub struct Observed {
     pub name: String,
     pub run: SideRun,
+    /// It is in quarantine, so that it does not count in the verdict.
+    pub is_quarantined: bool,
     /// Versions of its packages, if it was started.
     pub packages: BTreeMap<String, String>,
 }
@@ -53,6 +56,10 @@ pub async fn run(client: &Client, run: RunId) -> Result<Vec<Observed>, CliError>
             None => break,
         }
     }
+    let all = ReportQuery { run: Some(run), ..ReportQuery::default() };
+    let rows = client.report_view(&all).await?.rows;
+    let quarantined = rows.iter().filter(|row| row.quarantined.is_some());
+    let quarantined: BTreeSet<u32> = quarantined.map(|row| row.test.index).collect();
     let mut observed = Vec::new();
     loop {
         let query = TestQuery {
@@ -64,7 +71,9 @@ pub async fn run(client: &Client, run: RunId) -> Result<Vec<Observed>, CliError>
         let page = client.tests(&query).await?;
         for test in page.items {
             let attempt = last.remove(&test.test.index);
-            observed.push(of(test, attempt.map(|attempt| attempt.detail).unwrap_or_default()));
+            let detail = attempt.map(|attempt| attempt.detail).unwrap_or_default();
+            let is_quarantined = quarantined.contains(&test.test.index);
+            observed.push(Observed { is_quarantined, ..of(test, detail) });
         }
         match page.next {
             Some(next) => cursor = Some(next),
@@ -90,7 +99,7 @@ fn of(test: TestView, detail: AttemptDetail) -> Observed {
         errors: errors(&detail),
         sketch: sketch(&detail),
     };
-    Observed { name: test.name, run, packages }
+    Observed { name: test.name, run, is_quarantined: false, packages }
 }
 
 fn ending(test: &TestView) -> Ending {

@@ -1,4 +1,4 @@
-//! Where the runs of a comparison take place: on this machine, as with `dtf run`, or on the workers of
+//! The place of the runs of a comparison: this machine, as with `dtf run`, or the workers of
 //! a coordinator.
 //!
 //! Promises: runs that have not ended when the command is interrupted are cancelled; their results so

@@ -1,4 +1,4 @@
-//! Some tests of a run, as a run of their own.
+//! A new run with some tests of another one.
 
 use crate::cli::error::CliError;
 use crate::domain::id::WorkerId;

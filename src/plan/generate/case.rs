@@ -20,7 +20,7 @@ pub(super) enum Role {
 pub(super) struct Case {
     pub backend: Backend,
     pub parameters: Map<String, Value>,
-    /// Packages of its own set in the plan, without those of the command line.
+    /// Its set of packages in the plan, without those of the command line.
     pub packages: Pins,
 }
 

@@ -55,7 +55,7 @@ fn each_set_of_packages_has_its_own_tests_reference_and_environment() {
         let requirements = requirements(test);
         assert!(requirements.iter().any(|text| text.starts_with("transformers>=")));
         assert!(requirements.iter().map(String::as_str).collect::<Vec<_>>().ends_with(&pins));
-        // A test waits only for tests of its own set.
+        // A test waits only for tests of the same set.
         for before in &test.depends_on {
             let before = &submission.tests[*before as usize];
             let other = launch(before).labels.get("packages").cloned().unwrap_or_default();

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 /// Number of lines that an error quotes.
 const QUOTED_LINES: usize = 12;
-/// First words of lines that an error does not quote: they say nothing about its cause.
+/// First words of lines that an error does not quote: they do not name its cause.
 const UNINFORMATIVE: [&str; 2] = ["Using Python ", "Using CPython "];
 /// Maximum size of a line, in bytes. The remainder is dropped.
 const MAX_LINE_BYTES: usize = 1000;

@@ -13,7 +13,7 @@ Checks both ends, then halves the versions between them that the package index h
 cannot be installed is skipped. A version with results that differ is run again. Each step is a run,
 whose results are kept.
 
-Exit codes: 0 the first bad version was found, 2 an end is not as given, 101 it cannot be told.
+Exit codes: 0 the first bad version was found, 2 an end is not as given, 101 it cannot be determined.
 
 Examples:
   dtf bisect gpt2 --package transformers --good 5.17.0 --bad 5.24.0
@@ -60,7 +60,7 @@ pub struct BisectArgs {
 }
 
 impl BisectArgs {
-    /// What is searched: versions or commits.
+    /// The kind of the candidates: versions or commits.
     pub fn noun(&self) -> &'static str {
         if self.commits.is_some() { "commit" } else { "version" }
     }

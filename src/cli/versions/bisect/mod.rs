@@ -1,8 +1,8 @@
 //! `dtf bisect`: the first version of a package, or the first commit, with which a test fails or a
 //! metric regresses.
 //!
-//! Both ends are checked first. Each step is a run, whose results stay after the command. What repeated
-//! runs say about one candidate, and which candidate is next, is decided in [`crate::trends::bisect`].
+//! Both ends are checked first. Each step is a run, whose results stay after the command. [`crate::trends::bisect`]
+//! chooses the next candidate, and decides from repeated runs about one.
 
 pub mod args;
 mod candidates;

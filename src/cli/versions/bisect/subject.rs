@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Maximum number of tests that a result depends on.
 const MAX_BEFORE: usize = 1000;
 
-/// Where the tests come from.
+/// The origin of the tests.
 pub enum Subject {
     /// Tests that are made again for each candidate: all of them, or the named one.
     Made { work: Work, wanted: Option<String> },

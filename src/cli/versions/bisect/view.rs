@@ -19,7 +19,7 @@ pub struct BisectView {
     pub of: &'static str,
     /// Number of candidates, with both ends.
     pub candidates: usize,
-    /// Absent if it cannot be told.
+    /// Absent if it cannot be determined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub first_bad: Option<String>,
     pub last_good: String,
@@ -35,7 +35,7 @@ pub struct BisectView {
     pub steps: Vec<Step>,
 }
 
-/// What was found out about one candidate.
+/// The runs of one candidate, and their result.
 #[derive(Debug, Clone, Serialize)]
 pub struct Step {
     pub name: String,
@@ -67,7 +67,7 @@ impl BisectView {
         let mut text = match &self.first_bad {
             Some(bad) => format!("first bad {of}: {package} {bad}\n  {reason}\n"),
             None => format!(
-                "the first bad {of} cannot be told: it is one of {}, {}\n  {}: {reason}\n",
+                "the first bad {of} cannot be determined: it is one of {}, {}\n  {}: {reason}\n",
                 self.untried.join(", "),
                 self.bad,
                 self.bad

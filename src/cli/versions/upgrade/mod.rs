@@ -171,8 +171,9 @@ impl Comparison<'_> {
                 ids[side].push(run);
                 let observed = observe::run(&runs.client, run).await?;
                 for (at, observed) in kept.iter().zip(observed) {
-                    let Observed { run, packages: versions, .. } = observed;
+                    let Observed { run, packages: versions, is_quarantined, .. } = observed;
                     packages[side].extend(versions);
+                    tested[*at].is_quarantined |= is_quarantined;
                     tested[*at].sides[side].push(run);
                 }
             }
@@ -188,7 +189,7 @@ impl Comparison<'_> {
         let tests = counted(tests as u64, "test");
         self.console.note(&match round {
             0 => format!("{tests} before and after the upgrade"),
-            _ => format!("round {}: {tests} again, to tell changes from noise", round + 1),
+            _ => format!("round {}: {tests} again, to separate changes from noise", round + 1),
         });
     }
 

@@ -13,20 +13,27 @@ const NAME_CHARS: usize = 120;
 
 /// The result in one sentence.
 fn conclusion(view: &UpgradeView) -> String {
-    let count = |effect: Effect| view.totals.get(effect.name()).copied().unwrap_or(0);
+    let counted = view.tests.iter().filter(|row| !row.is_quarantined);
+    let effects: Vec<Effect> = counted.map(|row| row.effect).collect();
+    let count = |effect: Effect| effects.iter().filter(|other| **other == effect).count();
     let risks: Vec<String> = Effect::ALL
         .iter()
         .filter(|effect| effect.is_risk() && count(**effect) > 0)
         .map(|effect| format!("{} {}", count(*effect), effect.words()))
         .collect();
-    match (view.is_safe, count(Effect::Different)) {
+    let quarantined = match view.tests.len() - effects.len() {
+        0 => String::new(),
+        more => format!(" ({more} in quarantine do not count)"),
+    };
+    let conclusion = match (view.is_safe, count(Effect::Different)) {
         (true, 0) => "safe: every test ran on both sides, and nothing became worse".to_owned(),
         (true, different) => format!(
             "safe: every test ran on both sides, and nothing became worse; the numbers of {different} \
              differ"
         ),
         (false, _) => format!("not shown to be safe: {}", risks.join(", ")),
-    }
+    };
+    conclusion + &quarantined
 }
 
 /// The sides, with the versions that differ.
@@ -164,4 +171,93 @@ fn start(row: &Row) -> [String; 8] {
         csv_field(row.message.as_deref().unwrap_or_default()),
         difference,
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::exit::Exit;
+    use crate::cli::versions::upgrade::view::{Side, Tested};
+    use crate::trends::upgrade::{Ending, SideRun};
+    use std::collections::BTreeMap;
+
+    fn run(ending: Ending) -> SideRun {
+        SideRun {
+            ending,
+            flaky: false,
+            metrics: BTreeMap::new(),
+            errors: BTreeMap::new(),
+            sketch: None,
+        }
+    }
+
+    fn tested(name: &str, model: &str, after: Ending) -> Tested {
+        let labels = [("model", model), ("backend", "cpu")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let mut tested = Tested::new(name, labels, true);
+        tested.sides = [vec![run(Ending::Passed)], vec![run(after)]];
+        tested
+    }
+
+    fn view(tested: &[Tested]) -> UpgradeView {
+        let side = |pins: &str| Side {
+            pins: pins.to_owned(),
+            runs: Vec::new(),
+            packages: [("x".to_owned(), pins.to_owned())].into(),
+        };
+        UpgradeView::new(side("x==1"), side("x==2"), tested)
+    }
+
+    #[test]
+    fn a_cell_has_the_worst_effect_of_its_tests_and_the_first_reason() {
+        let failed = || Ending::Failed("wrong".to_owned());
+        let view = view(&[
+            tested("a/1", "a", Ending::Passed),
+            tested("a/2", "a", failed()),
+            tested("b/1", "b", Ending::Passed),
+        ]);
+        let cells: Vec<_> = view.cells.iter().map(|cell| (&*cell.model, cell.effect)).collect();
+        assert_eq!(cells, [("a", Effect::Broken), ("b", Effect::Same)]);
+        assert_eq!(view.exit(), Exit::TestsFailed);
+        let shown = table(&view, None);
+        assert!(shown.contains("broken  1 of 2  a/2: wrong"), "{shown}");
+        assert!(shown.contains("not shown to be safe: 1 broken"), "{shown}");
+        assert!(shown.contains("versions: x x==1 → x==2"), "{shown}");
+    }
+
+    #[test]
+    fn an_upgrade_is_safe_only_if_everything_ran() {
+        let passed = tested("a/1", "a", Ending::Passed);
+        let absent = tested("a/2", "a", Ending::NotRun("no worker".to_owned()));
+        assert!(view(&[passed.clone()]).is_safe);
+        assert_eq!(view(&[passed.clone()]).exit(), Exit::Passed);
+        let incomplete = view(&[passed.clone(), absent.clone()]);
+        assert!(!incomplete.is_safe && incomplete.exit() == Exit::Infrastructure);
+        let mut quarantined = absent;
+        quarantined.is_quarantined = true;
+        let view = view(&[passed, quarantined]);
+        assert!(view.is_safe && view.exit() == Exit::Passed);
+        assert!(table(&view, None).contains("1 in quarantine do not count"));
+        assert!(!self::tests::view(&[]).is_safe);
+    }
+
+    #[test]
+    fn hostile_texts_break_no_format() {
+        let hostile = "=cmd|x \u{1b}[31m<b>\u{202e}|`\r\n\"";
+        let view = view(&[tested(hostile, hostile, Ending::Failed(hostile.to_owned()))]);
+        let markdown = markdown(&view);
+        let row = markdown.lines().last().expect("a row");
+        assert_eq!(row.replace("\\|", "").matches('|').count(), 6, "{row}");
+        assert!(
+            !row.contains('<') && !row.contains('\u{1b}') && !row.contains('\u{202e}'),
+            "{row}"
+        );
+        let csv = csv(&view);
+        // Outside of quotes, there are two records of 15 fields.
+        let outside: String = csv.split('"').step_by(2).collect();
+        assert_eq!(outside.matches("\r\n").count(), 2, "{csv:?}");
+        assert_eq!(outside.matches(',').count(), 28, "{csv:?}");
+        assert!(!csv.contains("\n=") && !csv.contains(",="), "{csv:?}");
+        assert!(!table(&view, None).contains('\u{1b}'));
+    }
 }

@@ -6,7 +6,7 @@ use crate::domain::id::RunId;
 use crate::trends::judgement::Direction;
 use crate::trends::upgrade::{Change, Effect, Outcome, SideRun, judge};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A test with its runs on both sides.
 #[derive(Debug, Clone)]
@@ -15,13 +15,21 @@ pub struct Tested {
     labels: BTreeMap<String, String>,
     /// Whether the upgrade changes its environment. A test that it does not change does not run.
     pub is_pinned: bool,
+    /// It is in quarantine, so that it does not count in the conclusion.
+    pub is_quarantined: bool,
     /// Its runs before and after.
     pub sides: [Vec<SideRun>; 2],
 }
 
 impl Tested {
     pub fn new(name: &str, labels: BTreeMap<String, String>, is_pinned: bool) -> Self {
-        Self { name: name.to_owned(), labels, is_pinned, sides: Default::default() }
+        Self {
+            name: name.to_owned(),
+            labels,
+            is_pinned,
+            is_quarantined: false,
+            sides: Default::default(),
+        }
     }
 
     pub fn dtype(&self) -> Option<&str> {
@@ -79,6 +87,8 @@ pub struct Row {
     pub model: String,
     pub backend: String,
     pub effect: Effect,
+    /// It does not count in the conclusion and in the exit code.
+    pub is_quarantined: bool,
     /// Number of runs before and after.
     pub runs: [usize; 2],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,7 +145,8 @@ impl UpgradeView {
         let mut cells: Vec<Cell> =
             groups.into_values().filter_map(|rows| Cell::of(&rows)).collect();
         cells.sort_by_key(|cell| cell.effect);
-        let is_safe = !tests.is_empty() && tests.iter().all(|row| !row.effect.is_risk());
+        let mut counted = tests.iter().filter(|row| !row.is_quarantined);
+        let is_safe = !tests.is_empty() && counted.all(|row| !row.effect.is_risk());
         let totals = counts(tests.iter().map(|row| row.effect));
         Self { schema: api::SCHEMA, before, after, is_safe, totals, cells, tests }
     }
@@ -143,7 +154,9 @@ impl UpgradeView {
     /// The exit code: that of failed tests if something became worse, that of missing results if a test
     /// did not run.
     pub fn exit(&self) -> Exit {
-        let has = |effect| self.tests.iter().any(|row| row.effect == effect);
+        let mut counted = self.tests.iter().filter(|row| !row.is_quarantined);
+        let effects: BTreeSet<Effect> = counted.by_ref().map(|row| row.effect).collect();
+        let has = |effect| effects.contains(&effect);
         if has(Effect::Broken) || has(Effect::Worse) {
             Exit::TestsFailed
         } else if !self.tests.iter().any(|row| row.runs.iter().all(|runs| *runs > 0)) {
@@ -187,6 +200,7 @@ impl Row {
             model,
             backend: test.label("backend"),
             effect,
+            is_quarantined: test.is_quarantined,
             runs: [before.len(), after.len()],
             message,
             changes: changes.into_iter().map(ChangeView::of).collect(),
