@@ -39,12 +39,12 @@ fn each_set_of_packages_has_its_own_tests_reference_and_environment() {
     let names = names(&submission);
     let pinned = "-transformers==5.24.0+torch>=2.9";
     for expected in [
-        "bert-base-uncased/reference/s128".to_owned(),
-        format!("bert-base-uncased/reference/s128{pinned}"),
+        "bert-base-uncased/reference/s131".to_owned(),
+        format!("bert-base-uncased/reference/s131{pinned}"),
         "bert-base-uncased/cpu/load-transformers==5.23.0".to_owned(),
-        "bert-base-uncased/cpu/b4-s128-fp32-transformers==5.23.0".to_owned(),
-        format!("bert-base-uncased/cpu/b1-s128-fp32{pinned}"),
-        "bert-base-uncased/cpu/b1-s128-fp32".to_owned(),
+        "bert-base-uncased/cpu/b4-s131-fp32-transformers==5.23.0".to_owned(),
+        format!("bert-base-uncased/cpu/b1-s131-fp32{pinned}"),
+        "bert-base-uncased/cpu/b1-s131-fp32".to_owned(),
     ] {
         assert!(names.contains(&&*expected), "{expected}: {names:?}");
     }
