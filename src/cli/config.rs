@@ -152,7 +152,8 @@ fn resolve(
     roles::backends(backends.backends, &mut resolver);
     let storage = coordinator.storage.given();
     let (listen, data_dir) = (coordinator.listen, coordinator.data_dir);
-    CoordinatorSettings::resolve(listen, token_file, data_dir, storage, &mut resolver);
+    let confirm = coordinator.confirm_changes;
+    CoordinatorSettings::resolve(listen, token_file, data_dir, storage, confirm, &mut resolver);
     let (name, work_dir) = (worker.name, worker.work_dir);
     WorkerSettings::resolve(name, work_dir, worker.idle_timeout, &mut resolver);
     machine::resolve(&worker.machine, &mut resolver);

@@ -181,6 +181,7 @@ fn open(global: &Global, place: &Place) -> Result<(ReadLock, Salvage), CliError>
         None,
         data_dir,
         GivenStorage::default(),
+        None,
         &mut Resolver::new(&file),
     );
     let lock = lock(&role.data_dir)?;

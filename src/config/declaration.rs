@@ -173,6 +173,11 @@ sections! {
             /// Address and port to listen on. Any address but loopback needs `auth.token_file`.
             commands: "coordinator", default: DEFAULT_LISTEN,
         }
+        confirm_changes: bool {
+            /// Run tests again, with the lowest priority and on the same worker, when a metric seems to be
+            /// worse than before.
+            commands: "coordinator", default: "true",
+        }
     }
     /// The users of a coordinator.
     auth: AuthSection {

@@ -86,6 +86,8 @@ pub struct CoordinatorSettings {
     pub token_file: Option<PathBuf>,
     pub data_dir: PathBuf,
     pub storage: StorageLimits,
+    /// Run suspects again.
+    pub confirm_changes: bool,
 }
 
 impl CoordinatorSettings {
@@ -94,15 +96,18 @@ impl CoordinatorSettings {
         token_file: Option<PathBuf>,
         data_dir: Option<PathBuf>,
         storage: GivenStorage,
+        confirm_changes: Option<bool>,
         resolver: &mut Resolver<'_>,
     ) -> Self {
         let sections = resolver.file().sections();
+        let confirm = &sections.coordinator.confirm_changes;
+        let confirm_changes = resolver.value(confirm_changes, confirm, || true);
         let listen = resolver.value(listen, &sections.coordinator.listen, ListenAddress::default);
         let token_file = resolver.optional(token_file, &sections.auth.token_file);
         let default = || locate::data_dir("coordinator");
         let data_dir = resolver.value(data_dir, &sections.storage.data_dir, default);
         let storage = storage.resolve(resolver);
-        Self { listen, token_file, data_dir, storage }
+        Self { listen, token_file, data_dir, storage, confirm_changes }
     }
 }
 

@@ -75,6 +75,11 @@ impl Mailbox {
         self.sender.max_capacity() - self.sender.capacity()
     }
 
+    /// Waits until the scheduler has ended.
+    pub async fn closed(&self) {
+        self.sender.closed().await;
+    }
+
     /// Sends a command and waits for its answer.
     ///
     /// # Errors

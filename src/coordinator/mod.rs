@@ -6,6 +6,7 @@
 //! threads suffice. Promises: acknowledged requests survive a crash at any moment; a
 //! coordinator that cannot store facts stops; an address that other machines reach needs a token.
 
+mod again;
 mod announce;
 mod check;
 mod clock;
@@ -24,7 +25,6 @@ mod projector;
 mod recovery;
 mod runtime;
 mod settings;
-mod specs;
 mod standby;
 mod startup;
 #[cfg(test)]

@@ -36,6 +36,8 @@ pub struct Settings {
     pub accept_lost_records: bool,
     /// How often the log is compacted.
     pub compaction: Pace,
+    /// Run suspects of changes again on their workers.
+    pub confirm_changes: bool,
 }
 
 /// Limits of what a coordinator stores.
@@ -84,6 +86,7 @@ impl Settings {
             collect_after: COLLECT_AFTER,
             accept_lost_records: false,
             compaction: Pace::default(),
+            confirm_changes: true,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Starts the parts of a coordinator, and stops and joins them in order.
 
 use crate::blobs::BlobStore;
+use crate::coordinator::again::Confirmer;
 use crate::coordinator::commit::{self, Listeners, MAX_WAITING};
 use crate::coordinator::compaction::{Compaction, CompactionThread};
 use crate::coordinator::database::DatabaseWriter;
@@ -217,6 +218,9 @@ pub(crate) async fn run_opened(
     let health = Arc::clone(&threads.health);
     let ticks = tick::run(threads.mailbox.clone(), leadership, Arc::clone(&health));
     tasks.spawn("tick", ticks);
+    if settings.confirm_changes {
+        tasks.spawn("confirm", Confirmer::of(&app).run());
+    }
     let mailbox = threads.mailbox.clone();
     let stop = async move {
         tokio::select! {

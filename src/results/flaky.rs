@@ -208,3 +208,87 @@ fn backend_rates(backends: BTreeMap<String, OfBackend>) -> Vec<BackendRate> {
     rates.sort_by(|one, two| two.rate.rate.total_cmp(&one.rate.rate));
     rates
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::{RunId, TestId};
+    use crate::domain::outcome::Class;
+    use crate::domain::series::CaseId;
+
+    /// A case whose attempts are letters: `P` passed, `F` failed, `L` lost with its worker. A digit is the
+    /// worker of the attempts after it.
+    fn case(number: u64, backend: Option<&str>, text: &str) -> CaseRow {
+        let (mut worker, mut attempts) = (1, Vec::new());
+        for (at, letter) in (0..).zip(text.chars()) {
+            let outcome = match letter {
+                'P' => Outcome::Passed,
+                'F' => Outcome::Failed,
+                'S' => Outcome::Error,
+                'L' => Outcome::WorkerLost,
+                digit => {
+                    worker = digit.to_digit(10).expect("a worker");
+                    continue;
+                }
+            };
+            let class = (outcome == Outcome::Error).then_some(Class::SetUp);
+            let (worker, at) = (WorkerId(worker), Timestamp(at));
+            attempts.push(PastAttempt { worker, outcome, class, recovered: false, at });
+        }
+        CaseRow {
+            case: CaseId(number),
+            test: TestId { run: RunId(1), index: 0 },
+            name: format!("test {number}"),
+            backend: backend.map(str::to_owned),
+            attempts,
+            quarantined: None,
+        }
+    }
+
+    fn of(cases: Vec<CaseRow>) -> FlakyView {
+        let names = [(WorkerId(1), "rig".to_owned()), (WorkerId(2), "lab".to_owned())].into();
+        view(Timestamp(0), PastRows { cases, unknown: 3 }, &names, 3)
+    }
+
+    #[test]
+    fn flaky_tests_come_first_and_passed_ones_not_at_all() {
+        let found = of(vec![
+            case(1, Some("cuda"), "PPPPPPPP"),
+            case(2, Some("cuda"), "PPPPFFFF"),
+            case(3, Some("cuda"), "PFPPFPP"),
+            case(4, None, "FP"),
+            case(5, None, "PPPFPFPFPF"),
+        ]);
+        let listed: Vec<_> = found.tests.iter().map(|test| (&*test.name, test.judgement)).collect();
+        let expected = [
+            ("test 5", FlakyJudgement::Flaky),
+            ("test 3", FlakyJudgement::Flaky),
+            ("test 2", FlakyJudgement::Failing),
+        ];
+        assert_eq!(listed, expected);
+        assert!(found.truncated, "test 4 has insufficient data");
+        assert_eq!(found.unknown, 3);
+        let backends: Vec<_> = found.backends.iter().map(|of| (&*of.backend, of.flaky)).collect();
+        assert_eq!(backends, [("", 1), ("cuda", 1)]);
+        assert_eq!(found.tests[0].last_failed_at, Timestamp(9));
+    }
+
+    #[test]
+    fn failures_of_the_infrastructure_are_those_of_the_worker_alone() {
+        let found = of(vec![case(1, None, "1PLSPP2PP")]);
+        assert_eq!(found.tests, []);
+        let rig = found.workers.iter().find(|worker| worker.name == "rig").expect("a worker");
+        assert_eq!((rig.rate.attempts, rig.rate.failed, rig.infrastructure), (3, 0, 2));
+    }
+
+    #[test]
+    fn a_worker_with_all_failures_is_named() {
+        let found = of(vec![case(1, None, "1PFFPFF2PPPPPPPPPPPPPPPPPP")]);
+        let test = &found.tests[0];
+        assert_eq!(test.judgement, FlakyJudgement::WorkerTrouble);
+        let trouble = test.trouble_of.clone().expect("a worker");
+        assert_eq!((&*trouble.name, trouble.p < 0.05), ("rig", true));
+        assert_eq!(found.workers[0].trouble, 1);
+        assert_eq!(test.workers.len(), 2);
+    }
+}

@@ -6,19 +6,24 @@ use crate::api::v1::marks::{
     QuarantineState, QuarantinedTotals, Removed,
 };
 use crate::domain::id::AcceptanceId;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Millis, Timestamp};
 use crate::results::reader::Reader;
 use crate::store::StoreError;
 use crate::store::reports::marks::{AcceptanceRow, QuarantineRow, RemovalRow};
 use crate::store::reports::quarantined::{QuarantineRefRow, QuarantinedRows};
 
+/// Period for which an expired quarantine is listed, so that nobody misses that its tests count again.
+const SHOWN_EXPIRED: Millis = Millis::from_secs(14 * 86_400);
+
 impl Reader {
-    /// Lists the quarantines in force at `now`, or all of them, the newest first.
+    /// Lists the quarantines in force at `now` and those that expired lately, or all of them, the newest
+    /// first.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn quarantines(&self, all: bool, now: Timestamp) -> Result<QuarantineList, StoreError> {
-        let rows = self.store().quarantines((!all).then_some(now))?;
+        let since = Timestamp(now.0.saturating_sub(SHOWN_EXPIRED.0));
+        let rows = self.store().quarantines((!all).then_some(since))?;
         let items = rows.into_iter().map(|row| quarantine(row, now)).collect();
         Ok(QuarantineList { schema: SCHEMA, items })
     }

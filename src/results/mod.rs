@@ -24,6 +24,7 @@ pub mod render;
 mod reproduce;
 mod run_report;
 mod substitute;
+mod suspects;
 pub mod uncompared;
 mod why;
 
@@ -34,3 +35,4 @@ pub use open::{open_compared, open_in};
 pub use output::{Output, OutputError, output};
 pub use reader::Reader;
 pub use substitute::{CurrentStore, Substitute};
+pub use suspects::Changed;

@@ -7,6 +7,7 @@ use super::status::{
 use crate::domain::id::{LeaseId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
+use crate::domain::time::Timestamp;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -20,6 +21,15 @@ impl Scheduler {
     #[must_use]
     pub fn has_ended(&self, id: RunId) -> bool {
         self.runs.get(&id).is_some_and(|run| run.finished_at.is_some())
+    }
+
+    /// The runs that ended at this time or later and were not cancelled, in the order of their ids.
+    #[must_use]
+    pub fn ended_since(&self, since: Timestamp) -> Vec<RunId> {
+        let ended = self.runs.iter().filter(|(_, run)| {
+            !run.cancelled && run.finished_at.is_some_and(|finished| finished >= since)
+        });
+        ended.map(|(id, _)| *id).collect()
     }
 
     /// All runs that are not forgotten, the oldest first.

@@ -6,7 +6,7 @@
 //! those of the score interval of Wilson (1927) for the effective number of attempts by Kish (1965),
 //! (Σw)² / Σw². Whether the failures belong to one worker is decided by Fisher's exact test.
 //!
-//! Failures of the infrastructure are no attempts here: they tell nothing about the test. Limit:
+//! Failures of the infrastructure do not count as attempts, because the test is not their cause. Limit:
 //! [`MAX_ATTEMPTS`] attempts of a test, the newest.
 
 use std::collections::BTreeMap;
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Attempts of one test, each of its own run: `P` passed, `F` failed, `R` recovered. The digits
+    /// Attempts of one test, each in another run: `P` passed, `F` failed, `R` recovered. The digits
     /// name the worker of the attempts after them.
     fn attempts(text: &str) -> Vec<Attempt> {
         let mut worker = 0;

@@ -92,7 +92,7 @@ pub struct QuarantineList {
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub struct MarkQuery {
-    /// Also list marks that have no effect any more: expired and removed ones.
+    /// Also list removed marks, and quarantines that expired more than 14 days ago.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub all: bool,
 }

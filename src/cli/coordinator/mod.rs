@@ -61,6 +61,9 @@ pub struct SettingArgs {
     /// Directory of the event log, the results and uploaded files
     #[arg(long, env = "DTF_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Run tests again, on the same worker, when a metric seems to be worse than before [default: true]
+    #[arg(long, env = "DTF_CONFIRM_CHANGES", num_args = 0..=1, default_missing_value = "true", value_name = "BOOL")]
+    pub confirm_changes: Option<bool>,
     #[command(flatten)]
     pub storage: StorageArgs,
 }
@@ -109,6 +112,7 @@ pub async fn run(
         token_file,
         args.settings.data_dir,
         args.settings.storage.given(),
+        args.settings.confirm_changes,
         &mut Resolver::new(&file),
     );
     if args.check {
@@ -117,6 +121,7 @@ pub async fn run(
     let mut settings = coordinator::Settings::new(role.data_dir);
     settings.token_file = role.token_file;
     settings.storage = role.storage;
+    settings.confirm_changes = role.confirm_changes;
     settings.accept_lost_records = args.accept_lost_records;
     let listen = role.listen.as_str();
     let listener = TcpListener::bind(listen).await.map_err(|error| {

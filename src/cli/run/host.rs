@@ -60,6 +60,8 @@ impl Host {
         here.token_file = Some(token_file);
         // The data are those of this user, who sees a full disk.
         here.storage = coordinator::StorageLimits::NONE;
+        // It stops with the command. A second slow run confirms what the first one suspects.
+        here.confirm_changes = false;
         let (stop, mut stopping) = Shutdown::manual();
         let mut tasks = Tasks::new();
         let (ended, mut coordinator) = oneshot::channel();

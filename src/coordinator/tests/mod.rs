@@ -3,6 +3,7 @@
 mod after_compaction;
 mod bodies;
 mod compaction;
+mod confirm;
 mod database;
 mod disk;
 mod files;
@@ -10,6 +11,7 @@ mod harness;
 mod held_weights;
 mod interrupted;
 mod journey;
+mod marks;
 mod pages;
 mod refusals;
 mod repair;

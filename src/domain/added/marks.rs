@@ -19,7 +19,7 @@ pub const MAX_REASON_BYTES: usize = 1_000;
 pub const MAX_WORD_BYTES: usize = 128;
 /// Duration of a quarantine for which none is given.
 pub const DEFAULT_QUARANTINE: Millis = Millis::from_secs(14 * 86_400);
-/// Maximum duration of a quarantine. Whoever needs a longer one looks at the test again by then.
+/// Maximum duration of a quarantine. A longer one needs a new decision by then.
 pub const MAX_QUARANTINE: Millis = Millis::from_secs(90 * 86_400);
 /// Maximum number of series of one acceptance.
 pub const MAX_ACCEPTED_SERIES: usize = 10_000;

@@ -200,3 +200,49 @@ fn table(width: Option<u16>) -> Table {
     }
     table
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::WorkerId;
+
+    #[test]
+    fn lists_show_what_a_person_decides_by() {
+        let quarantine = serde_json::json!({
+            "quarantine": "q3", "pattern": "gpt2/*", "worker": "rig7", "reason": "see #12",
+            "by": "anna", "added_at": 0, "expires_at": 1_795_824_000_000_u64, "state": "expired",
+            "tests": 14, "bad": 3,
+        });
+        let list = serde_json::json!({ "schema": 1, "items": [quarantine] });
+        let text = quarantines(&serde_json::from_value(list).expect("a list"), None);
+        for part in ["q3", "gpt2/*", "rig7", "expired 2026-11-28", "14", "anna", "see #12"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
+        let rate = Rate { attempts: 8, failed: 4, rate: 0.5, low: 0.2, high: 0.8 };
+        let worker = WorkerRate {
+            worker: WorkerId(1),
+            name: "rig7".into(),
+            rate,
+            trouble: 1,
+            infrastructure: 0,
+        };
+        let mut view = FlakyView {
+            schema: 1,
+            since: Timestamp(1_795_824_000_000),
+            half_life: 10,
+            min_attempts: 5,
+            tests: Vec::new(),
+            truncated: false,
+            workers: vec![worker],
+            backends: Vec::new(),
+            unknown: 2,
+        };
+        let text = flaky(&view, None);
+        assert!(text.starts_with("no test failed since 2026-11-28\n"), "{text}");
+        assert!(text.contains("4 of 8") && text.contains("50 % (20 % to 80 %)"), "{text}");
+        assert!(text.contains("2 attempts of earlier versions"), "{text}");
+        view.workers.clear();
+        view.unknown = 0;
+        assert_eq!(flaky(&view, None), "no test failed since 2026-11-28");
+    }
+}

@@ -8,6 +8,7 @@ pub mod history;
 pub mod marks;
 pub mod matrix;
 pub mod quarantined;
+pub mod recent;
 pub mod run_report;
 pub mod selection;
 pub mod series;

@@ -85,7 +85,7 @@ pub(in crate::store) fn refs(
     Ok(rows.into_iter().collect())
 }
 
-/// Whether a test was ever in quarantine. Most databases have none, and no query pays for it.
+/// Whether a test was ever in quarantine. If not, the other queries are left out.
 fn any(connection: &Connection) -> Result<bool, StoreError> {
     let plain = Conditions::default();
     let found = plain.query(connection, "SELECT 1 FROM quarantined", " LIMIT 1", |_| Ok(()))?;

@@ -87,7 +87,7 @@ pub struct AddArgs {
 /// List quarantines
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Include quarantines that have expired or were removed
+    /// Include quarantines that expired more than 14 days ago or were removed
     #[arg(long)]
     pub all: bool,
     #[command(flatten)]

@@ -6,7 +6,7 @@
 pub mod args;
 
 use crate::api::v1::flaky::FlakyQuery;
-use crate::api::v1::marks::{AcceptChanges, AddQuarantine, MarkQuery};
+use crate::api::v1::marks::{AcceptChanges, AddQuarantine, MarkQuery, QuarantineState};
 use crate::cli::args::shared::{Global, Shape};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -108,10 +108,9 @@ async fn remove(console: Console, global: &Global, args: RemoveArgs) -> Result<E
     let left =
         change(source, async |client| client.remove_quarantine(id).await.map_err(Into::into))
             .await?;
-    console.result(&format!(
-        "{id} was removed; {} in force",
-        counted(left.items.len() as u64, "quarantine")
-    ))?;
+    let in_force = left.items.iter().filter(|item| item.state == QuarantineState::InForce);
+    let count = counted(in_force.count() as u64, "quarantine");
+    console.result(&format!("{id} was removed; {count} in force"))?;
     Ok(Exit::Passed)
 }
 

@@ -13,7 +13,7 @@ use crate::coordinator::http::extract::{Body, Id, Params};
 use crate::coordinator::http::respond::ApiError;
 use crate::domain::access::{Principal, Subject};
 use crate::domain::added::marks::{AcceptedSeries, Covered, DEFAULT_QUARANTINE};
-use crate::domain::id::{AcceptanceId, QuarantineId, TestId};
+use crate::domain::id::{AcceptanceId, QuarantineId, RunId, TestId};
 use crate::scheduler::{Answer, Command, NewQuarantine};
 use axum::Json;
 use axum::extract::State;
@@ -107,8 +107,9 @@ pub(crate) async fn accept(
     app.settled().await?;
     let (run, series) = match (test, run) {
         (Some(test), None) => (test.run, vec![of_test(&app, test, metric).await?]),
+        (None, Some(run)) => (run, of_run(&app, run, metric).await?),
         _ => {
-            let message = "give a test";
+            let message = "give either a test or a run";
             return Err(ApiError::new(Code::Unprocessable, message));
         }
     };
@@ -163,4 +164,18 @@ async fn of_test(
             .hint("a test needs an attempt that has ended; dtf why shows its state")
     })?;
     Ok(AcceptedSeries { case, series, metric })
+}
+
+/// The changed metrics of a run.
+async fn of_run(
+    app: &App,
+    run: RunId,
+    metric: Option<Box<str>>,
+) -> Result<Vec<AcceptedSeries>, ApiError> {
+    if app.results(move |results| results.run(run)).await?.is_none() {
+        return Err(ApiError::not_found(run));
+    }
+    let changed = app.results(move |results| results.changed(run)).await?;
+    let is_wanted = |series: &AcceptedSeries| metric.is_none() || series.metric == metric;
+    Ok(changed.into_iter().map(|changed| changed.series).filter(is_wanted).collect())
 }
