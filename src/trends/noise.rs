@@ -95,7 +95,7 @@ impl Noise {
         self.sigma * self.sigma * factor / n
     }
 
-    /// The values, limited to the noise around the level at their place, so that a spike does not count as a shift.
+    /// The values, limited to the noise around the level at their place, so that spikes do not count.
     #[must_use]
     pub fn clipped(&self, values: &[f64]) -> Vec<f64> {
         let around = |at: usize| {

@@ -66,25 +66,39 @@ pub fn newest(
 /// Judges the last value alone, and together with the one before it.
 fn single(current: &[Placed], better: Option<Better>, limits: Limits) -> Judgement {
     let Some(((at, value), before)) = current.split_last() else { return unknown(0) };
-    let judged = against(before, *value, better, limits);
-    let Judgement { verdict: Verdict::Suspect, direction, .. } = judged else { return judged };
-    let first = Judgement { since: Some(*at), ..judged };
-    // The value before is a violation, too: both are judged against the values before both.
-    let Some(((earlier_at, earlier_value), before)) = before.split_last() else { return first };
-    let previous = against(before, *earlier_value, better, limits);
-    let again = against(before, *value, better, limits);
-    let agree = previous.verdict == Verdict::Suspect
-        && again.verdict == Verdict::Suspect
-        && previous.direction == direction
-        && again.direction == direction
-        && (previous.change > Some(1.0)) == (again.change > Some(1.0));
-    if !agree {
-        return first;
+    if let Some(confirmed) = second_violation(before, *value, better, limits) {
+        return confirmed;
     }
-    let after = median(&[*earlier_value, *value]);
-    let change = again.before.zip(after).and_then(|(before, after)| ratio(before, after));
-    let since = Some(*earlier_at);
-    Judgement { verdict: Verdict::Confirmed, after, change, n_after: 2, since, ..again }
+    let judged = against(before, *value, better, limits);
+    let since = Some(*at).filter(|_| judged.verdict == Verdict::Suspect);
+    Judgement { since, ..judged }
+}
+
+/// Judges the last two values against those before both. `None` if they do not agree on a change.
+fn second_violation(
+    before: &[Placed],
+    value: f64,
+    better: Option<Better>,
+    limits: Limits,
+) -> Option<Judgement> {
+    let ((at, previous_value), before) = before.split_last()?;
+    let previous = against(before, *previous_value, better, limits);
+    let again = against(before, value, better, limits);
+    let is_suspect = |judged: &Judgement| judged.verdict == Verdict::Suspect;
+    let centre = again.before?;
+    let agree = (*previous_value > centre) == (value > centre);
+    if !(agree && is_suspect(&previous) && is_suspect(&again)) {
+        return None;
+    }
+    let after = median(&[*previous_value, value])?;
+    Some(Judgement {
+        verdict: Verdict::Confirmed,
+        after: Some(after),
+        change: ratio(centre, after),
+        n_after: 2,
+        since: Some(*at),
+        ..again
+    })
 }
 
 /// A shift of the level that several values show.
@@ -166,5 +180,111 @@ fn unknown(n_before: usize) -> Judgement {
         n_before,
         n_after: 0,
         since: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trends::limits::Kind;
+    use proptest::prelude::*;
+
+    const STEADY: [f64; 8] = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.01];
+
+    fn judged(values: &[f64]) -> Judgement {
+        newest(values, &[], Some(Better::Lower), Limits::of(Kind::Measured))
+    }
+
+    fn after(more: &[f64]) -> Judgement {
+        judged(&[&STEADY[..], more].concat())
+    }
+
+    #[test]
+    fn few_values_are_insufficient_data_and_never_steady() {
+        for count in 0..=MIN_VALUES {
+            let verdict = judged(&STEADY[..count]).verdict;
+            assert_eq!(verdict, Verdict::InsufficientData, "{count} values");
+        }
+        assert_eq!(judged(&[1.0, 1.0, 9.0]).verdict, Verdict::InsufficientData);
+        assert_eq!(judged(&STEADY).verdict, Verdict::Steady);
+    }
+
+    #[test]
+    fn one_violation_is_a_suspect_and_a_second_one_confirms_it() {
+        let first = after(&[1.5]);
+        assert_eq!((first.verdict, first.direction), (Verdict::Suspect, Direction::Worse));
+        assert_eq!((first.since, first.n_before), (Some(8), 8));
+        let second = after(&[1.5, 1.45]);
+        assert_eq!((second.verdict, second.since), (Verdict::Confirmed, Some(8)));
+        assert!(second.is_regression());
+        assert_eq!(after(&[1.5, 1.0]).verdict, Verdict::Steady, "a spike that did not repeat");
+        assert_ne!(after(&[1.5, 0.5]).verdict, Verdict::Confirmed, "opposite directions");
+    }
+
+    #[test]
+    fn the_direction_is_that_of_the_metric() {
+        let of = |better| {
+            newest(&[&STEADY[..], &[0.5]].concat(), &[], better, Limits::of(Kind::Measured))
+                .direction
+        };
+        assert_eq!(of(Some(Better::Lower)), Direction::Better);
+        assert_eq!(of(Some(Better::Higher)), Direction::Worse);
+        assert_eq!(of(None), Direction::None);
+    }
+
+    #[test]
+    fn a_metric_that_never_varied_changes_by_its_limit_alone() {
+        let of = |last| judged(&[&[2.0; 9][..], &[last]].concat());
+        assert_eq!(of(2.2).verdict, Verdict::Suspect);
+        assert_eq!(of(2.05).verdict, Verdict::Steady);
+        assert_eq!(of(2.2).z, None);
+        let zero = judged(&[&[0.0; 9][..], &[1e-9]].concat());
+        assert_eq!((zero.verdict, zero.change), (Verdict::Suspect, None));
+    }
+
+    #[test]
+    fn an_error_that_grew_tenfold_is_a_change_and_twice_is_none() {
+        let of = |last: f64| {
+            let values = [&[3e-7, 3.1e-7, 2.9e-7, 3e-7, 3e-7, 3e-7][..], &[last]].concat();
+            newest(&values, &[], Some(Better::Lower), Limits::of(Kind::NumericError)).verdict
+        };
+        assert_eq!(of(3e-6), Verdict::Suspect);
+        assert_eq!(of(6e-7), Verdict::Steady);
+    }
+
+    #[test]
+    fn an_accepted_change_starts_a_new_segment() {
+        let values = [&STEADY[..], &[1.5, 1.51, 1.49]].concat();
+        let limits = Limits::of(Kind::Measured);
+        let accepted = newest(&values, &[8], Some(Better::Lower), limits);
+        assert_eq!((accepted.verdict, accepted.since), (Verdict::Accepted, Some(8)));
+        let later = [&values[..], &[1.5, 1.52, 1.5, 1.48]].concat();
+        let later = newest(&later, &[8], Some(Better::Lower), limits);
+        assert_eq!(later.verdict, Verdict::Steady);
+    }
+
+    proptest! {
+        #[test]
+        fn any_values_give_finite_figures(
+            values in proptest::collection::vec(
+                prop_oneof![
+                    any::<f64>(),
+                    Just(f64::NAN),
+                    Just(f64::INFINITY),
+                    Just(1e308),
+                    Just(-1e308),
+                    Just(0.0),
+                    -1.0..1.0,
+                ],
+                0..80,
+            ),
+            starts in proptest::collection::vec(0_usize..100, 0..3),
+        ) {
+            let judged = newest(&values, &starts, Some(Better::Lower), Limits::of(Kind::Memory));
+            for figure in [judged.before, judged.after, judged.change, judged.z] {
+                prop_assert!(figure.is_none_or(f64::is_finite), "{judged:?}");
+            }
+            prop_assert!(judged.since.is_none_or(|since| since < values.len()));
+        }
     }
 }

@@ -25,12 +25,21 @@ impl Certainty {
     /// Minimum distance of two levels, in standard errors. Few values leave the noise uncertain.
     fn distance(self, count: usize) -> f64 {
         let limit = match self {
-            Self::Suspected => 2.9,
+            Self::Suspected => 2.7,
             Self::Proven => 4.1,
         };
         #[expect(clippy::cast_precision_loss, reason = "numbers of values are small")]
         let count = count as f64;
         limit * (1.0 + FEW_VALUES / count)
+    }
+
+    /// Maximum probability of the ranks of two segments without a shift. It guards against noise with
+    /// several modes or long tails, for which a distance proves little.
+    fn rank_probability(self) -> f64 {
+        match self {
+            Self::Suspected => 2e-3,
+            Self::Proven => 1e-4,
+        }
     }
 }
 
@@ -38,9 +47,6 @@ impl Certainty {
 const FEW_VALUES: f64 = 3.0;
 /// Distance that is sufficient for a proposal, in standard errors.
 const PROPOSED: f64 = 2.05;
-/// Maximum probability of the ranks of two segments without a shift. It guards against noise with several
-/// modes or long tails, for which a distance proves little.
-const MAX_RANK_PROBABILITY: f64 = 1e-3;
 /// Distance to which values are limited for the level of a segment, in standard deviations.
 const CLIP: f64 = 2.5;
 /// Smallest noise in proportion to the smallest shift that counts, for values that hardly vary.
@@ -75,7 +81,7 @@ pub fn shifts(values: &[f64], least: f64, certainty: Certainty) -> Vec<Shift> {
     let floor = LEAST_NOISE * least * typical;
     let noise = Noise::of(&scaled, floor);
     let penalty = PROPOSED.powi(2) * noise.long_run_variance();
-    let test = Test { values: &scaled, least, distance: certainty.distance(values.len()) };
+    let test = Test { values: &scaled, least, certainty };
     let mut starts = segment_starts(&noise.clipped(&scaled), penalty, MIN_SEGMENT);
     loop {
         let noise = Noise::of_residuals(&scaled, &starts, floor);
@@ -98,7 +104,7 @@ impl Shift {
 struct Test<'a> {
     values: &'a [f64],
     least: f64,
-    distance: f64,
+    certainty: Certainty,
 }
 
 struct Tested {
@@ -118,8 +124,12 @@ impl Test<'_> {
         let variance = noise.variance_of_mean(before.len()) + noise.variance_of_mean(after.len());
         let z = (to - from) / variance.sqrt();
         let size = (to - from).abs() / (self.least * from.abs());
-        let is_likely = ranks::probability(before, after) > MAX_RANK_PROBABILITY;
-        let margin = if is_likely { 0.0 } else { (z.abs() / self.distance).min(size) };
+        let is_likely = ranks::probability(before, after) > self.certainty.rank_probability();
+        let margin = if is_likely {
+            0.0
+        } else {
+            (z.abs() / self.certainty.distance(self.values.len())).min(size)
+        };
         let shift = Shift {
             at,
             before: median(before).unwrap_or(from),
@@ -140,4 +150,67 @@ fn level(values: &[f64], noise: &Noise) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "numbers of values are small")]
     let count = values.len() as f64;
     sum / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values around 100 with a deterministic noise of about 1 %.
+    fn noisy(count: usize) -> Vec<f64> {
+        let mut state = 1_u64;
+        (0..count)
+            .map(|_| {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                let thousandths = (state >> 33) % 1000;
+                #[expect(clippy::cast_precision_loss, reason = "below 1000")]
+                let share = thousandths as f64 / 1000.0;
+                100.0 + 3.4 * (share - 0.5)
+            })
+            .collect()
+    }
+
+    fn at(values: &[f64]) -> Vec<usize> {
+        shifts(values, 0.025, Certainty::Proven).iter().map(|shift| shift.at).collect()
+    }
+
+    #[test]
+    fn steps_are_found_at_their_places_and_noise_is_none() {
+        let mut values = noisy(120);
+        assert_eq!(at(&values), [0_usize; 0]);
+        values[40..].iter_mut().for_each(|value| *value *= 1.1);
+        values[80..].iter_mut().for_each(|value| *value *= 0.8);
+        assert_eq!(at(&values), [40, 80]);
+        let found = shifts(&values, 0.025, Certainty::Proven);
+        assert!((found[0].after / found[0].before - 1.1).abs() < 0.01, "{found:?}");
+        assert!(found[0].z > 0.0 && found[1].z < 0.0);
+        values[60] *= 3.0;
+        assert_eq!(at(&values), [40, 80], "a spike is no shift");
+    }
+
+    #[test]
+    fn values_that_never_vary_have_exact_shifts() {
+        let values = [vec![2.0; 20], vec![2.2; 20]].concat();
+        assert_eq!(at(&values), [20]);
+        assert_eq!(at(&[2.0; 50]), [0_usize; 0]);
+        assert_eq!(at(&[0.0; 50]), [0_usize; 0]);
+        assert_eq!(at(&[7.0]), [0_usize; 0]);
+    }
+
+    #[test]
+    fn the_scale_of_the_values_changes_nothing() {
+        let mut values = noisy(80);
+        values[50..].iter_mut().for_each(|value| *value *= 1.2);
+        for scale in [1e-300, 1e-6, 1e305] {
+            let scaled: Vec<f64> = values.iter().map(|value| value * scale).collect();
+            assert_eq!(at(&scaled), [50], "times {scale:e}");
+        }
+    }
+
+    #[test]
+    fn a_long_history_is_divided() {
+        let mut values = noisy(10_000);
+        values[7000..].iter_mut().for_each(|value| *value *= 1.05);
+        assert_eq!(at(&values), [7000]);
+    }
 }

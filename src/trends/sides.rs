@@ -68,3 +68,34 @@ pub fn is_beyond(before: f64, after: f64, z: Option<f64>, limits: Limits) -> boo
     let is_large = (after - before).abs() > limits.change * before.abs();
     is_large && z.is_none_or(|z| z.abs() > limits.z)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trends::limits::Kind;
+
+    fn verdict(before: &[f64], after: &[f64]) -> Verdict {
+        compare(before, after, Some(Better::Lower), Limits::of(Kind::Measured)).verdict
+    }
+
+    #[test]
+    fn two_sides_differ_beyond_their_noise() {
+        let before = [1.0, 1.01, 0.99, 1.0, 1.02];
+        let slower = before.map(|value| value * 1.2);
+        assert_eq!(verdict(&before, &slower), Verdict::Confirmed);
+        assert_eq!(verdict(&before, &before), Verdict::Steady);
+        assert_eq!(verdict(&before, &before.map(|value| value * 1.04)), Verdict::Steady);
+        let noisy = [0.7, 1.6, 1.1, 0.9, 1.3];
+        assert_eq!(verdict(&before, &noisy), Verdict::Steady, "noise proves nothing");
+    }
+
+    #[test]
+    fn few_values_are_insufficient_data_with_their_figures() {
+        let few = compare(&[1.0], &[2.0], Some(Better::Lower), Limits::of(Kind::Measured));
+        assert_eq!(few.verdict, Verdict::InsufficientData);
+        assert_eq!((few.before, few.after, few.change), (Some(1.0), Some(2.0), Some(2.0)));
+        assert_eq!(verdict(&[], &[1.0]), Verdict::InsufficientData);
+        let hostile = compare(&[f64::NAN, 1e-308], &[1e308], None, Limits::of(Kind::Measured));
+        assert_eq!((hostile.change, hostile.n_before), (None, 1));
+    }
+}

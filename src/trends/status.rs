@@ -107,3 +107,33 @@ impl StatusChange {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Status::{Failed, Flaky, NotRun, Passed};
+
+    #[test]
+    fn what_did_not_run_is_neither_fixed_nor_new() {
+        let of = |before, after| StatusChange::of(before, after);
+        assert_eq!(of(Some(Failed), Some(NotRun)), StatusChange::NewlyNotRun);
+        assert_eq!(of(Some(Failed), None), StatusChange::NewlyNotRun);
+        assert_eq!(of(None, Some(NotRun)), StatusChange::StillNotRun);
+        assert_eq!(of(Some(NotRun), Some(Passed)), StatusChange::Steady);
+        assert_eq!(of(None, Some(Failed)), StatusChange::New);
+        assert_eq!(of(Some(NotRun), Some(Failed)), StatusChange::NewlyFailing);
+        assert_eq!(of(Some(Flaky), Some(Failed)), StatusChange::NewlyFailing);
+        assert_eq!(of(Some(Failed), Some(Flaky)), StatusChange::Flaky);
+        assert_eq!(of(Some(Failed), Some(Passed)), StatusChange::Fixed);
+        assert_eq!(Status::of(Outcome::WorkerLost, false), NotRun);
+        assert_eq!(Status::of(Outcome::ReducedPrecision, false), Failed);
+    }
+
+    #[test]
+    fn words_are_those_of_json() {
+        for change in StatusChange::ALL {
+            let json = serde_json::to_value(change).expect("a word");
+            assert_eq!(json, change.name());
+        }
+    }
+}

@@ -6,6 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::results::database::{answer, exchange, keep, query};
 use crate::cli::results::marks;
 use crate::cli::results::marks::args::{AcceptArgs, FlakyArgs, QuarantineArgs};
+use crate::cli::results::segments::{self, SegmentsArgs};
 use crate::cli::terminal::console::Console;
 use clap::{Args, Subcommand};
 
@@ -33,6 +34,7 @@ pub enum ResultsCommand {
     Import(exchange::ImportArgs),
     Gc(keep::GcArgs),
     Rebuild(keep::RebuildArgs),
+    Segments(SegmentsArgs),
     /// Answer a query for another process
     #[command(hide = true)]
     Answer,
@@ -52,6 +54,7 @@ pub async fn run(
         ResultsCommand::Import(args) => exchange::import(console, global, args),
         ResultsCommand::Gc(args) => keep::gc(console, global, &args),
         ResultsCommand::Rebuild(args) => keep::rebuild(console, global, args),
+        ResultsCommand::Segments(args) => segments::run(console, &args),
         ResultsCommand::Answer => answer::run(console),
     }
 }

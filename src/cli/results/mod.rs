@@ -9,6 +9,7 @@ pub mod logs;
 pub mod marks;
 pub mod naming;
 pub mod report;
+pub mod segments;
 pub mod selection;
 pub mod serving;
 pub mod stored;
