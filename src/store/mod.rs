@@ -7,6 +7,7 @@
 //! `open::MEMORY` of working memory, which no result within the limits of the API exceeds. All calls
 //! block.
 
+mod ages;
 pub mod archive;
 mod aside;
 mod attempts;

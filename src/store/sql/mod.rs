@@ -74,7 +74,7 @@ fn copy(
     question: &Question,
     format: &str,
 ) -> Result<u64, SqlError> {
-    let limited = |rows: u64| format!("SELECT * FROM (\n{sql}\n) LIMIT {rows}");
+    let limited = |rows: u64| format!("SELECT * FROM ({sql}\n) LIMIT {rows}");
     let output = quoted(&question.output.to_string_lossy());
     let sql =
         format!("COPY ({}) TO {output} ({format}, USE_TMP_FILE false)", limited(question.rows));
@@ -96,14 +96,14 @@ struct Cells {
 /// Writes the rows as JSON with texts. Returns their number, at most one more than the maximum.
 fn write_cells(connection: &Connection, sql: &str, question: &Question) -> Result<u64, SqlError> {
     let mut statement = connection
-        .prepare(&format!("SELECT column_name FROM (DESCRIBE SELECT * FROM (\n{sql}\n))"))
+        .prepare(&format!("SELECT column_name FROM (DESCRIBE SELECT * FROM ({sql}\n))"))
         .map_err(SqlError::query)?;
     let columns = statement.query_map([], |row| row.get(0)).map_err(SqlError::query)?;
     let columns = columns.collect::<duckdb::Result<Vec<String>>>().map_err(SqlError::query)?;
     let cells: Vec<String> =
         columns.iter().map(|name| format!("CAST({} AS VARCHAR)", identifier(name))).collect();
     let limit = question.rows.saturating_add(1);
-    let sql = format!("SELECT {} FROM (\n{sql}\n) LIMIT {limit}", cells.join(", "));
+    let sql = format!("SELECT {} FROM ({sql}\n) LIMIT {limit}", cells.join(", "));
     let mut statement = connection.prepare(&sql).map_err(SqlError::query)?;
     let mut read = statement.query([]).map_err(SqlError::query)?;
     let mut table = Cells { columns, rows: Vec::new() };

@@ -1,7 +1,8 @@
-//! A database of schema 4, the last one without identity and summaries.
+//! Databases of earlier schemas. Schema 4 is the last one without identity and summaries.
 
 use super::fixture::*;
 use crate::domain::storage_id::StorageId;
+use crate::store::migrate::{VERSION, migrate_to};
 use crate::store::reports::selection::Runs;
 use crate::store::rows::AttemptFilter;
 use crate::store::{Opened, Store, StoreError};
@@ -24,11 +25,8 @@ fn a_migrated_database_equals_a_new_one() {
     let (_place, old) = migrated();
     let (_other, new) = with(&events);
     assert_eq!(old.writer.watermark(), events.len() as u64);
-    // These need the launch of a test, which only the event log has.
-    let unknown = "UPDATE tests SET case_id = NULL, kind = NULL; UPDATE attempts SET series_id = NULL; \
-        UPDATE metrics SET series_id = NULL; UPDATE check_values SET series_id = NULL";
-    new.writer.connection().execute_batch(unknown).expect("forgotten");
-    let (before, after) = (dump(old.writer.connection()), dump(new.writer.connection()));
+    let (before, after) =
+        (dump(old.writer.connection()), without_launches(new.writer.connection()));
     assert_eq!(before.len(), after.len());
     for (before, after) in before.iter().zip(&after) {
         assert_eq!(before, after);
@@ -75,4 +73,81 @@ fn an_interrupted_migration_continues() {
     connection.execute_batch(sql).expect("undone");
     drop((connection, opened));
     assert_eq!(dump(open(&place).writer.connection()), expected);
+}
+
+/// Each has the rows of [`history`] that its schema can have.
+const EARLIER: [(u32, &[u8]); 8] = [
+    (1, include_bytes!("../../../tests/data/results-schema-1.duckdb")),
+    (2, include_bytes!("../../../tests/data/results-schema-2.duckdb")),
+    (3, include_bytes!("../../../tests/data/results-schema-3.duckdb")),
+    (5, include_bytes!("../../../tests/data/results-schema-5.duckdb")),
+    (6, include_bytes!("../../../tests/data/results-schema-6.duckdb")),
+    (7, include_bytes!("../../../tests/data/results-schema-7.duckdb")),
+    (8, include_bytes!("../../../tests/data/results-schema-8.duckdb")),
+    (9, include_bytes!("../../../tests/data/results-schema-9.duckdb")),
+];
+
+/// The rows without those values that need the launch of a test.
+fn without_launches(connection: &duckdb::Connection) -> Vec<String> {
+    let unknown = "UPDATE tests SET case_id = NULL, kind = NULL; UPDATE attempts SET series_id = NULL; \
+        UPDATE metrics SET series_id = NULL; UPDATE check_values SET series_id = NULL";
+    connection.execute_batch(unknown).expect("forgotten");
+    dump(connection)
+}
+
+#[test]
+fn a_database_of_each_earlier_schema_equals_a_new_one() {
+    let versions: Vec<u32> = EARLIER.iter().map(|(version, _)| *version).chain([4]).collect();
+    assert!((1..VERSION).all(|version| versions.contains(&version)), "a file is missing");
+    let (_other, new) = with(&history());
+    let expected = without_launches(new.writer.connection());
+    for (version, bytes) in EARLIER {
+        let place = place();
+        fs::write(&place.file, bytes).expect("writes");
+        let outdated = Store::open_read_only(&place.file).err();
+        assert!(
+            matches!(outdated, Some(StoreError::Outdated { version: found, .. }) if found == version),
+            "{outdated:?}"
+        );
+        let opened = open(&place);
+        assert_eq!(opened.rebuilt, None, "schema {version}");
+        assert_eq!(dump(opened.writer.connection()), expected, "schema {version}");
+    }
+}
+
+/// Writes a database of an earlier schema from the migrations, with the rows of a new one.
+#[test]
+#[ignore = "writes a file of tests/data, once for each published schema"]
+fn write_a_database_of_each_earlier_schema() {
+    let (source, opened) = with(&history());
+    drop(opened);
+    for version in (1..VERSION).filter(|version| *version != 4) {
+        let data = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+        let file = data.join(format!("results-schema-{version}.duckdb"));
+        if file.exists() {
+            continue;
+        }
+        let connection = duckdb::Connection::open_in_memory().expect("a database");
+        let attach = format!(
+            "ATTACH '{}' AS source (READ_ONLY); ATTACH '{}' AS earlier (BLOCK_SIZE 16384); USE earlier",
+            source.file.display(),
+            file.display()
+        );
+        connection.execute_batch(&attach).expect("attached");
+        migrate_to(&connection, 0, version).expect("migrated");
+        let sql = "SELECT table_name, string_agg('\"' || column_name || '\"', ', ') FROM duckdb_columns() \
+            WHERE database_name = 'earlier' AND table_name IN (SELECT table_name FROM duckdb_tables()) \
+            AND table_name NOT IN ('schema_version', 'identity') GROUP BY table_name";
+        let mut statement = connection.prepare(sql).expect("prepared");
+        let tables = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+        let tables: Vec<(String, String)> =
+            tables.expect("read").map(|table| table.expect("a table")).collect();
+        for (table, columns) in tables {
+            let copy = format!(
+                "DELETE FROM {table}; INSERT INTO {table} ({columns}) SELECT {columns} FROM source.{table}"
+            );
+            connection.execute_batch(&copy).expect("copied");
+        }
+        connection.execute_batch("CHECKPOINT earlier; USE memory; DETACH earlier").expect("closed");
+    }
 }

@@ -8,6 +8,7 @@ use crate::cli::args::values::span;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
+use crate::cli::terminal::progress::Progress;
 use crate::config::SizeLimit;
 use crate::domain::time::Millis;
 use crate::results::render::words::plain;
@@ -18,6 +19,7 @@ use serde::Deserialize;
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
 use tokio::process::Command;
 
@@ -27,6 +29,8 @@ const MAX_CELL_CHARS: usize = 200;
 const MEMORY_BYTES: u64 = 1 << 30;
 /// Minimum working memory, in bytes: below it, DuckDB cannot open a database.
 const MIN_MEMORY_BYTES: u64 = 16 << 20;
+/// Time after which a query shows that it is running.
+const QUIET: Duration = Duration::from_secs(1);
 /// Maximum number of characters of an error of the process.
 const MAX_ERROR_CHARS: usize = 4000;
 
@@ -116,7 +120,20 @@ pub async fn run(console: Console, global: &Global, args: QueryArgs) -> Result<E
         output: site.path().join("rows"),
     };
     let (rows, output) = (question.rows, question.output.clone());
-    let answer = ask(Order { question, time: args.timeout.into() }).await?;
+    let progress = Progress::new(console);
+    let answer = {
+        let asked = ask(Order { question, time: args.timeout.into() });
+        tokio::pin!(asked);
+        tokio::select! {
+            answer = &mut asked => answer?,
+            () = tokio::time::sleep(QUIET) => {
+                let seconds = args.timeout.0 / 1000;
+                progress.show(&format!("the query is running; it is stopped after {seconds} s"));
+                asked.await?
+            }
+        }
+    };
+    drop(progress);
     deliver(console, args.output, &output, args.file.as_deref())?;
     if answer.is_cut {
         console
