@@ -65,6 +65,10 @@ fn not_run(view: &ChangesView) -> Section {
     section("Not run", "", lines, 9)
 }
 
+/// The meaning of a suspect, and the next step.
+const SUSPECT: &str = "a suspect is one value beyond the noise: run the test again to confirm it, or \
+    accept the change with `dtf results accept`";
+
 /// Metrics that changed beyond their noise.
 fn regressions(view: &ChangesView, title: &'static str, direction: Direction) -> Section {
     let names = ["test", "metric", "verdict", "since", "before", "after", "change", "z", "n"];
@@ -94,15 +98,18 @@ fn regressions(view: &ChangesView, title: &'static str, direction: Direction) ->
             ]
         }));
     }
+    let has_suspect = lines.iter().skip(1).any(|line| line[2] == Verdict::Suspect.name());
     let unknown = view.totals.verdicts.get(&Verdict::InsufficientData).copied().unwrap_or(0);
     let known: u64 = view.totals.verdicts.values().sum::<u64>() - unknown;
     let intro = match (known, unknown) {
         (0, _) => "insufficient data: no metric has enough earlier values".to_owned(),
+        (_, 0) if has_suspect => SUSPECT.to_owned(),
         (_, 0) => String::new(),
         (_, unknown) => {
             let metrics = figures::counted(unknown, "metric");
             let none = if lines.len() > 1 { "" } else { "none; " };
-            format!("{none}insufficient data about {metrics}")
+            let suspect = if has_suspect { format!("{SUSPECT}; ") } else { String::new() };
+            format!("{suspect}{none}insufficient data about {metrics}")
         }
     };
     section(title, &intro, lines, 4)

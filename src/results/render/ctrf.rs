@@ -7,7 +7,7 @@ use super::escape;
 use super::report::Report;
 use super::words;
 use crate::api::v1::reports::{EarlierAttempt, ReportRow};
-use crate::domain::outcome::Outcome;
+use crate::domain::outcome::{Class, Outcome};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
@@ -114,7 +114,7 @@ fn test(report: &Report, row: &ReportRow) -> Value {
         let output = escape::ends(output, MAX_OUTPUT_BYTES);
         set("stdout", output.lines().take(MAX_LINES).collect());
     }
-    let class = row.class.map(crate::domain::outcome::Class::name);
+    let class = row.class.map(Class::name);
     let metrics: Map<String, Value> =
         row.metrics.iter().map(|metric| (metric.name.clone(), json!(metric))).collect();
     let extra = json!({"test": row.test, "class": class, "reproduce": row.reproduce,
@@ -133,6 +133,6 @@ fn attempt(attempt: &EarlierAttempt) -> Value {
         "message": message,
         "start": finished_at.0.saturating_sub(duration_ms.0),
         "stop": finished_at.0,
-        "extra": {"worker": worker, "outcome": outcome, "class": class.map(|class| class.name())},
+        "extra": {"worker": worker, "outcome": outcome, "class": class.map(Class::name)},
     })
 }

@@ -12,7 +12,7 @@ pub fn markdown(text: &str, max: usize) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text.as_str();
     while let Some(character) = rest.chars().next() {
-        let begins_link = rest.starts_with("://") || rest.starts_with(".");
+        let begins_link = rest.starts_with("://") || rest.starts_with('.');
         rest = &rest[character.len_utf8()..];
         let is_special = matches!(
             character,

@@ -119,7 +119,8 @@ impl Store {
                 "WITH placed AS (SELECT states.run, states.test, states.attempt, states.outcome, \
                  states.flaky, {CASE_KEY} AS key, coalesce({}, '(none)') AS row_name, \
                  CASE WHEN states.backend IS NULL THEN '(none)' \
-                 WHEN states.backend = 'cpu' OR attempts.device_product IS NULL THEN states.backend \
+                 WHEN attempts.device_product IS NULL OR coalesce(attempts.devices, '[]') = '[]' \
+                 THEN states.backend \
                  ELSE states.backend || ' (' || attempts.device_product || ')' END AS column_name \
                  FROM test_states AS states \
                  LEFT JOIN worker_names AS workers ON workers.worker = states.worker \

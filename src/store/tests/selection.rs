@@ -43,7 +43,13 @@ fn run(number: u32) -> Vec<Fact> {
 fn ended(test: TestId, number: u16, outcome: Outcome, next: Next, value: f64) -> Fact {
     let metric = json!({ "name": METRIC, "unit": "seconds", "better": "lower",
                          "values": [value * 2.0, value, value / 2.0] });
-    finished(test, number, outcome, next, &json!({ "message": "so it is", "metrics": [metric] }))
+    finished(
+        test,
+        number,
+        outcome,
+        next,
+        &json!({ "message": "so it is", "metrics": [metric], "devices": [] }),
+    )
 }
 
 /// Three runs. Each test passes in them in 0.1 s, in 0.1 s and in 0.2 s, except that in the last run one
