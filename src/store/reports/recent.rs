@@ -45,7 +45,7 @@ impl Store {
         let mut conditions = Conditions::default();
         conditions.and("touched.run = ?", [run.0]);
         let rest = format!(
-            "), series AS (SELECT series_id, name, is_figure, max(at) AS until FROM own GROUP BY ALL) \
+            "), series AS (SELECT series_id, name, is_figure, max(ended_ms) AS until FROM own GROUP BY ALL) \
              SELECT tests.case_id, points.series_id, points.name, points.unit, points.better, \
              points.is_figure, tests.name, tests.labels, points.run, points.test, attempts.finished_ms, \
              points.value \
@@ -63,7 +63,7 @@ impl Store {
         );
         let own = format!(
             "WITH own AS (SELECT touched.series_id, touched.name, touched.is_figure, \
-             ended.finished_ms AS at FROM ({POINTS}) AS touched JOIN attempts AS ended \
+             ended.finished_ms AS ended_ms FROM ({POINTS}) AS touched JOIN attempts AS ended \
              ON ended.run = touched.run AND ended.test = touched.test \
              AND ended.attempt = touched.attempt AND ended.outcome = 'passed'"
         );
