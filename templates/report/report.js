@@ -183,12 +183,14 @@ function facts(pairs) {
 function difference(test) {
   if (test.environment === undefined) return h("p", { class: "empty" }, "The environment is unknown.");
   const own = data.environments[test.environment];
-  if (test.base === undefined) return [h("p", {}, "No earlier result that passed has a known environment. Versions of this result:"), facts(Object.entries(own))];
-  const base = data.environments[test.base.environment];
+  const earlier = data.tests.filter((other) => other.name === test.name && other.state === "passed" && other.environment !== undefined && other.finished < test.finished);
+  if (!earlier.length) return [h("p", {}, "This report has no earlier result of the test that passed. Versions of this result:"), facts(Object.entries(own))];
+  const last = earlier.reduce((a, b) => b.finished > a.finished ? b : a);
+  const base = data.environments[last.environment];
   const names = [...new Set([...Object.keys(own), ...Object.keys(base)])].sort().filter((name) => own[name] !== base[name]);
-  if (!names.length) return h("p", {}, "The same versions as in " + test.base.id + ", the newest earlier result that passed.");
-  return [h("p", {}, "Against " + test.base.id + ", the newest earlier result that passed:"),
-    table(["Package", "Before", "Now"], names.map((name) => [name, base[name] || "absent", own[name] || "absent"]))];
+  if (!names.length) return [h("p", {}, "The same versions as in " + last.id + ", the newest earlier result in this report that passed:"), facts(Object.entries(own))];
+  return [h("p", {}, "Against " + last.id + ", the newest earlier result in this report that passed:"),
+    table(["Fact", "Before", "Now"], names.map((name) => [name, base[name] || "absent", own[name] || "absent"]))];
 }
 
 function testPage(id) {
