@@ -45,13 +45,11 @@ pub(super) async fn show(
     if !sessions.may_try(address, Instant::now()) {
         return page(next, Some(TOO_MANY));
     }
-    match sessions.redeem(&code, Instant::now()) {
-        Some(principal) => begin(&app, request.headers(), principal, next),
-        None => {
-            sessions.failed(address, Instant::now());
-            page(next, Some("The address was used before, or is older than one minute."))
-        }
-    }
+    let Some(principal) = sessions.redeem(&code, Instant::now()) else {
+        sessions.failed(address, Instant::now());
+        return page(next, Some("The address was used before, or is older than one minute."));
+    };
+    begin(&app, request.headers(), principal, next)
 }
 
 const TOO_MANY: &str = "Too many failed tries from this address. Try again in a minute.";
@@ -83,14 +81,12 @@ pub(super) async fn log_in(
         }
         Err(_) => None,
     };
-    match principal {
-        Some(principal) => begin(&app, &head.headers, principal, next),
-        None => {
-            sessions.failed(address, Instant::now());
-            app.refusals.note(head.extensions.get::<Peer>(), "a login with an unknown token");
-            page(next, Some("The coordinator does not know this token."))
-        }
-    }
+    let Some(principal) = principal else {
+        sessions.failed(address, Instant::now());
+        app.refusals.note(head.extensions.get::<Peer>(), "a login with an unknown token");
+        return page(next, Some("The coordinator does not know this token."));
+    };
+    begin(&app, &head.headers, principal, next)
 }
 
 /// Ends the session of these headers.

@@ -71,7 +71,7 @@ pub(in crate::coordinator::pages) async fn show(
     let output = output(&app, &view).await;
     let charts = charts(&app, test).await?;
     let documents = Documents { schema: SCHEMA, test: view, why, attempts };
-    let page = page(&documents, &output, charts, viewer.may(Permission::SubmitRuns));
+    let page = page(&documents, output.as_ref(), charts, viewer.may(Permission::SubmitRuns));
     answer(&viewer, &documents, page)
 }
 
@@ -117,7 +117,7 @@ async fn output(app: &Arc<App>, view: &TestView) -> Option<Result<Output, ApiErr
 
 fn page(
     documents: &Documents,
-    output: &Option<Result<Output, ApiError>>,
+    output: Option<&Result<Output, ApiError>>,
     charts: Vec<Value>,
     may_submit: bool,
 ) -> Page {
@@ -156,7 +156,7 @@ fn page(
             "metrics": newest
                 .map(|view| view.detail.metrics.iter().map(metric).collect::<Vec<_>>()),
             "environment": newest.map(environment),
-            "output": output.as_ref().map(shown_output),
+            "output": output.map(shown_output),
             "may_submit": may_submit && !is_open,
         }),
         table: table(&attempts.items),
