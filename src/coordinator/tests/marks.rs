@@ -102,6 +102,10 @@ async fn a_test_is_accepted_and_judged() {
     let accepted = client.accept(&acceptance(test)).await.expect("accepted");
     assert_eq!((accepted.run, accepted.series.len()), (last, 1));
     assert_eq!(accepted.series[0].name.as_deref(), Some("t0"));
+    let mut other = acceptance(test);
+    other.metric = Some("nope".into());
+    let refused = client.accept(&other).await.expect_err("no such metric");
+    assert!(refused.to_string().contains("has no metric"), "{refused}");
     let unknown = TestId { run: RunId(99), index: 0 };
     let missing = client.accept(&acceptance(unknown)).await.expect_err("no such test");
     assert!(matches!(missing, ClientError::NotFound(_)), "{missing:?}");

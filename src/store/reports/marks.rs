@@ -155,6 +155,21 @@ impl Store {
         })
     }
 
+    /// The names of the metrics of a test, and of the figures of its checks as `CHECK.FIGURE`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn metric_names(&self, test: TestId) -> Result<Vec<String>, StoreError> {
+        let mut conditions = Conditions::default();
+        conditions.and("own.run = ?", [test.run.0]);
+        conditions.and("own.test = ?", [test.index]);
+        let select = "SELECT DISTINCT own.name FROM (SELECT run, test, name FROM metrics \
+            UNION ALL SELECT run, test, concat(name, '.', figure) FROM check_values) AS own";
+        self.pool.read(|connection| {
+            conditions.query(connection, select, " ORDER BY own.name", |row| get(row, 0))
+        })
+    }
+
     /// The worker of the last attempt of a test. `None` for a test without one, and for a test in
     /// quarantine.
     ///

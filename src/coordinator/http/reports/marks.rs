@@ -14,10 +14,14 @@ use crate::coordinator::http::respond::ApiError;
 use crate::domain::access::{Principal, Subject};
 use crate::domain::added::marks::{AcceptedSeries, Covered, DEFAULT_QUARANTINE};
 use crate::domain::id::{AcceptanceId, QuarantineId, RunId, TestId};
+use crate::results::render::words::plain;
 use crate::scheduler::{Answer, Command, NewQuarantine};
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
+
+/// Maximum number of characters of a name in a message.
+const NAME_CHARS: usize = 120;
 
 /// List quarantines, the newest first.
 #[utoipa::path(get, path = "/api/v1/quarantines", tag = "reports", params(MarkQuery),
@@ -163,6 +167,15 @@ async fn of_test(
         ApiError::new(Code::NotFound, format!("{test} has no results that can be compared"))
             .hint("a test needs an attempt that has ended; dtf why shows its state")
     })?;
+    let names = app.results(move |results| results.store().metric_names(test)).await?;
+    if let Some(wanted) = metric.as_deref()
+        && names.iter().all(|name| name != wanted)
+    {
+        let message = format!("{test} has no metric {:?}", plain(wanted, NAME_CHARS));
+        let known: Vec<String> = names.iter().map(|name| plain(name, NAME_CHARS)).collect();
+        return Err(ApiError::new(Code::Unprocessable, message)
+            .hint(format!("its metrics are: {}", known.join(", "))));
+    }
     Ok(AcceptedSeries { case, series, metric })
 }
 
