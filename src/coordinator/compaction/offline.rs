@@ -77,8 +77,8 @@ pub fn count_old(data_dir: &Path, keep: Millis) -> Result<Removed, RemovalError>
     Ok(Removed { runs, rows, records: 0, bytes, bytes_after: bytes })
 }
 
-/// Removes the runs that ended more than `keep` ago, and the records of the log that are older. `step` is
-/// told what begins.
+/// Removes the runs that ended more than `keep` ago, and the records of the log that are older. `step` receives
+/// each step when it begins.
 ///
 /// # Errors
 /// A coordinator uses the directory, a part of it cannot be used, or the clock is in doubt.

@@ -103,7 +103,7 @@ impl Known {
 }
 
 impl Hardware {
-    /// Of a capability as JSON. What cannot be read is unknown.
+    /// Reads the hardware of a capability, which is JSON. Unreadable parts are unknown.
     pub fn parse(capability: &str) -> Self {
         serde_json::from_str(capability).unwrap_or_default()
     }

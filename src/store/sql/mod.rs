@@ -11,7 +11,7 @@ pub use question::{Answer, Form, MAX_QUERY_BYTES, Question, SqlError};
 
 use crate::store::archive::quoted;
 use duckdb::{AccessMode, Config, Connection};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 
@@ -28,10 +28,14 @@ pub fn answer(question: &Question) -> Result<Answer, SqlError> {
     let connection = open(question)?;
     confine(&connection, question)?;
     let sql = question.query()?;
+    check_select(&connection, &sql)?;
     let rows = match question.form {
         Form::Table => write_cells(&connection, &sql, question)?,
         Form::Csv => copy(&connection, &sql, question, "FORMAT csv, HEADER")?,
-        Form::Json => copy(&connection, &sql, question, "FORMAT json, ARRAY true")?,
+        Form::Json => {
+            let sql = finite(&connection, &sql)?;
+            copy(&connection, &sql, question, "FORMAT json, ARRAY true")?
+        }
         Form::Parquet => copy(&connection, &sql, question, "FORMAT parquet, COMPRESSION zstd")?,
     };
     Ok(Answer { rows: rows.min(question.rows), is_cut: rows > question.rows })
@@ -86,6 +90,55 @@ fn copy(
     connection.query_row(&more, [], |row| row.get(0)).map_err(SqlError::query)
 }
 
+/// The answer of DuckDB about the text of a query.
+#[derive(Deserialize)]
+struct Parsed {
+    error: bool,
+    #[serde(default)]
+    error_type: String,
+    #[serde(default)]
+    error_message: String,
+    #[serde(default)]
+    statements: Vec<serde_json::Value>,
+}
+
+/// Checks that a text is one SELECT, before it becomes a part of another one.
+fn check_select(connection: &Connection, sql: &str) -> Result<(), SqlError> {
+    let parsed: String = connection
+        .query_row("SELECT json_serialize_sql(?::VARCHAR)::VARCHAR", [sql], |row| row.get(0))
+        .map_err(SqlError::query)?;
+    let parsed: Parsed =
+        serde_json::from_str(&parsed).map_err(|error| SqlError::Query(error.to_string()))?;
+    match parsed {
+        Parsed { error: true, error_type, error_message, .. } if error_type == "parser" => {
+            Err(SqlError::Query(error_message))
+        }
+        Parsed { error: false, statements, .. } if statements.len() == 1 => Ok(()),
+        _ => Err(SqlError::NotOneSelect),
+    }
+}
+
+/// Names and types of the columns of a query, in their order.
+fn columns(connection: &Connection, sql: &str) -> Result<Vec<(String, String)>, SqlError> {
+    let sql = format!("SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ({sql}\n))");
+    let mut statement = connection.prepare(&sql).map_err(SqlError::query)?;
+    let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
+    columns.map_err(SqlError::query)?.collect::<duckdb::Result<_>>().map_err(SqlError::query)
+}
+
+/// The query with NULL instead of numbers that JSON does not have.
+fn finite(connection: &Connection, sql: &str) -> Result<String, SqlError> {
+    let column = |(name, kind): (String, String)| {
+        let name = identifier(&name);
+        match &*kind {
+            "DOUBLE" | "FLOAT" => format!("CASE WHEN isfinite({name}) THEN {name} END AS {name}"),
+            _ => name,
+        }
+    };
+    let columns: Vec<String> = columns(connection, sql)?.into_iter().map(column).collect();
+    Ok(format!("SELECT {} FROM ({sql}\n)", columns.join(", ")))
+}
+
 /// The rows of a table, as texts.
 #[derive(Debug, Serialize)]
 struct Cells {
@@ -95,11 +148,8 @@ struct Cells {
 
 /// Writes the rows as JSON with texts. Returns their number, at most one more than the maximum.
 fn write_cells(connection: &Connection, sql: &str, question: &Question) -> Result<u64, SqlError> {
-    let mut statement = connection
-        .prepare(&format!("SELECT column_name FROM (DESCRIBE SELECT * FROM ({sql}\n))"))
-        .map_err(SqlError::query)?;
-    let columns = statement.query_map([], |row| row.get(0)).map_err(SqlError::query)?;
-    let columns = columns.collect::<duckdb::Result<Vec<String>>>().map_err(SqlError::query)?;
+    let columns: Vec<String> =
+        columns(connection, sql)?.into_iter().map(|(name, _)| name).collect();
     let cells: Vec<String> =
         columns.iter().map(|name| format!("CAST({} AS VARCHAR)", identifier(name))).collect();
     let limit = question.rows.saturating_add(1);

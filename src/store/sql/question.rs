@@ -52,6 +52,8 @@ pub enum SqlError {
     Empty,
     #[error("the query is too large ({size} bytes, maximum {MAX_QUERY_BYTES})")]
     TooLarge { size: usize },
+    #[error("only one SELECT is allowed")]
+    NotOneSelect,
     /// The message of DuckDB, which names the place in the query.
     #[error("{0}")]
     Query(String),

@@ -56,6 +56,16 @@ fn rows_have_the_requested_form() {
     assert_eq!(json[1], serde_json::json!({"test": 1, "name": "flaky"}));
     let (_, parquet) = site.ask(sql, Form::Parquet).expect("answered");
     assert!(parquet.starts_with(b"PAR1"));
+    let infinite = "SELECT 'nan'::DOUBLE AS d, '-inf'::FLOAT AS f, 0.5::DOUBLE AS g";
+    let json: serde_json::Value =
+        serde_json::from_str(&site.text(infinite, Form::Json)).expect("JSON");
+    assert_eq!(json[0], serde_json::json!({"d": null, "f": null, "g": 0.5}));
+    let error = |sql: &str| site.ask(sql, Form::Csv).expect_err("refused").to_string();
+    for other in ["DELETE FROM tests", "SELECT 1; SELECT 2", "SELECT 1)); ATTACH 'x' AS y; --"] {
+        let error = error(other);
+        assert!(!error.contains("LINE") && !error.contains("))\n"), "{other}: {error}");
+    }
+    assert_eq!(error("DROP TABLE tests"), "only one SELECT is allowed");
     // Any query that has rows.
     for query in ["WITH t AS (SELECT 7 AS a) FROM t", "VALUES (7)", "SELECT 7 AS \"a \"\"b\""] {
         assert!(site.text(query, Form::Table).contains("\"7\""), "{query}");

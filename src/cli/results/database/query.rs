@@ -38,7 +38,8 @@ const MAX_ERROR_CHARS: usize = 4000;
 ///
 /// The query reads the results of a data directory, or a copy of those of a coordinator, which does not
 /// notice it. It can change nothing, and has no access to files, the network and settings. Imported
-/// results are visible under their names: `SELECT * FROM lab.tests`.
+/// results are visible under their names: `SELECT * FROM lab.tests`. CSV and JSON have the texts as they
+/// are, also those that a spreadsheet takes for formulas.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 docs/schema.md describes the tables, with a query for each usual question.
