@@ -39,7 +39,11 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check a plan and list its mistakes without submitting it')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run a plan, or tests of models, on this machine')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write tests for models: a plan, and scripts that also run without dtf')
-            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Show results: passed, failed and flaky tests, with latencies')
+            [CompletionResult]::new('upgrade', 'upgrade', [CompletionResultType]::ParameterValue, 'Compare the tests of a plan before and after an upgrade of packages')
+            [CompletionResult]::new('bisect', 'bisect', [CompletionResultType]::ParameterValue, 'Find the first version of a package with which a test fails or a metric regresses')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Show results: a matrix, passed, failed and flaky tests, latencies, workers')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Show what changed between two runs')
+            [CompletionResult]::new('results', 'results', [CompletionResultType]::ParameterValue, 'Judge, mark and query stored results')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the state of the coordinator and its newest runs')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a run: drop its waiting tests and stop its running ones')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print the output of a test')
@@ -100,12 +104,13 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this worker in reports [default: the host name]')
             [CompletionResult]::new('--work-dir', '--work-dir', [CompletionResultType]::ParameterName, 'Directory of running attempts, files and results that are not yet sent')
             [CompletionResult]::new('--runtimes', '--runtimes', [CompletionResultType]::ParameterName, 'Libraries to offer as back-ends: openvino, onnxruntime, …; they are installed and tried first')
-            [CompletionResult]::new('--prefetch', '--prefetch', [CompletionResultType]::ParameterName, 'Build the environments and fetch the weights for this plan, then exit; no test is run')
+            [CompletionResult]::new('--prefetch', '--prefetch', [CompletionResultType]::ParameterName, 'Build the environments and fetch the weights for this plan before the worker registers')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Exit after this time without a test, such as 10m')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
             [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
+            [CompletionResult]::new('--prefetch-only', '--prefetch-only', [CompletionResultType]::ParameterName, 'Exit after --prefetch, with an error if something is missing')
             [CompletionResult]::new('--ephemeral', '--ephemeral', [CompletionResultType]::ParameterName, 'Exit when at least one test has run and no tests are left')
             [CompletionResult]::new('--null-runner', '--null-runner', [CompletionResultType]::ParameterName, 'Report every test as passed without running it, to measure the overhead of dtf')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
@@ -118,11 +123,14 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         }
         'dtf;submit' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Pin a package in the environment of every test, such as transformers==5.24.0. Repeatable')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
             [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'Stop waiting after this time, with exit code 8')
             [CompletionResult]::new('--unschedulable-timeout', '--unschedulable-timeout', [CompletionResultType]::ParameterName, 'Stop waiting, with exit code 102, after this time without a worker for the remaining tests [default: 1m while there are workers, else unlimited]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format of the report with --wait, otherwise of the run id (csv only with --wait)')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable')
+            [CompletionResult]::new('--junit-dialect', '--junit-dialect', [CompletionResultType]::ParameterName, 'Dialect of JUnit XML')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
@@ -142,6 +150,8 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Stop waiting after this time, with exit code 8')
             [CompletionResult]::new('--unschedulable-timeout', '--unschedulable-timeout', [CompletionResultType]::ParameterName, 'Stop waiting, with exit code 102, after this time without a worker for the remaining tests [default: 1m while there are workers, else unlimited]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format of the report')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable')
+            [CompletionResult]::new('--junit-dialect', '--junit-dialect', [CompletionResultType]::ParameterName, 'Dialect of JUnit XML')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
@@ -156,6 +166,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         }
         'dtf;check' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Coordinator that provides templates, the hardware of its workers and earlier measurements')
+            [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Pin a package in the environment of every test, such as transformers==5.24.0. Repeatable')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
             [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not ask the model hub about models that this machine does not know')
@@ -166,8 +177,8 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'dtf;run' {
@@ -186,6 +197,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--revision', '--revision', [CompletionResultType]::ParameterName, 'Revision of the model: a branch, a tag or a commit')
             [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Another checkpoint of the model, tested and compared with it on the same inputs')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Additional parameter of the template. Repeatable')
+            [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Pin a package in the environment of every test, such as transformers==5.24.0. Repeatable')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
             [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--slots', '--slots', [CompletionResultType]::ParameterName, 'Maximum number of tests that run at the same time [default: number of CPU cores]')
@@ -202,10 +214,13 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--mounts', '--mounts', [CompletionResultType]::ParameterName, 'Directories that have other names on other systems, such as ''D:\models=/srv/models'', separated by commas')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory of the event log and the results [default: `local` in the platform''s data directory]')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format of the report or list')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable')
+            [CompletionResult]::new('--junit-dialect', '--junit-dialect', [CompletionResultType]::ParameterName, 'Dialect of JUnit XML')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'List the tests and their requirements without running them')
+            [CompletionResult]::new('--open', '--open', [CompletionResultType]::ParameterName, 'Show the run in the browser, and serve its page until Ctrl-C')
             [CompletionResult]::new('--allow-pickle', '--allow-pickle', [CompletionResultType]::ParameterName, 'Load pickled weights if there are no others; reading a pickle may run code')
             [CompletionResult]::new('--trust-remote-code', '--trust-remote-code', [CompletionResultType]::ParameterName, 'Run Python code in the directory of the model; workers must allow it')
             [CompletionResult]::new('--require-weights', '--require-weights', [CompletionResultType]::ParameterName, 'Refuse tests with random weights')
@@ -235,6 +250,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--revision', '--revision', [CompletionResultType]::ParameterName, 'Revision of the model: a branch, a tag or a commit')
             [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Another checkpoint of the model, tested and compared with it on the same inputs')
             [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Additional parameter of the template. Repeatable')
+            [CompletionResult]::new('--with', '--with', [CompletionResultType]::ParameterName, 'Pin a package in the environment of every test, such as transformers==5.24.0. Repeatable')
             [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
             [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--from-pytest', '--from-pytest', [CompletionResultType]::ParameterName, 'Generate tests from this directory or file of a pytest suite')
@@ -245,6 +261,8 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--out', '--out', [CompletionResultType]::ParameterName, 'Directory to write the plan and the scripts to [default: dtf-tests]')
             [CompletionResult]::new('--graph', '--graph', [CompletionResultType]::ParameterName, 'Print the dependencies of the tests, as text or for Graphviz, without writing files')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format of the list or report; csv only with --dry-run, --run or --submit --wait')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable')
+            [CompletionResult]::new('--junit-dialect', '--junit-dialect', [CompletionResultType]::ParameterName, 'Dialect of JUnit XML')
             [CompletionResult]::new('--wait-timeout', '--wait-timeout', [CompletionResultType]::ParameterName, 'Stop waiting after this time, with exit code 8')
             [CompletionResult]::new('--unschedulable-timeout', '--unschedulable-timeout', [CompletionResultType]::ParameterName, 'Stop waiting, with exit code 102, after this time without a worker for the remaining tests [default: 1m while there are workers, else unlimited]')
             [CompletionResult]::new('--slots', '--slots', [CompletionResultType]::ParameterName, 'Maximum number of tests that run at the same time [default: number of CPU cores]')
@@ -282,24 +300,443 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'dtf;upgrade' {
+            [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Packages before the upgrade [default: as the plan resolves today]. Repeatable')
+            [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Plan file with the tests')
+            [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Model to test instead of a plan. Repeatable')
+            [CompletionResult]::new('--rounds', '--rounds', [CompletionResultType]::ParameterName, 'Maximum number of rounds in which results that differ are measured again')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format of the report')
+            [CompletionResult]::new('--hw', '--hw', [CompletionResultType]::ParameterName, 'Back-ends, or `auto` for the CPU and all detected accelerators [default: cpu for generate, auto for run]')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Batch sizes')
+            [CompletionResult]::new('--sequence-length', '--sequence-length', [CompletionResultType]::ParameterName, 'Sequence lengths, in tokens')
+            [CompletionResult]::new('--image-size', '--image-size', [CompletionResultType]::ParameterName, 'Image sizes, in pixels')
+            [CompletionResult]::new('--dtype', '--dtype', [CompletionResultType]::ParameterName, 'Data types, such as float32,bfloat16')
+            [CompletionResult]::new('--attention', '--attention', [CompletionResultType]::ParameterName, 'Attention implementations: default, eager, sdpa, `flash_attention_2`')
+            [CompletionResult]::new('--runtime', '--runtime', [CompletionResultType]::ParameterName, 'Runtimes that execute the model: torch, onnxruntime, openvino')
+            [CompletionResult]::new('--weights', '--weights', [CompletionResultType]::ParameterName, 'Weights: auto, cached, random, hub, ./directory, path:DIR, owner/model@revision, …')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable')
+            [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Add one combination; give a value for every axis with several values. Repeatable')
+            [CompletionResult]::new('--family', '--family', [CompletionResultType]::ParameterName, 'Family of the model [default: detected]')
+            [CompletionResult]::new('--revision', '--revision', [CompletionResultType]::ParameterName, 'Revision of the model: a branch, a tag or a commit')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Another checkpoint of the model, tested and compared with it on the same inputs')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Additional parameter of the template. Repeatable')
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Coordinator whose workers run the tests [default: this machine]')
+            [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
+            [CompletionResult]::new('--slots', '--slots', [CompletionResultType]::ParameterName, 'Maximum number of tests that run at the same time [default: number of CPU cores]')
+            [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Tags of this machine, which tests can require; separated by commas')
+            [CompletionResult]::new('--allow-remote-code', '--allow-remote-code', [CompletionResultType]::ParameterName, 'Allow tests to run Python code that comes with a model')
+            [CompletionResult]::new('--environments-dir', '--environments-dir', [CompletionResultType]::ParameterName, 'Directory of Python environments; several workers may share it')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights; several workers may share it')
+            [CompletionResult]::new('--weights-cache-size', '--weights-cache-size', [CompletionResultType]::ParameterName, 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]')
+            [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'Python interpreter that environments are built with [default: python3 in PATH]')
+            [CompletionResult]::new('--system-packages', '--system-packages', [CompletionResultType]::ParameterName, 'Use the packages installed for this interpreter instead of building environments')
+            [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not use the network: build environments from caches only')
+            [CompletionResult]::new('--pass-env', '--pass-env', [CompletionResultType]::ParameterName, 'Additional environment variables to pass to tests, separated by commas')
+            [CompletionResult]::new('--mounts', '--mounts', [CompletionResultType]::ParameterName, 'Directories that have other names on other systems, such as ''D:\models=/srv/models'', separated by commas')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory of the event log and the results [default: `local` in the platform''s data directory]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--allow-pickle', '--allow-pickle', [CompletionResultType]::ParameterName, 'Load pickled weights if there are no others; reading a pickle may run code')
+            [CompletionResult]::new('--trust-remote-code', '--trust-remote-code', [CompletionResultType]::ParameterName, 'Run Python code in the directory of the model; workers must allow it')
+            [CompletionResult]::new('--require-weights', '--require-weights', [CompletionResultType]::ParameterName, 'Refuse tests with random weights')
+            [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;bisect' {
+            [CompletionResult]::new('--package', '--package', [CompletionResultType]::ParameterName, 'Package whose versions are searched')
+            [CompletionResult]::new('--good', '--good', [CompletionResultType]::ParameterName, 'Version or commit with which the test passes')
+            [CompletionResult]::new('--bad', '--bad', [CompletionResultType]::ParameterName, 'Version or commit with which it fails')
+            [CompletionResult]::new('--plan', '--plan', [CompletionResultType]::ParameterName, 'Plan file with the test')
+            [CompletionResult]::new('--metric', '--metric', [CompletionResultType]::ParameterName, 'Search for a regression of this metric, such as `latency_seconds`, instead of a failure')
+            [CompletionResult]::new('--commits', '--commits', [CompletionResultType]::ParameterName, 'Git repository of the package: search its commits instead of versions')
+            [CompletionResult]::new('--versions', '--versions', [CompletionResultType]::ParameterName, 'Search these versions, the oldest first, instead of those of the package index')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format of the result')
+            [CompletionResult]::new('--hw', '--hw', [CompletionResultType]::ParameterName, 'Back-ends, or `auto` for the CPU and all detected accelerators [default: cpu for generate, auto for run]')
+            [CompletionResult]::new('--batch', '--batch', [CompletionResultType]::ParameterName, 'Batch sizes')
+            [CompletionResult]::new('--sequence-length', '--sequence-length', [CompletionResultType]::ParameterName, 'Sequence lengths, in tokens')
+            [CompletionResult]::new('--image-size', '--image-size', [CompletionResultType]::ParameterName, 'Image sizes, in pixels')
+            [CompletionResult]::new('--dtype', '--dtype', [CompletionResultType]::ParameterName, 'Data types, such as float32,bfloat16')
+            [CompletionResult]::new('--attention', '--attention', [CompletionResultType]::ParameterName, 'Attention implementations: default, eager, sdpa, `flash_attention_2`')
+            [CompletionResult]::new('--runtime', '--runtime', [CompletionResultType]::ParameterName, 'Runtimes that execute the model: torch, onnxruntime, openvino')
+            [CompletionResult]::new('--weights', '--weights', [CompletionResultType]::ParameterName, 'Weights: auto, cached, random, hub, ./directory, path:DIR, owner/model@revision, …')
+            [CompletionResult]::new('--exclude', '--exclude', [CompletionResultType]::ParameterName, 'Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable')
+            [CompletionResult]::new('--include', '--include', [CompletionResultType]::ParameterName, 'Add one combination; give a value for every axis with several values. Repeatable')
+            [CompletionResult]::new('--family', '--family', [CompletionResultType]::ParameterName, 'Family of the model [default: detected]')
+            [CompletionResult]::new('--revision', '--revision', [CompletionResultType]::ParameterName, 'Revision of the model: a branch, a tag or a commit')
+            [CompletionResult]::new('--compare', '--compare', [CompletionResultType]::ParameterName, 'Another checkpoint of the model, tested and compared with it on the same inputs')
+            [CompletionResult]::new('--set', '--set', [CompletionResultType]::ParameterName, 'Additional parameter of the template. Repeatable')
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Coordinator whose workers run the tests [default: this machine]')
+            [CompletionResult]::new('--templates', '--templates', [CompletionResultType]::ParameterName, 'Directory of your templates; they override built-in ones (see docs/templates.md)')
+            [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
+            [CompletionResult]::new('--slots', '--slots', [CompletionResultType]::ParameterName, 'Maximum number of tests that run at the same time [default: number of CPU cores]')
+            [CompletionResult]::new('--tags', '--tags', [CompletionResultType]::ParameterName, 'Tags of this machine, which tests can require; separated by commas')
+            [CompletionResult]::new('--allow-remote-code', '--allow-remote-code', [CompletionResultType]::ParameterName, 'Allow tests to run Python code that comes with a model')
+            [CompletionResult]::new('--environments-dir', '--environments-dir', [CompletionResultType]::ParameterName, 'Directory of Python environments; several workers may share it')
+            [CompletionResult]::new('--weights-dir', '--weights-dir', [CompletionResultType]::ParameterName, 'Directory of fetched weights; several workers may share it')
+            [CompletionResult]::new('--weights-cache-size', '--weights-cache-size', [CompletionResultType]::ParameterName, 'Maximum size of the fetched weights, such as 500GiB, or none [default: half of the disk]')
+            [CompletionResult]::new('--python', '--python', [CompletionResultType]::ParameterName, 'Python interpreter that environments are built with [default: python3 in PATH]')
+            [CompletionResult]::new('--system-packages', '--system-packages', [CompletionResultType]::ParameterName, 'Use the packages installed for this interpreter instead of building environments')
+            [CompletionResult]::new('--torch-backend', '--torch-backend', [CompletionResultType]::ParameterName, 'Build of PyTorch to install, such as cpu, auto or cu128 [default: chosen by the devices]')
+            [CompletionResult]::new('--offline', '--offline', [CompletionResultType]::ParameterName, 'Do not use the network: build environments from caches only')
+            [CompletionResult]::new('--pass-env', '--pass-env', [CompletionResultType]::ParameterName, 'Additional environment variables to pass to tests, separated by commas')
+            [CompletionResult]::new('--mounts', '--mounts', [CompletionResultType]::ParameterName, 'Directories that have other names on other systems, such as ''D:\models=/srv/models'', separated by commas')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory of the event log and the results [default: `local` in the platform''s data directory]')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--pre', '--pre', [CompletionResultType]::ParameterName, 'Include pre-releases')
+            [CompletionResult]::new('--allow-pickle', '--allow-pickle', [CompletionResultType]::ParameterName, 'Load pickled weights if there are no others; reading a pickle may run code')
+            [CompletionResult]::new('--trust-remote-code', '--trust-remote-code', [CompletionResultType]::ParameterName, 'Run Python code in the directory of the model; workers must allow it')
+            [CompletionResult]::new('--require-weights', '--require-weights', [CompletionResultType]::ParameterName, 'Refuse tests with random weights')
+            [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'dtf;report' {
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
             [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Include runs submitted in this period, such as 7d, or since a date, such as 2026-11-28 [default: 7d]')
             [CompletionResult]::new('--run', '--run', [CompletionResultType]::ParameterName, 'Include only this run, such as r12 or `latest`. Repeatable')
+            [CompletionResult]::new('--between', '--between', [CompletionResultType]::ParameterName, 'Include only runs between two dates or two runs, such as --between r12 r20')
+            [CompletionResult]::new('--model', '--model', [CompletionResultType]::ParameterName, 'Include only these models; `*` matches any text. Separate several by commas')
+            [CompletionResult]::new('--hw', '--hw', [CompletionResultType]::ParameterName, 'Include only this hardware: back-ends or products of devices')
+            [CompletionResult]::new('--worker', '--worker', [CompletionResultType]::ParameterName, 'Include only tests that ran on these workers')
+            [CompletionResult]::new('--family', '--family', [CompletionResultType]::ParameterName, 'Include only these families of models')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Include only tests in these states: outcomes, `flaky`, or `pending`')
+            [CompletionResult]::new('--group-by', '--group-by', [CompletionResultType]::ParameterName, 'Rows of the matrix')
+            [CompletionResult]::new('--metric', '--metric', [CompletionResultType]::ParameterName, 'Metric of the matrix, and of the history in the HTML report [default: latency_seconds]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Maximum number of rows to show')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable')
+            [CompletionResult]::new('--junit-dialect', '--junit-dialect', [CompletionResultType]::ParameterName, 'Dialect of JUnit XML')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
             [CompletionResult]::new('--exit-code', '--exit-code', [CompletionResultType]::ParameterName, 'Exit with a code for the results (see `dtf --help`); 8 if tests are still pending')
             [CompletionResult]::new('--fail-on-flaky', '--fail-on-flaky', [CompletionResultType]::ParameterName, 'With --exit-code: exit with code 100 if a test passed only after a failed attempt')
+            [CompletionResult]::new('--open', '--open', [CompletionResultType]::ParameterName, 'Show the results in the browser instead of printing them')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;diff' {
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Maximum number of tests to list')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--exit-code', '--exit-code', [CompletionResultType]::ParameterName, 'Exit with code 100 if a test newly fails or a regression is confirmed')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;results' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('accept', 'accept', [CompletionResultType]::ParameterValue, 'Accept a change: later results are compared with the new values')
+            [CompletionResult]::new('quarantine', 'quarantine', [CompletionResultType]::ParameterValue, 'List, add or remove quarantines of tests')
+            [CompletionResult]::new('flaky', 'flaky', [CompletionResultType]::ParameterValue, 'Show flaky tests, and the rates of failures of workers and back-ends')
+            [CompletionResult]::new('query', 'query', [CompletionResultType]::ParameterValue, 'Answer a query in SQL')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write all tables as Parquet files')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add exported results of another coordinator, to compare with them')
+            [CompletionResult]::new('gc', 'gc', [CompletionResultType]::ParameterValue, 'Remove old runs, and shrink the files')
+            [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Write the results database anew from the event log')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a query for another process')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'dtf;results;accept' {
+            [CompletionResult]::new('--metric', '--metric', [CompletionResultType]::ParameterName, 'Accept only this metric, such as latency_seconds')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why the change is intended')
+            [CompletionResult]::new('--remove', '--remove', [CompletionResultType]::ParameterName, 'Remove an acceptance, given by its id')
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--list', '--list', [CompletionResultType]::ParameterName, 'List acceptances')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;results;quarantine' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Put tests into quarantine')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List quarantines')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'End a quarantine before it expires')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'dtf;results;quarantine;add' {
+            [CompletionResult]::new('--worker', '--worker', [CompletionResultType]::ParameterName, 'Only on this worker, given by its name or its id')
+            [CompletionResult]::new('--backend', '--backend', [CompletionResultType]::ParameterName, 'Only on this back-end')
+            [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why the tests do not count')
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Duration of the quarantine, at most 90d [default: 14d]')
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;results;quarantine;list' {
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Include quarantines that have expired or were removed')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;results;quarantine;remove' {
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;results;quarantine;help' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Put tests into quarantine')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List quarantines')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'End a quarantine before it expires')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'dtf;results;quarantine;help;add' {
+            break
+        }
+        'dtf;results;quarantine;help;list' {
+            break
+        }
+        'dtf;results;quarantine;help;remove' {
+            break
+        }
+        'dtf;results;quarantine;help;help' {
+            break
+        }
+        'dtf;results;flaky' {
+            [CompletionResult]::new('--since', '--since', [CompletionResultType]::ParameterName, 'Include attempts of this period, such as 7d, or since a date [default: 30d]')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Maximum number of tests to show')
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;results;query' {
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
+            [CompletionResult]::new('--file', '--file', [CompletionResultType]::ParameterName, 'File to write instead of standard output; it must not exist')
+            [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Maximum number of rows [default: 1000 in a table, otherwise 1000000]')
+            [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'Maximum working memory; a query that needs more is stopped [default: 1GiB]')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'Maximum time; a query that takes longer is stopped')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;results;export' {
+            [CompletionResult]::new('--parquet', '--parquet', [CompletionResultType]::ParameterName, 'Directory to create')
+            [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Read results from this data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;results;import' {
+            [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of the imported results: letters, digits, `-` and `_` [default: that of the directory]')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory of `dtf run` or of a coordinator')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--replace', '--replace', [CompletionResultType]::ParameterName, 'Replace imported results of this name')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;results;gc' {
+            [CompletionResult]::new('--keep', '--keep', [CompletionResultType]::ParameterName, 'Period of which the results are kept, such as 180d')
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Show what would be removed, and change nothing')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;results;rebuild' {
+            [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Data directory of `dtf run` or of a stopped coordinator')
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'dtf;results;answer' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            break
+        }
+        'dtf;results;help' {
+            [CompletionResult]::new('accept', 'accept', [CompletionResultType]::ParameterValue, 'Accept a change: later results are compared with the new values')
+            [CompletionResult]::new('quarantine', 'quarantine', [CompletionResultType]::ParameterValue, 'List, add or remove quarantines of tests')
+            [CompletionResult]::new('flaky', 'flaky', [CompletionResultType]::ParameterValue, 'Show flaky tests, and the rates of failures of workers and back-ends')
+            [CompletionResult]::new('query', 'query', [CompletionResultType]::ParameterValue, 'Answer a query in SQL')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write all tables as Parquet files')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add exported results of another coordinator, to compare with them')
+            [CompletionResult]::new('gc', 'gc', [CompletionResultType]::ParameterValue, 'Remove old runs, and shrink the files')
+            [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Write the results database anew from the event log')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a query for another process')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'dtf;results;help;accept' {
+            break
+        }
+        'dtf;results;help;quarantine' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Put tests into quarantine')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List quarantines')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'End a quarantine before it expires')
+            break
+        }
+        'dtf;results;help;quarantine;add' {
+            break
+        }
+        'dtf;results;help;quarantine;list' {
+            break
+        }
+        'dtf;results;help;quarantine;remove' {
+            break
+        }
+        'dtf;results;help;flaky' {
+            break
+        }
+        'dtf;results;help;query' {
+            break
+        }
+        'dtf;results;help;export' {
+            break
+        }
+        'dtf;results;help;import' {
+            break
+        }
+        'dtf;results;help;gc' {
+            break
+        }
+        'dtf;results;help;rebuild' {
+            break
+        }
+        'dtf;results;help;answer' {
+            break
+        }
+        'dtf;results;help;help' {
             break
         }
         'dtf;status' {
@@ -691,6 +1128,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         }
         'dtf;detect' {
             [CompletionResult]::new('--fake-root', '--fake-root', [CompletionResultType]::ParameterName, 'Directory with recorded files of another machine, instead of those of this one')
+            [CompletionResult]::new('--environments-dir', '--environments-dir', [CompletionResultType]::ParameterName, 'Directory of the Python environments whose answers about devices --explain shows')
             [CompletionResult]::new('--backends', '--backends', [CompletionResultType]::ParameterName, 'File with your back-ends, and changes of known ones (see docs/backends.md)')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
@@ -714,6 +1152,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--id', '--id', [CompletionResultType]::ParameterName, 'Name of service, files and objects [default: dtf-worker or dtf-coordinator]')
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Display name of the worker in reports [default: the name of its host, pod or job]')
             [CompletionResult]::new('--binary', '--binary', [CompletionResultType]::ParameterName, 'Source of the program')
+            [CompletionResult]::new('--index', '--index', [CompletionResultType]::ParameterName, 'Package index from which --binary package installs dtf')
             [CompletionResult]::new('--prefix', '--prefix', [CompletionResultType]::ParameterName, 'Directory of the installation on the machine [default: depends on the mode, see docs/deploy.md]')
             [CompletionResult]::new('--env', '--env', [CompletionResultType]::ParameterName, 'Environment variable of the program; secrets are refused. Repeatable')
             [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'Time that running tests have to end when the worker is stopped')
@@ -725,7 +1164,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--cpus', '--cpus', [CompletionResultType]::ParameterName, 'Maximum number of cores')
             [CompletionResult]::new('--memory', '--memory', [CompletionResultType]::ParameterName, 'Maximum memory, such as 64GiB')
             [CompletionResult]::new('--replicas', '--replicas', [CompletionResultType]::ParameterName, 'Number of pods or batch jobs')
-            [CompletionResult]::new('--time-limit', '--time-limit', [CompletionResultType]::ParameterName, 'Maximum time of a batch job')
+            [CompletionResult]::new('--time-limit', '--time-limit', [CompletionResultType]::ParameterName, 'Maximum time of a batch job [default: 4h]')
             [CompletionResult]::new('--partition', '--partition', [CompletionResultType]::ParameterName, 'Partition of the Slurm cluster')
             [CompletionResult]::new('--device-group', '--device-group', [CompletionResultType]::ParameterName, 'Number of the group that owns the devices of a Kubernetes node with --hw rocm')
             [CompletionResult]::new('--image', '--image', [CompletionResultType]::ParameterName, 'Name of the container image [default: dtf-HW:VERSION]')
@@ -829,13 +1268,14 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--name', '--name', [CompletionResultType]::ParameterName, 'Name of this worker in reports [default: the host name]')
             [CompletionResult]::new('--work-dir', '--work-dir', [CompletionResultType]::ParameterName, 'Directory of running attempts, files and results that are not yet sent')
             [CompletionResult]::new('--runtimes', '--runtimes', [CompletionResultType]::ParameterName, 'Libraries to offer as back-ends: openvino, onnxruntime, …; they are installed and tried first')
-            [CompletionResult]::new('--prefetch', '--prefetch', [CompletionResultType]::ParameterName, 'Build the environments and fetch the weights for this plan, then exit; no test is run')
+            [CompletionResult]::new('--prefetch', '--prefetch', [CompletionResultType]::ParameterName, 'Build the environments and fetch the weights for this plan before the worker registers')
             [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'Exit after this time without a test, such as 10m')
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
             [CompletionResult]::new('--origin', '--origin', [CompletionResultType]::ParameterName, 'Print where each value comes from')
             [CompletionResult]::new('--quiet-machine', '--quiet-machine', [CompletionResultType]::ParameterName, 'Run one test at a time, with all CPU cores: measurements for comparison')
+            [CompletionResult]::new('--prefetch-only', '--prefetch-only', [CompletionResultType]::ParameterName, 'Exit after --prefetch, with an error if something is missing')
             [CompletionResult]::new('--ephemeral', '--ephemeral', [CompletionResultType]::ParameterName, 'Exit when at least one test has run and no tests are left')
             [CompletionResult]::new('--null-runner', '--null-runner', [CompletionResultType]::ParameterName, 'Report every test as passed without running it, to measure the overhead of dtf')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
@@ -917,7 +1357,11 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Check a plan and list its mistakes without submitting it')
             [CompletionResult]::new('run', 'run', [CompletionResultType]::ParameterValue, 'Run a plan, or tests of models, on this machine')
             [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write tests for models: a plan, and scripts that also run without dtf')
-            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Show results: passed, failed and flaky tests, with latencies')
+            [CompletionResult]::new('upgrade', 'upgrade', [CompletionResultType]::ParameterValue, 'Compare the tests of a plan before and after an upgrade of packages')
+            [CompletionResult]::new('bisect', 'bisect', [CompletionResultType]::ParameterValue, 'Find the first version of a package with which a test fails or a metric regresses')
+            [CompletionResult]::new('report', 'report', [CompletionResultType]::ParameterValue, 'Show results: a matrix, passed, failed and flaky tests, latencies, workers')
+            [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Show what changed between two runs')
+            [CompletionResult]::new('results', 'results', [CompletionResultType]::ParameterValue, 'Judge, mark and query stored results')
             [CompletionResult]::new('status', 'status', [CompletionResultType]::ParameterValue, 'Show the state of the coordinator and its newest runs')
             [CompletionResult]::new('cancel', 'cancel', [CompletionResultType]::ParameterValue, 'Cancel a run: drop its waiting tests and stop its running ones')
             [CompletionResult]::new('logs', 'logs', [CompletionResultType]::ParameterValue, 'Print the output of a test')
@@ -958,7 +1402,67 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         'dtf;help;generate' {
             break
         }
+        'dtf;help;upgrade' {
+            break
+        }
+        'dtf;help;bisect' {
+            break
+        }
         'dtf;help;report' {
+            break
+        }
+        'dtf;help;diff' {
+            break
+        }
+        'dtf;help;results' {
+            [CompletionResult]::new('accept', 'accept', [CompletionResultType]::ParameterValue, 'Accept a change: later results are compared with the new values')
+            [CompletionResult]::new('quarantine', 'quarantine', [CompletionResultType]::ParameterValue, 'List, add or remove quarantines of tests')
+            [CompletionResult]::new('flaky', 'flaky', [CompletionResultType]::ParameterValue, 'Show flaky tests, and the rates of failures of workers and back-ends')
+            [CompletionResult]::new('query', 'query', [CompletionResultType]::ParameterValue, 'Answer a query in SQL')
+            [CompletionResult]::new('export', 'export', [CompletionResultType]::ParameterValue, 'Write all tables as Parquet files')
+            [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add exported results of another coordinator, to compare with them')
+            [CompletionResult]::new('gc', 'gc', [CompletionResultType]::ParameterValue, 'Remove old runs, and shrink the files')
+            [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Write the results database anew from the event log')
+            [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a query for another process')
+            break
+        }
+        'dtf;help;results;accept' {
+            break
+        }
+        'dtf;help;results;quarantine' {
+            [CompletionResult]::new('add', 'add', [CompletionResultType]::ParameterValue, 'Put tests into quarantine')
+            [CompletionResult]::new('list', 'list', [CompletionResultType]::ParameterValue, 'List quarantines')
+            [CompletionResult]::new('remove', 'remove', [CompletionResultType]::ParameterValue, 'End a quarantine before it expires')
+            break
+        }
+        'dtf;help;results;quarantine;add' {
+            break
+        }
+        'dtf;help;results;quarantine;list' {
+            break
+        }
+        'dtf;help;results;quarantine;remove' {
+            break
+        }
+        'dtf;help;results;flaky' {
+            break
+        }
+        'dtf;help;results;query' {
+            break
+        }
+        'dtf;help;results;export' {
+            break
+        }
+        'dtf;help;results;import' {
+            break
+        }
+        'dtf;help;results;gc' {
+            break
+        }
+        'dtf;help;results;rebuild' {
+            break
+        }
+        'dtf;help;results;answer' {
             break
         }
         'dtf;help;status' {

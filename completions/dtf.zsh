@@ -78,12 +78,13 @@ _arguments "${_arguments_options[@]}" : \
 '--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \
 '--work-dir=[Directory of running attempts, files and results that are not yet sent]:DIR:_files' \
 '*--runtimes=[Libraries to offer as back-ends\: openvino, onnxruntime, …; they are installed and tried first]:BACKEND,…:_default' \
-'(--ephemeral --idle-timeout)--prefetch=[Build the environments and fetch the weights for this plan, then exit; no test is run]:PLAN:_files' \
+'--prefetch=[Build the environments and fetch the weights for this plan before the worker registers]:PLAN:_files' \
 '--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
+'(--ephemeral --idle-timeout --runtimes)--prefetch-only[Exit after --prefetch, with an error if something is missing]' \
 '--ephemeral[Exit when at least one test has run and no tests are left]' \
 '--null-runner[Report every test as passed without running it, to measure the overhead of dtf]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
@@ -97,11 +98,15 @@ _arguments "${_arguments_options[@]}" : \
 (submit)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'*--with=[Pin a package in the environment of every test, such as transformers==5.24.0. Repeatable]:PACKAGE==VERSION:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--wait-timeout=[Stop waiting after this time, with exit code 8]:DURATION:_default' \
 '--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
 '--output=[Output format of the report with --wait, otherwise of the run id (csv only with --wait)]:OUTPUT:(table json csv)' \
+'*--write=[Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable]:FORMAT=FILE:_default' \
+'--junit-dialect=[Dialect of JUnit XML]:DIALECT:((common\:"With properties of tests and times of attempts"
+jenkins-strict\:"Only what the schema of Jenkins allows"))' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
@@ -123,6 +128,9 @@ _arguments "${_arguments_options[@]}" : \
 '--timeout=[Stop waiting after this time, with exit code 8]:DURATION:_default' \
 '--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
 '--output=[Output format of the report]:OUTPUT:(table json csv)' \
+'*--write=[Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable]:FORMAT=FILE:_default' \
+'--junit-dialect=[Dialect of JUnit XML]:DIALECT:((common\:"With properties of tests and times of attempts"
+jenkins-strict\:"Only what the schema of Jenkins allows"))' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
@@ -139,6 +147,7 @@ _arguments "${_arguments_options[@]}" : \
 (check)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Coordinator that provides templates, the hardware of its workers and earlier measurements]:URL:_default' \
+'*--with=[Pin a package in the environment of every test, such as transformers==5.24.0. Repeatable]:PACKAGE==VERSION:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--offline=[Do not ask the model hub about models that this machine does not know]::BOOL:(true false)' \
@@ -149,8 +158,8 @@ _arguments "${_arguments_options[@]}" : \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
 '(-v --verbose)-q[Print only results, warnings and errors]' \
 '(-v --verbose)--quiet[Print only results, warnings and errors]' \
-'-h[Print help]' \
-'--help[Print help]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
 ':plan -- Plan file (see docs/plan.md):_files' \
 && ret=0
 ;;
@@ -171,6 +180,7 @@ _arguments "${_arguments_options[@]}" : \
 '--revision=[Revision of the model\: a branch, a tag or a commit]:REVISION:_default' \
 '--compare=[Another checkpoint of the model, tested and compared with it on the same inputs]:MODEL:_default' \
 '*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
+'*--with=[Pin a package in the environment of every test, such as transformers==5.24.0. Repeatable]:PACKAGE==VERSION:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
@@ -187,10 +197,14 @@ _arguments "${_arguments_options[@]}" : \
 '--mounts=[Directories that have other names on other systems, such as '\''D\:\\models=/srv/models'\'', separated by commas]:A=B,…:_default' \
 '--data-dir=[Directory of the event log and the results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
 '--output=[Output format of the report or list]:OUTPUT:(table json csv)' \
+'*--write=[Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable]:FORMAT=FILE:_default' \
+'--junit-dialect=[Dialect of JUnit XML]:DIALECT:((common\:"With properties of tests and times of attempts"
+jenkins-strict\:"Only what the schema of Jenkins allows"))' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--dry-run[List the tests and their requirements without running them]' \
+'(--dry-run)--open[Show the run in the browser, and serve its page until Ctrl-C]' \
 '--allow-pickle[Load pickled weights if there are no others; reading a pickle may run code]' \
 '--trust-remote-code[Run Python code in the directory of the model; workers must allow it]' \
 '--require-weights[Refuse tests with random weights]' \
@@ -222,6 +236,7 @@ _arguments "${_arguments_options[@]}" : \
 '--revision=[Revision of the model\: a branch, a tag or a commit]:REVISION:_default' \
 '--compare=[Another checkpoint of the model, tested and compared with it on the same inputs]:MODEL:_default' \
 '*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
+'*--with=[Pin a package in the environment of every test, such as transformers==5.24.0. Repeatable]:PACKAGE==VERSION:_default' \
 '--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '(--out --explain)--from-pytest=[Generate tests from this directory or file of a pytest suite]:PATH:_files' \
@@ -232,6 +247,9 @@ _arguments "${_arguments_options[@]}" : \
 '--out=[Directory to write the plan and the scripts to \[default\: dtf-tests\]]:DIR:_files' \
 '(--out)--graph=[Print the dependencies of the tests, as text or for Graphviz, without writing files]::FORMAT:(text dot)' \
 '--output=[Output format of the list or report; csv only with --dry-run, --run or --submit --wait]:OUTPUT:(table json csv)' \
+'*--write=[Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable]:FORMAT=FILE:_default' \
+'--junit-dialect=[Dialect of JUnit XML]:DIALECT:((common\:"With properties of tests and times of attempts"
+jenkins-strict\:"Only what the schema of Jenkins allows"))' \
 '--wait-timeout=[Stop waiting after this time, with exit code 8]:DURATION:_default' \
 '--unschedulable-timeout=[Stop waiting, with exit code 102, after this time without a worker for the remaining tests \[default\: 1m while there are workers, else unlimited\]]:DURATION:_default' \
 '--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
@@ -270,19 +288,269 @@ _arguments "${_arguments_options[@]}" : \
 '*::what -- Models\: names, directories with a config.json, or config.json files:_default' \
 && ret=0
 ;;
+(upgrade)
+_arguments "${_arguments_options[@]}" : \
+'*--from=[Packages before the upgrade \[default\: as the plan resolves today\]. Repeatable]:PACKAGE==VERSION:_default' \
+'(--model)--plan=[Plan file with the tests]:PLAN:_files' \
+'*--model=[Model to test instead of a plan. Repeatable]:MODEL:_default' \
+'--rounds=[Maximum number of rounds in which results that differ are measured again]:N:_default' \
+'--output=[Output format of the report]:OUTPUT:(table json csv markdown)' \
+'*--hw=[Back-ends, or \`auto\` for the CPU and all detected accelerators \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
+'*--batch=[Batch sizes]:N,…:_default' \
+'*--sequence-length=[Sequence lengths, in tokens]:N,…:_default' \
+'*--image-size=[Image sizes, in pixels]:N,…:_default' \
+'*--dtype=[Data types, such as float32,bfloat16]:DTYPE,…:_default' \
+'*--attention=[Attention implementations\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
+'*--runtime=[Runtimes that execute the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
+'*--weights=[Weights\: auto, cached, random, hub, ./directory, path\:DIR, owner/model@revision, …]:SOURCE,…:_default' \
+'*--exclude=[Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable]:KEY=VALUE,…:_default' \
+'*--include=[Add one combination; give a value for every axis with several values. Repeatable]:KEY=VALUE,…:_default' \
+'--family=[Family of the model \[default\: detected\]]:FAMILY:_default' \
+'--revision=[Revision of the model\: a branch, a tag or a commit]:REVISION:_default' \
+'--compare=[Another checkpoint of the model, tested and compared with it on the same inputs]:MODEL:_default' \
+'*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
+'--coordinator=[Coordinator whose workers run the tests \[default\: this machine\]]:URL:_default' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
+'--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
+'--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
+'--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--weights-dir=[Directory of fetched weights; several workers may share it]:DIR:_files' \
+'--weights-cache-size=[Maximum size of the fetched weights, such as 500GiB, or none \[default\: half of the disk\]]:SIZE:_default' \
+'--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
+'--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
+'--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
+'--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--mounts=[Directories that have other names on other systems, such as '\''D\:\\models=/srv/models'\'', separated by commas]:A=B,…:_default' \
+'--data-dir=[Directory of the event log and the results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--allow-pickle[Load pickled weights if there are no others; reading a pickle may run code]' \
+'--trust-remote-code[Run Python code in the directory of the model; workers must allow it]' \
+'--require-weights[Refuse tests with random weights]' \
+'(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'*::after -- Packages after the upgrade, such as transformers==5.24.0:_default' \
+&& ret=0
+;;
+(bisect)
+_arguments "${_arguments_options[@]}" : \
+'--package=[Package whose versions are searched]:PACKAGE:_default' \
+'--good=[Version or commit with which the test passes]:VERSION:_default' \
+'--bad=[Version or commit with which it fails]:VERSION:_default' \
+'--plan=[Plan file with the test]:PLAN:_files' \
+'--metric=[Search for a regression of this metric, such as \`latency_seconds\`, instead of a failure]:METRIC:_default' \
+'(--versions --pre)--commits=[Git repository of the package\: search its commits instead of versions]:DIRECTORY|URL:_default' \
+'*--versions=[Search these versions, the oldest first, instead of those of the package index]:VERSION,…:_default' \
+'--output=[Output format of the result]:OUTPUT:(table json)' \
+'*--hw=[Back-ends, or \`auto\` for the CPU and all detected accelerators \[default\: cpu for generate, auto for run\]]:BACKEND,…:_default' \
+'*--batch=[Batch sizes]:N,…:_default' \
+'*--sequence-length=[Sequence lengths, in tokens]:N,…:_default' \
+'*--image-size=[Image sizes, in pixels]:N,…:_default' \
+'*--dtype=[Data types, such as float32,bfloat16]:DTYPE,…:_default' \
+'*--attention=[Attention implementations\: default, eager, sdpa, \`flash_attention_2\`]:NAME,…:_default' \
+'*--runtime=[Runtimes that execute the model\: torch, onnxruntime, openvino]:NAME,…:_default' \
+'*--weights=[Weights\: auto, cached, random, hub, ./directory, path\:DIR, owner/model@revision, …]:SOURCE,…:_default' \
+'*--exclude=[Exclude combinations that match all of these values, such as backend=cuda,batch=16. Repeatable]:KEY=VALUE,…:_default' \
+'*--include=[Add one combination; give a value for every axis with several values. Repeatable]:KEY=VALUE,…:_default' \
+'--family=[Family of the model \[default\: detected\]]:FAMILY:_default' \
+'--revision=[Revision of the model\: a branch, a tag or a commit]:REVISION:_default' \
+'--compare=[Another checkpoint of the model, tested and compared with it on the same inputs]:MODEL:_default' \
+'*--set=[Additional parameter of the template. Repeatable]:NAME=VALUE:_default' \
+'--coordinator=[Coordinator whose workers run the tests \[default\: this machine\]]:URL:_default' \
+'--templates=[Directory of your templates; they override built-in ones (see docs/templates.md)]:DIR:_files' \
+'--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
+'--slots=[Maximum number of tests that run at the same time \[default\: number of CPU cores\]]:N:_default' \
+'--tags=[Tags of this machine, which tests can require; separated by commas]:TAG,…:_default' \
+'--allow-remote-code=[Allow tests to run Python code that comes with a model]::BOOL:(true false)' \
+'--environments-dir=[Directory of Python environments; several workers may share it]:DIR:_files' \
+'--weights-dir=[Directory of fetched weights; several workers may share it]:DIR:_files' \
+'--weights-cache-size=[Maximum size of the fetched weights, such as 500GiB, or none \[default\: half of the disk\]]:SIZE:_default' \
+'--python=[Python interpreter that environments are built with \[default\: python3 in PATH\]]:FILE:_default' \
+'--system-packages=[Use the packages installed for this interpreter instead of building environments]::BOOL:(true false)' \
+'--torch-backend=[Build of PyTorch to install, such as cpu, auto or cu128 \[default\: chosen by the devices\]]:NAME:_default' \
+'--offline=[Do not use the network\: build environments from caches only]::BOOL:(true false)' \
+'--pass-env=[Additional environment variables to pass to tests, separated by commas]:NAME,…:_default' \
+'--mounts=[Directories that have other names on other systems, such as '\''D\:\\models=/srv/models'\'', separated by commas]:A=B,…:_default' \
+'--data-dir=[Directory of the event log and the results \[default\: \`local\` in the platform'\''s data directory\]]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--pre[Include pre-releases]' \
+'--allow-pickle[Load pickled weights if there are no others; reading a pickle may run code]' \
+'--trust-remote-code[Run Python code in the directory of the model; workers must allow it]' \
+'--require-weights[Refuse tests with random weights]' \
+'(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':test -- A test of the plan, a model, or the id of a result:_default' \
+&& ret=0
+;;
 (report)
 _arguments "${_arguments_options[@]}" : \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
 '--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
 '(--run)--since=[Include runs submitted in this period, such as 7d, or since a date, such as 2026-11-28 \[default\: 7d\]]:PERIOD|DATE:_default' \
 '*--run=[Include only this run, such as r12 or \`latest\`. Repeatable]:RUN:_default' \
+'(--run --since)*--between=[Include only runs between two dates or two runs, such as --between r12 r20]:FROM:_default:FROM:_default' \
+'--model=[Include only these models; \`*\` matches any text. Separate several by commas]:MODEL,…:_default' \
+'--hw=[Include only this hardware\: back-ends or products of devices]:HARDWARE,…:_default' \
+'--worker=[Include only tests that ran on these workers]:WORKER,…:_default' \
+'--family=[Include only these families of models]:FAMILY,…:_default' \
+'--status=[Include only tests in these states\: outcomes, \`flaky\`, or \`pending\`]:STATE,…:_default' \
+'--group-by=[Rows of the matrix]:PROPERTY:(model family worker dtype batch runtime template kind)' \
+'--metric=[Metric of the matrix, and of the history in the HTML report \[default\: latency_seconds\]]:METRIC:_default' \
 '--limit=[Maximum number of rows to show]:N:_default' \
-'--output=[Output format]:OUTPUT:(table json csv)' \
+'--output=[Output format]:OUTPUT:((table\:"Tables that fit the width of the terminal"
+json\:"One JSON document, see docs/results.md"
+ndjson\:"One line of JSON for each test"
+csv\:"A row for each test, for spreadsheets"
+markdown\:"Markdown, for summaries of CI systems"
+html\:"A page with everything, in one file that needs no network"
+junit\:"JUnit XML, for CI systems"
+ctrf\:"Common Test Report Format, JSON"
+bencher\:"Metrics for Bencher, JSON"))' \
+'*--write=[Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable]:FORMAT=FILE:_default' \
+'--junit-dialect=[Dialect of JUnit XML]:DIALECT:((common\:"With properties of tests and times of attempts"
+jenkins-strict\:"Only what the schema of Jenkins allows"))' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--exit-code[Exit with a code for the results (see \`dtf --help\`); 8 if tests are still pending]' \
 '--fail-on-flaky[With --exit-code\: exit with code 100 if a test passed only after a failed attempt]' \
+'(--exit-code --output)--open[Show the results in the browser instead of printing them]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(diff)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--limit=[Maximum number of tests to list]:N:_default' \
+'--output=[Output format]:OUTPUT:(table json csv markdown)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--exit-code[Exit with code 100 if a test newly fails or a regression is confirmed]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':first -- Run to compare with; with one run, the run to judge against everything before it:_default' \
+'::second -- Run to judge:_default' \
+&& ret=0
+;;
+(results)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+":: :_dtf__subcmd__results_commands" \
+"*::: :->results" \
+&& ret=0
+
+    case $state in
+    (results)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-results-command-$line[1]:"
+        case $line[1] in
+            (accept)
+_arguments "${_arguments_options[@]}" : \
+'--metric=[Accept only this metric, such as latency_seconds]:NAME:_default' \
+'--reason=[Why the change is intended]:TEXT:_default' \
+'(--metric --reason)--remove=[Remove an acceptance, given by its id]:ACCEPTANCE:_default' \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'(--metric --reason --remove)--list[List acceptances]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+'::what -- Test (id, name, or part of a name), or run such as r12:_default' \
+&& ret=0
+;;
+(quarantine)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+":: :_dtf__subcmd__results__subcmd__quarantine_commands" \
+"*::: :->quarantine" \
+&& ret=0
+
+    case $state in
+    (quarantine)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-results-quarantine-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+'--worker=[Only on this worker, given by its name or its id]:WORKER:_default' \
+'--backend=[Only on this back-end]:BACKEND:_default' \
+'--reason=[Why the tests do not count]:TEXT:_default' \
+'--for=[Duration of the quarantine, at most 90d \[default\: 14d\]]:DURATION:_default' \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':pattern -- Name of the tests; * represents any text, ? any character:_default' \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--all[Include quarantines that have expired or were removed]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
 '(-v --verbose)-q[Print only results, warnings and errors]' \
@@ -290,6 +558,257 @@ _arguments "${_arguments_options[@]}" : \
 '-h[Print help]' \
 '--help[Print help]' \
 && ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+':quarantine -- Id of the quarantine, such as q3:_default' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__results__subcmd__quarantine__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-results-quarantine-help-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
+;;
+(flaky)
+_arguments "${_arguments_options[@]}" : \
+'--since=[Include attempts of this period, such as 7d, or since a date \[default\: 30d\]]:PERIOD|DATE:_default' \
+'--limit=[Maximum number of tests to show]:N:_default' \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--output=[Output format]:OUTPUT:(table json)' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(query)
+_arguments "${_arguments_options[@]}" : \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--output=[Output format]:OUTPUT:(table csv json parquet)' \
+'--file=[File to write instead of standard output; it must not exist]:FILE:_files' \
+'--limit=[Maximum number of rows \[default\: 1000 in a table, otherwise 1000000\]]:N:_default' \
+'--memory=[Maximum working memory; a query that needs more is stopped \[default\: 1GiB\]]:SIZE:_default' \
+'--timeout=[Maximum time; a query that takes longer is stopped]:DURATION:_default' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':sql -- Query, or `-` for standard input:_default' \
+&& ret=0
+;;
+(export)
+_arguments "${_arguments_options[@]}" : \
+'--parquet=[Directory to create]:DIR:_files' \
+'--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
+'--data-dir=[Read results from this data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(import)
+_arguments "${_arguments_options[@]}" : \
+'--name=[Name of the imported results\: letters, digits, \`-\` and \`_\` \[default\: that of the directory\]]:NAME:_default' \
+'--data-dir=[Data directory of \`dtf run\` or of a coordinator]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--replace[Replace imported results of this name]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+':directory -- Directory that `dtf results export` has written:_files' \
+&& ret=0
+;;
+(gc)
+_arguments "${_arguments_options[@]}" : \
+'--keep=[Period of which the results are kept, such as 180d]:DURATION:_default' \
+'--data-dir=[Data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'--dry-run[Show what would be removed, and change nothing]' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(rebuild)
+_arguments "${_arguments_options[@]}" : \
+'--data-dir=[Data directory of \`dtf run\` or of a stopped coordinator]:DIR:_files' \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
+(answer)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help]' \
+'--help[Print help]' \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__results__subcmd__help_commands" \
+"*::: :->help" \
+&& ret=0
+
+    case $state in
+    (help)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-results-help-command-$line[1]:"
+        case $line[1] in
+            (accept)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(quarantine)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__results__subcmd__help__subcmd__quarantine_commands" \
+"*::: :->quarantine" \
+&& ret=0
+
+    case $state in
+    (quarantine)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-results-help-quarantine-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(flaky)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(query)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(export)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(import)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(gc)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(rebuild)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(answer)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(help)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+        esac
+    ;;
+esac
 ;;
 (status)
 _arguments "${_arguments_options[@]}" : \
@@ -774,6 +1293,7 @@ esac
 (detect)
 _arguments "${_arguments_options[@]}" : \
 '--fake-root=[Directory with recorded files of another machine, instead of those of this one]:DIR:_files' \
+'--environments-dir=[Directory of the Python environments whose answers about devices --explain shows]:DIR:_files' \
 '--backends=[File with your back-ends, and changes of known ones (see docs/backends.md)]:FILE:_files' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
@@ -800,6 +1320,7 @@ _arguments "${_arguments_options[@]}" : \
 '--binary=[Source of the program]:SOURCE:((file\:"The file dtf beside the script"
 coordinator\:"The program of the coordinator, checked by its SHA-256"
 package\:"The Python package dtf"))' \
+'--index=[Package index from which --binary package installs dtf]:URL:_default' \
 '--prefix=[Directory of the installation on the machine \[default\: depends on the mode, see docs/deploy.md\]]:DIR:_default' \
 '*--env=[Environment variable of the program; secrets are refused. Repeatable]:NAME=VALUE:_default' \
 '--drain=[Time that running tests have to end when the worker is stopped]:DURATION:_default' \
@@ -811,7 +1332,7 @@ package\:"The Python package dtf"))' \
 '--cpus=[Maximum number of cores]:N:_default' \
 '--memory=[Maximum memory, such as 64GiB]:SIZE:_default' \
 '--replicas=[Number of pods or batch jobs]:N:_default' \
-'--time-limit=[Maximum time of a batch job]:DURATION:_default' \
+'--time-limit=[Maximum time of a batch job \[default\: 4h\]]:DURATION:_default' \
 '--partition=[Partition of the Slurm cluster]:NAME:_default' \
 '--device-group=[Number of the group that owns the devices of a Kubernetes node with --hw rocm]:GID:_default' \
 '--image=[Name of the container image \[default\: dtf-HW\:VERSION\]]:IMAGE:_default' \
@@ -948,13 +1469,14 @@ _arguments "${_arguments_options[@]}" : \
 '--name=[Name of this worker in reports \[default\: the host name\]]:NAME:_default' \
 '--work-dir=[Directory of running attempts, files and results that are not yet sent]:DIR:_files' \
 '*--runtimes=[Libraries to offer as back-ends\: openvino, onnxruntime, …; they are installed and tried first]:BACKEND,…:_default' \
-'(--ephemeral --idle-timeout)--prefetch=[Build the environments and fetch the weights for this plan, then exit; no test is run]:PLAN:_files' \
+'--prefetch=[Build the environments and fetch the weights for this plan before the worker registers]:PLAN:_files' \
 '--idle-timeout=[Exit after this time without a test, such as 10m]:DURATION:_default' \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--origin[Print where each value comes from]' \
 '(--slots)--quiet-machine[Run one test at a time, with all CPU cores\: measurements for comparison]' \
+'(--ephemeral --idle-timeout --runtimes)--prefetch-only[Exit after --prefetch, with an error if something is missing]' \
 '--ephemeral[Exit when at least one test has run and no tests are left]' \
 '--null-runner[Report every test as passed without running it, to measure the overhead of dtf]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
@@ -1090,9 +1612,97 @@ _arguments "${_arguments_options[@]}" : \
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
+(upgrade)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(bisect)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
 (report)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
+;;
+(diff)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(results)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__help__subcmd__results_commands" \
+"*::: :->results" \
+&& ret=0
+
+    case $state in
+    (results)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-help-results-command-$line[1]:"
+        case $line[1] in
+            (accept)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(quarantine)
+_arguments "${_arguments_options[@]}" : \
+":: :_dtf__subcmd__help__subcmd__results__subcmd__quarantine_commands" \
+"*::: :->quarantine" \
+&& ret=0
+
+    case $state in
+    (quarantine)
+        words=($line[1] "${words[@]}")
+        (( CURRENT += 1 ))
+        curcontext="${curcontext%:*:*}:dtf-help-results-quarantine-command-$line[1]:"
+        case $line[1] in
+            (add)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(list)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(remove)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
+;;
+(flaky)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(query)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(export)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(import)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(gc)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(rebuild)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(answer)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+        esac
+    ;;
+esac
 ;;
 (status)
 _arguments "${_arguments_options[@]}" : \
@@ -1297,7 +1907,11 @@ _dtf_commands() {
 'check:Check a plan and list its mistakes without submitting it' \
 'run:Run a plan, or tests of models, on this machine' \
 'generate:Write tests for models\: a plan, and scripts that also run without dtf' \
-'report:Show results\: passed, failed and flaky tests, with latencies' \
+'upgrade:Compare the tests of a plan before and after an upgrade of packages' \
+'bisect:Find the first version of a package with which a test fails or a metric regresses' \
+'report:Show results\: a matrix, passed, failed and flaky tests, latencies, workers' \
+'diff:Show what changed between two runs' \
+'results:Judge, mark and query stored results' \
 'status:Show the state of the coordinator and its newest runs' \
 'cancel:Cancel a run\: drop its waiting tests and stop its running ones' \
 'logs:Print the output of a test' \
@@ -1317,6 +1931,11 @@ _dtf_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'dtf commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__bisect_commands] )) ||
+_dtf__subcmd__bisect_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf bisect commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__cancel_commands] )) ||
 _dtf__subcmd__cancel_commands() {
@@ -1401,6 +2020,11 @@ _dtf__subcmd__detect_commands() {
     local commands; commands=()
     _describe -t commands 'dtf detect commands' commands "$@"
 }
+(( $+functions[_dtf__subcmd__diff_commands] )) ||
+_dtf__subcmd__diff_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf diff commands' commands "$@"
+}
 (( $+functions[_dtf__subcmd__generate_commands] )) ||
 _dtf__subcmd__generate_commands() {
     local commands; commands=()
@@ -1416,7 +2040,11 @@ _dtf__subcmd__help_commands() {
 'check:Check a plan and list its mistakes without submitting it' \
 'run:Run a plan, or tests of models, on this machine' \
 'generate:Write tests for models\: a plan, and scripts that also run without dtf' \
-'report:Show results\: passed, failed and flaky tests, with latencies' \
+'upgrade:Compare the tests of a plan before and after an upgrade of packages' \
+'bisect:Find the first version of a package with which a test fails or a metric regresses' \
+'report:Show results\: a matrix, passed, failed and flaky tests, latencies, workers' \
+'diff:Show what changed between two runs' \
+'results:Judge, mark and query stored results' \
 'status:Show the state of the coordinator and its newest runs' \
 'cancel:Cancel a run\: drop its waiting tests and stop its running ones' \
 'logs:Print the output of a test' \
@@ -1436,6 +2064,11 @@ _dtf__subcmd__help_commands() {
 'help:Print this message or the help of the given subcommand(s)' \
     )
     _describe -t commands 'dtf help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__bisect_commands] )) ||
+_dtf__subcmd__help__subcmd__bisect_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help bisect commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__help__subcmd__cancel_commands] )) ||
 _dtf__subcmd__help__subcmd__cancel_commands() {
@@ -1495,6 +2128,11 @@ _dtf__subcmd__help__subcmd__detect_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help detect commands' commands "$@"
 }
+(( $+functions[_dtf__subcmd__help__subcmd__diff_commands] )) ||
+_dtf__subcmd__help__subcmd__diff_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help diff commands' commands "$@"
+}
 (( $+functions[_dtf__subcmd__help__subcmd__generate_commands] )) ||
 _dtf__subcmd__help__subcmd__generate_commands() {
     local commands; commands=()
@@ -1550,6 +2188,85 @@ _dtf__subcmd__help__subcmd__report_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help report commands' commands "$@"
 }
+(( $+functions[_dtf__subcmd__help__subcmd__results_commands] )) ||
+_dtf__subcmd__help__subcmd__results_commands() {
+    local commands; commands=(
+'accept:Accept a change\: later results are compared with the new values' \
+'quarantine:List, add or remove quarantines of tests' \
+'flaky:Show flaky tests, and the rates of failures of workers and back-ends' \
+'query:Answer a query in SQL' \
+'export:Write all tables as Parquet files' \
+'import:Add exported results of another coordinator, to compare with them' \
+'gc:Remove old runs, and shrink the files' \
+'rebuild:Write the results database anew from the event log' \
+'answer:Answer a query for another process' \
+    )
+    _describe -t commands 'dtf help results commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__accept_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__accept_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results accept commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__answer_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__answer_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results answer commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__export_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results export commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__flaky_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__flaky_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results flaky commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__gc_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__gc_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results gc commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__import_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__import_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results import commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__quarantine_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__quarantine_commands() {
+    local commands; commands=(
+'add:Put tests into quarantine' \
+'list:List quarantines' \
+'remove:End a quarantine before it expires' \
+    )
+    _describe -t commands 'dtf help results quarantine commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__quarantine__subcmd__add_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__quarantine__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results quarantine add commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__quarantine__subcmd__list_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__quarantine__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results quarantine list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__quarantine__subcmd__remove_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__quarantine__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results quarantine remove commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__query_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__query_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results query commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__rebuild_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__rebuild_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results rebuild commands' commands "$@"
+}
 (( $+functions[_dtf__subcmd__help__subcmd__run_commands] )) ||
 _dtf__subcmd__help__subcmd__run_commands() {
     local commands; commands=()
@@ -1600,6 +2317,11 @@ _dtf__subcmd__help__subcmd__templates__subcmd__list_commands() {
 _dtf__subcmd__help__subcmd__templates__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help templates show commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__upgrade_commands] )) ||
+_dtf__subcmd__help__subcmd__upgrade_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help upgrade commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__help__subcmd__wait_commands] )) ||
 _dtf__subcmd__help__subcmd__wait_commands() {
@@ -1740,6 +2462,202 @@ _dtf__subcmd__report_commands() {
     local commands; commands=()
     _describe -t commands 'dtf report commands' commands "$@"
 }
+(( $+functions[_dtf__subcmd__results_commands] )) ||
+_dtf__subcmd__results_commands() {
+    local commands; commands=(
+'accept:Accept a change\: later results are compared with the new values' \
+'quarantine:List, add or remove quarantines of tests' \
+'flaky:Show flaky tests, and the rates of failures of workers and back-ends' \
+'query:Answer a query in SQL' \
+'export:Write all tables as Parquet files' \
+'import:Add exported results of another coordinator, to compare with them' \
+'gc:Remove old runs, and shrink the files' \
+'rebuild:Write the results database anew from the event log' \
+'answer:Answer a query for another process' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf results commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__accept_commands] )) ||
+_dtf__subcmd__results__subcmd__accept_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results accept commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__answer_commands] )) ||
+_dtf__subcmd__results__subcmd__answer_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results answer commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__export_commands] )) ||
+_dtf__subcmd__results__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results export commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__flaky_commands] )) ||
+_dtf__subcmd__results__subcmd__flaky_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results flaky commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__gc_commands] )) ||
+_dtf__subcmd__results__subcmd__gc_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results gc commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help_commands] )) ||
+_dtf__subcmd__results__subcmd__help_commands() {
+    local commands; commands=(
+'accept:Accept a change\: later results are compared with the new values' \
+'quarantine:List, add or remove quarantines of tests' \
+'flaky:Show flaky tests, and the rates of failures of workers and back-ends' \
+'query:Answer a query in SQL' \
+'export:Write all tables as Parquet files' \
+'import:Add exported results of another coordinator, to compare with them' \
+'gc:Remove old runs, and shrink the files' \
+'rebuild:Write the results database anew from the event log' \
+'answer:Answer a query for another process' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf results help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__accept_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__accept_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help accept commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__answer_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__answer_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help answer commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__export_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__export_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help export commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__flaky_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__flaky_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help flaky commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__gc_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__gc_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help gc commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__help_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__import_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__import_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help import commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__quarantine_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__quarantine_commands() {
+    local commands; commands=(
+'add:Put tests into quarantine' \
+'list:List quarantines' \
+'remove:End a quarantine before it expires' \
+    )
+    _describe -t commands 'dtf results help quarantine commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__quarantine__subcmd__add_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__quarantine__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help quarantine add commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__quarantine__subcmd__list_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__quarantine__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help quarantine list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__quarantine__subcmd__remove_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__quarantine__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help quarantine remove commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__query_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__query_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help query commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__rebuild_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__rebuild_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help rebuild commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__import_commands] )) ||
+_dtf__subcmd__results__subcmd__import_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results import commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__quarantine_commands] )) ||
+_dtf__subcmd__results__subcmd__quarantine_commands() {
+    local commands; commands=(
+'add:Put tests into quarantine' \
+'list:List quarantines' \
+'remove:End a quarantine before it expires' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf results quarantine commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__quarantine__subcmd__add_commands] )) ||
+_dtf__subcmd__results__subcmd__quarantine__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results quarantine add commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__quarantine__subcmd__help_commands] )) ||
+_dtf__subcmd__results__subcmd__quarantine__subcmd__help_commands() {
+    local commands; commands=(
+'add:Put tests into quarantine' \
+'list:List quarantines' \
+'remove:End a quarantine before it expires' \
+'help:Print this message or the help of the given subcommand(s)' \
+    )
+    _describe -t commands 'dtf results quarantine help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__quarantine__subcmd__help__subcmd__add_commands] )) ||
+_dtf__subcmd__results__subcmd__quarantine__subcmd__help__subcmd__add_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results quarantine help add commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__quarantine__subcmd__help__subcmd__help_commands] )) ||
+_dtf__subcmd__results__subcmd__quarantine__subcmd__help__subcmd__help_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results quarantine help help commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__quarantine__subcmd__help__subcmd__list_commands] )) ||
+_dtf__subcmd__results__subcmd__quarantine__subcmd__help__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results quarantine help list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__quarantine__subcmd__help__subcmd__remove_commands] )) ||
+_dtf__subcmd__results__subcmd__quarantine__subcmd__help__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results quarantine help remove commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__quarantine__subcmd__list_commands] )) ||
+_dtf__subcmd__results__subcmd__quarantine__subcmd__list_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results quarantine list commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__quarantine__subcmd__remove_commands] )) ||
+_dtf__subcmd__results__subcmd__quarantine__subcmd__remove_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results quarantine remove commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__query_commands] )) ||
+_dtf__subcmd__results__subcmd__query_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results query commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__rebuild_commands] )) ||
+_dtf__subcmd__results__subcmd__rebuild_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results rebuild commands' commands "$@"
+}
 (( $+functions[_dtf__subcmd__run_commands] )) ||
 _dtf__subcmd__run_commands() {
     local commands; commands=()
@@ -1833,6 +2751,11 @@ _dtf__subcmd__templates__subcmd__list_commands() {
 _dtf__subcmd__templates__subcmd__show_commands() {
     local commands; commands=()
     _describe -t commands 'dtf templates show commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__upgrade_commands] )) ||
+_dtf__subcmd__upgrade_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf upgrade commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__wait_commands] )) ||
 _dtf__subcmd__wait_commands() {
