@@ -126,15 +126,14 @@ fn start(title: &str, height: f64) -> String {
 fn mark(svg: &mut String, point: &Point, x: f64, y: f64) {
     let class = if point.is_bad { "point bad" } else { "point" };
     let title = escape(&point.title);
-    let circle = format!(
+    let dot = format!(
         "<circle class=\"{class}\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"><title>{title}</title></circle>"
     );
     if point.href.is_empty() {
-        svg.push_str(&circle);
+        svg.push_str(&dot);
     } else {
         let href = escape(&point.href);
-        let _ =
-            write!(svg, "<a href=\"{href}\" aria-label=\"{title}\" tabindex=\"-1\">{circle}</a>");
+        let _ = write!(svg, "<a href=\"{href}\" aria-label=\"{title}\" tabindex=\"-1\">{dot}</a>");
     }
 }
 
