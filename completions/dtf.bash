@@ -250,6 +250,9 @@ _dtf() {
             dtf__subcmd__help__subcmd__results,rebuild)
                 cmd="dtf__subcmd__help__subcmd__results__subcmd__rebuild"
                 ;;
+            dtf__subcmd__help__subcmd__results,segments)
+                cmd="dtf__subcmd__help__subcmd__results__subcmd__segments"
+                ;;
             dtf__subcmd__help__subcmd__results__subcmd__quarantine,add)
                 cmd="dtf__subcmd__help__subcmd__results__subcmd__quarantine__subcmd__add"
                 ;;
@@ -346,6 +349,9 @@ _dtf() {
             dtf__subcmd__results,rebuild)
                 cmd="dtf__subcmd__results__subcmd__rebuild"
                 ;;
+            dtf__subcmd__results,segments)
+                cmd="dtf__subcmd__results__subcmd__segments"
+                ;;
             dtf__subcmd__results__subcmd__help,accept)
                 cmd="dtf__subcmd__results__subcmd__help__subcmd__accept"
                 ;;
@@ -375,6 +381,9 @@ _dtf() {
                 ;;
             dtf__subcmd__results__subcmd__help,rebuild)
                 cmd="dtf__subcmd__results__subcmd__help__subcmd__rebuild"
+                ;;
+            dtf__subcmd__results__subcmd__help,segments)
+                cmd="dtf__subcmd__results__subcmd__help__subcmd__segments"
                 ;;
             dtf__subcmd__results__subcmd__help__subcmd__quarantine,add)
                 cmd="dtf__subcmd__results__subcmd__help__subcmd__quarantine__subcmd__add"
@@ -926,7 +935,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__config__subcmd__show)
-            opts="-v -q -h --origin --output --listen --data-dir --max-run-size --max-data-size --max-weights-size --min-free --log-retention --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --mounts --templates --backends --name --work-dir --runtimes --prefetch --prefetch-only --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --origin --output --listen --data-dir --confirm-changes --max-run-size --max-data-size --max-weights-size --min-free --log-retention --coordinator --slots --quiet-machine --tags --allow-remote-code --environments-dir --weights-dir --weights-cache-size --python --system-packages --torch-backend --offline --pass-env --mounts --templates --backends --name --work-dir --runtimes --prefetch --prefetch-only --ephemeral --idle-timeout --null-runner --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -942,6 +951,10 @@ _dtf() {
                     ;;
                 --data-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm-changes)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --max-run-size)
@@ -1064,7 +1077,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__coordinator)
-            opts="-v -q -h --listen --data-dir --max-run-size --max-data-size --max-weights-size --min-free --log-retention --accept-lost-records --check --output --config --token-file --color --verbose --quiet --help"
+            opts="-v -q -h --listen --data-dir --confirm-changes --max-run-size --max-data-size --max-weights-size --min-free --log-retention --accept-lost-records --check --output --config --token-file --color --verbose --quiet --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1076,6 +1089,10 @@ _dtf() {
                     ;;
                 --data-dir)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm-changes)
+                    COMPREPLY=($(compgen -W "true false" -- "${cur}"))
                     return 0
                     ;;
                 --max-run-size)
@@ -1960,7 +1977,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__help__subcmd__results)
-            opts="accept quarantine flaky query export import gc rebuild answer"
+            opts="accept quarantine flaky query export import gc rebuild segments answer"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2128,6 +2145,20 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__help__subcmd__results__subcmd__rebuild)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__help__subcmd__results__subcmd__segments)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -2826,7 +2857,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__results)
-            opts="-v -q -h --config --token-file --color --verbose --quiet --help accept quarantine flaky query export import gc rebuild answer help"
+            opts="-v -q -h --config --token-file --color --verbose --quiet --help accept quarantine flaky query export import gc rebuild segments answer help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3046,7 +3077,7 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__results__subcmd__help)
-            opts="accept quarantine flaky query export import gc rebuild answer help"
+            opts="accept quarantine flaky query export import gc rebuild segments answer help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3228,6 +3259,20 @@ _dtf() {
             return 0
             ;;
         dtf__subcmd__results__subcmd__help__subcmd__rebuild)
+            opts=""
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__results__subcmd__help__subcmd__segments)
             opts=""
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 4 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
@@ -3558,6 +3603,32 @@ _dtf() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --token-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        dtf__subcmd__results__subcmd__segments)
+            opts="-v -q -h --config --token-file --color --verbose --quiet --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 --config)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0

@@ -64,6 +64,8 @@ complete -c dtf -n "__fish_dtf_needs_command" -f -a "openapi" -d 'Print docs/ope
 complete -c dtf -n "__fish_dtf_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l listen -d 'Address and port to listen on; a non-loopback address requires --token-file [default: 127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l data-dir -d 'Directory of the event log, the results and uploaded files' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l confirm-changes -d 'Run tests again, on the same worker, when a metric seems to be worse than before [default: true]' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l max-run-size -d 'Maximum size of the files of one run, or `none` [default: 64GiB]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l max-data-size -d 'Maximum size of the data directory, or `none` [default: none]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand coordinator" -l max-weights-size -d 'Maximum size of the weights that clients pushed, or `none` [default: 500GiB]' -r
@@ -462,24 +464,25 @@ complete -c dtf -n "__fish_dtf_using_subcommand diff" -l exit-code -d 'Exit with
 complete -c dtf -n "__fish_dtf_using_subcommand diff" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand diff" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -l color -d 'When to print colours' -r -f -a "auto\t''
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -s q -l quiet -d 'Print only results, warnings and errors'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -s h -l help -d 'Print help'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "accept" -d 'Accept a change: later results are compared with the new values'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "quarantine" -d 'List, add or remove quarantines of tests'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "flaky" -d 'Show flaky tests, and the rates of failures of workers and back-ends'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "query" -d 'Answer a query in SQL'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "export" -d 'Write all tables as Parquet files'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "import" -d 'Add exported results of another coordinator, to compare with them'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "gc" -d 'Remove old runs, and shrink the files'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "rebuild" -d 'Write the results database anew from the event log'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "answer" -d 'Answer a query for another process'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild answer help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -s h -l help -d 'Print help'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "accept" -d 'Accept a change: later results are compared with the new values'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "quarantine" -d 'List, add or remove quarantines of tests'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "flaky" -d 'Show flaky tests, and the rates of failures of workers and back-ends'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "query" -d 'Answer a query in SQL'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "export" -d 'Write all tables as Parquet files'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "import" -d 'Add exported results of another coordinator, to compare with them'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "gc" -d 'Remove old runs, and shrink the files'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "rebuild" -d 'Write the results database anew from the event log'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "segments" -d 'Divide histories from standard input into segments'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "answer" -d 'Answer a query for another process'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from accept" -l metric -d 'Accept only this metric, such as latency_seconds' -r
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from accept" -l reason -d 'Why the change is intended' -r
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from accept" -l remove -d 'Remove an acceptance, given by its id' -r
@@ -582,6 +585,14 @@ never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from rebuild" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from rebuild" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from rebuild" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from segments" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from segments" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from segments" -l color -d 'When to print colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from segments" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from segments" -s q -l quiet -d 'Print only results, warnings and errors'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from segments" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from answer" -l config -d 'Settings file [default: config.yaml in the settings directory, if it exists]' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from answer" -l token-file -d 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it' -r -F
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from answer" -l color -d 'When to print colours' -r -f -a "auto\t''
@@ -598,6 +609,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcomm
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "import" -d 'Add exported results of another coordinator, to compare with them'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "gc" -d 'Remove old runs, and shrink the files'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "rebuild" -d 'Write the results database anew from the event log'
+complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "segments" -d 'Divide histories from standard input into segments'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "answer" -d 'Answer a query for another process'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c dtf -n "__fish_dtf_using_subcommand status" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r
@@ -987,6 +999,8 @@ complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcomma
 json\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l listen -d 'Address and port to listen on; a non-loopback address requires --token-file [default: 127.0.0.1:7700]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l data-dir -d 'Directory of the event log, the results and uploaded files' -r -F
+complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l confirm-changes -d 'Run tests again, on the same worker, when a metric seems to be worse than before [default: true]' -r -f -a "true\t''
+false\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l max-run-size -d 'Maximum size of the files of one run, or `none` [default: 64GiB]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l max-data-size -d 'Maximum size of the data directory, or `none` [default: none]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand config; and __fish_seen_subcommand_from show" -l max-weights-size -d 'Maximum size of the weights that clients pushed, or `none` [default: 500GiB]' -r
@@ -1100,6 +1114,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "import" -d 'Add exported results of another coordinator, to compare with them'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "gc" -d 'Remove old runs, and shrink the files'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "rebuild" -d 'Write the results database anew from the event log'
+complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "segments" -d 'Divide histories from standard input into segments'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from results" -f -a "answer" -d 'Answer a query for another process'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from weights" -f -a "list" -d 'List stored weights, those that were used last first'
 complete -c dtf -n "__fish_dtf_using_subcommand help; and __fish_seen_subcommand_from weights" -f -a "verify" -d 'Read stored weights and compare them with their digests'

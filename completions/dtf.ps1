@@ -66,6 +66,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
         'dtf;coordinator' {
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Address and port to listen on; a non-loopback address requires --token-file [default: 127.0.0.1:7700]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory of the event log, the results and uploaded files')
+            [CompletionResult]::new('--confirm-changes', '--confirm-changes', [CompletionResultType]::ParameterName, 'Run tests again, on the same worker, when a metric seems to be worse than before [default: true]')
             [CompletionResult]::new('--max-run-size', '--max-run-size', [CompletionResultType]::ParameterName, 'Maximum size of the files of one run, or `none` [default: 64GiB]')
             [CompletionResult]::new('--max-data-size', '--max-data-size', [CompletionResultType]::ParameterName, 'Maximum size of the data directory, or `none` [default: none]')
             [CompletionResult]::new('--max-weights-size', '--max-weights-size', [CompletionResultType]::ParameterName, 'Maximum size of the weights that clients pushed, or `none` [default: 500GiB]')
@@ -472,6 +473,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add exported results of another coordinator, to compare with them')
             [CompletionResult]::new('gc', 'gc', [CompletionResultType]::ParameterValue, 'Remove old runs, and shrink the files')
             [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Write the results database anew from the event log')
+            [CompletionResult]::new('segments', 'segments', [CompletionResultType]::ParameterValue, 'Divide histories from standard input into segments')
             [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a query for another process')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -536,7 +538,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
-            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Include quarantines that have expired or were removed')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Include quarantines that expired more than 14 days ago or were removed')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
@@ -672,6 +674,18 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'dtf;results;segments' {
+            [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
+            [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to print colours')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Print more log messages (-vv for debug messages)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'Print only results, warnings and errors')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'dtf;results;answer' {
             [CompletionResult]::new('--config', '--config', [CompletionResultType]::ParameterName, 'Settings file [default: config.yaml in the settings directory, if it exists]')
             [CompletionResult]::new('--token-file', '--token-file', [CompletionResultType]::ParameterName, 'File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it')
@@ -693,6 +707,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add exported results of another coordinator, to compare with them')
             [CompletionResult]::new('gc', 'gc', [CompletionResultType]::ParameterValue, 'Remove old runs, and shrink the files')
             [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Write the results database anew from the event log')
+            [CompletionResult]::new('segments', 'segments', [CompletionResultType]::ParameterValue, 'Divide histories from standard input into segments')
             [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a query for another process')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -731,6 +746,9 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             break
         }
         'dtf;results;help;rebuild' {
+            break
+        }
+        'dtf;results;help;segments' {
             break
         }
         'dtf;results;help;answer' {
@@ -1245,6 +1263,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Address and port to listen on; a non-loopback address requires --token-file [default: 127.0.0.1:7700]')
             [CompletionResult]::new('--data-dir', '--data-dir', [CompletionResultType]::ParameterName, 'Directory of the event log, the results and uploaded files')
+            [CompletionResult]::new('--confirm-changes', '--confirm-changes', [CompletionResultType]::ParameterName, 'Run tests again, on the same worker, when a metric seems to be worse than before [default: true]')
             [CompletionResult]::new('--max-run-size', '--max-run-size', [CompletionResultType]::ParameterName, 'Maximum size of the files of one run, or `none` [default: 64GiB]')
             [CompletionResult]::new('--max-data-size', '--max-data-size', [CompletionResultType]::ParameterName, 'Maximum size of the data directory, or `none` [default: none]')
             [CompletionResult]::new('--max-weights-size', '--max-weights-size', [CompletionResultType]::ParameterName, 'Maximum size of the weights that clients pushed, or `none` [default: 500GiB]')
@@ -1423,6 +1442,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Add exported results of another coordinator, to compare with them')
             [CompletionResult]::new('gc', 'gc', [CompletionResultType]::ParameterValue, 'Remove old runs, and shrink the files')
             [CompletionResult]::new('rebuild', 'rebuild', [CompletionResultType]::ParameterValue, 'Write the results database anew from the event log')
+            [CompletionResult]::new('segments', 'segments', [CompletionResultType]::ParameterValue, 'Divide histories from standard input into segments')
             [CompletionResult]::new('answer', 'answer', [CompletionResultType]::ParameterValue, 'Answer a query for another process')
             break
         }
@@ -1460,6 +1480,9 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             break
         }
         'dtf;help;results;rebuild' {
+            break
+        }
+        'dtf;help;results;segments' {
             break
         }
         'dtf;help;results;answer' {

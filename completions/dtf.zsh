@@ -39,6 +39,7 @@ _dtf() {
 _arguments "${_arguments_options[@]}" : \
 '--listen=[Address and port to listen on; a non-loopback address requires --token-file \[default\: 127.0.0.1\:7700\]]:ADDRESS:PORT:_default' \
 '--data-dir=[Directory of the event log, the results and uploaded files]:DIR:_files' \
+'--confirm-changes=[Run tests again, on the same worker, when a metric seems to be worse than before \[default\: true\]]::BOOL:(true false)' \
 '--max-run-size=[Maximum size of the files of one run, or \`none\` \[default\: 64GiB\]]:SIZE:_default' \
 '--max-data-size=[Maximum size of the data directory, or \`none\` \[default\: none\]]:SIZE:_default' \
 '--max-weights-size=[Maximum size of the weights that clients pushed, or \`none\` \[default\: 500GiB\]]:SIZE:_default' \
@@ -550,7 +551,7 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
-'--all[Include quarantines that have expired or were removed]' \
+'--all[Include quarantines that expired more than 14 days ago or were removed]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
 '(-v --verbose)-q[Print only results, warnings and errors]' \
@@ -713,6 +714,19 @@ _arguments "${_arguments_options[@]}" : \
 '--help[Print help (see more with '\''--help'\'')]' \
 && ret=0
 ;;
+(segments)
+_arguments "${_arguments_options[@]}" : \
+'--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
+'--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
+'--color=[When to print colours]:WHEN:(auto always never)' \
+'*-v[Print more log messages (-vv for debug messages)]' \
+'*--verbose[Print more log messages (-vv for debug messages)]' \
+'(-v --verbose)-q[Print only results, warnings and errors]' \
+'(-v --verbose)--quiet[Print only results, warnings and errors]' \
+'-h[Print help (see more with '\''--help'\'')]' \
+'--help[Print help (see more with '\''--help'\'')]' \
+&& ret=0
+;;
 (answer)
 _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
@@ -791,6 +805,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (rebuild)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(segments)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -1446,6 +1464,7 @@ _arguments "${_arguments_options[@]}" : \
 '--output=[Output format]:OUTPUT:(table json)' \
 '--listen=[Address and port to listen on; a non-loopback address requires --token-file \[default\: 127.0.0.1\:7700\]]:ADDRESS:PORT:_default' \
 '--data-dir=[Directory of the event log, the results and uploaded files]:DIR:_files' \
+'--confirm-changes=[Run tests again, on the same worker, when a metric seems to be worse than before \[default\: true\]]::BOOL:(true false)' \
 '--max-run-size=[Maximum size of the files of one run, or \`none\` \[default\: 64GiB\]]:SIZE:_default' \
 '--max-data-size=[Maximum size of the data directory, or \`none\` \[default\: none\]]:SIZE:_default' \
 '--max-weights-size=[Maximum size of the weights that clients pushed, or \`none\` \[default\: 500GiB\]]:SIZE:_default' \
@@ -1693,6 +1712,10 @@ _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
 (rebuild)
+_arguments "${_arguments_options[@]}" : \
+&& ret=0
+;;
+(segments)
 _arguments "${_arguments_options[@]}" : \
 && ret=0
 ;;
@@ -2199,6 +2222,7 @@ _dtf__subcmd__help__subcmd__results_commands() {
 'import:Add exported results of another coordinator, to compare with them' \
 'gc:Remove old runs, and shrink the files' \
 'rebuild:Write the results database anew from the event log' \
+'segments:Divide histories from standard input into segments' \
 'answer:Answer a query for another process' \
     )
     _describe -t commands 'dtf help results commands' commands "$@"
@@ -2266,6 +2290,11 @@ _dtf__subcmd__help__subcmd__results__subcmd__query_commands() {
 _dtf__subcmd__help__subcmd__results__subcmd__rebuild_commands() {
     local commands; commands=()
     _describe -t commands 'dtf help results rebuild commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__help__subcmd__results__subcmd__segments_commands] )) ||
+_dtf__subcmd__help__subcmd__results__subcmd__segments_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf help results segments commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__help__subcmd__run_commands] )) ||
 _dtf__subcmd__help__subcmd__run_commands() {
@@ -2473,6 +2502,7 @@ _dtf__subcmd__results_commands() {
 'import:Add exported results of another coordinator, to compare with them' \
 'gc:Remove old runs, and shrink the files' \
 'rebuild:Write the results database anew from the event log' \
+'segments:Divide histories from standard input into segments' \
 'answer:Answer a query for another process' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -2514,6 +2544,7 @@ _dtf__subcmd__results__subcmd__help_commands() {
 'import:Add exported results of another coordinator, to compare with them' \
 'gc:Remove old runs, and shrink the files' \
 'rebuild:Write the results database anew from the event log' \
+'segments:Divide histories from standard input into segments' \
 'answer:Answer a query for another process' \
 'help:Print this message or the help of the given subcommand(s)' \
     )
@@ -2588,6 +2619,11 @@ _dtf__subcmd__results__subcmd__help__subcmd__rebuild_commands() {
     local commands; commands=()
     _describe -t commands 'dtf results help rebuild commands' commands "$@"
 }
+(( $+functions[_dtf__subcmd__results__subcmd__help__subcmd__segments_commands] )) ||
+_dtf__subcmd__results__subcmd__help__subcmd__segments_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results help segments commands' commands "$@"
+}
 (( $+functions[_dtf__subcmd__results__subcmd__import_commands] )) ||
 _dtf__subcmd__results__subcmd__import_commands() {
     local commands; commands=()
@@ -2657,6 +2693,11 @@ _dtf__subcmd__results__subcmd__query_commands() {
 _dtf__subcmd__results__subcmd__rebuild_commands() {
     local commands; commands=()
     _describe -t commands 'dtf results rebuild commands' commands "$@"
+}
+(( $+functions[_dtf__subcmd__results__subcmd__segments_commands] )) ||
+_dtf__subcmd__results__subcmd__segments_commands() {
+    local commands; commands=()
+    _describe -t commands 'dtf results segments commands' commands "$@"
 }
 (( $+functions[_dtf__subcmd__run_commands] )) ||
 _dtf__subcmd__run_commands() {
