@@ -3,7 +3,8 @@
 //! The new value is compared with the latest [`MAX_VALUES`] values before it. One violation of both limits
 //! is a suspect; a second one against the same values, in the same direction, confirms it, whether it comes
 //! from the next run or from a repetition that was started for this purpose. A smaller change is confirmed
-//! when several values prove a shift of the level.
+//! when several values prove a shift of the level. A confirmed regression is reported with each later value,
+//! until it is accepted or two values in a row are as before.
 
 use crate::trends::judgement::{Direction, Judgement, Verdict, ratio};
 use crate::trends::limits::{Better, Limits, MAX_VALUES, MIN_VALUES};
@@ -13,7 +14,15 @@ use crate::trends::sides::{is_beyond, standardised};
 
 /// Maximum number of the latest values in which shifts are searched.
 const MAX_SEARCHED: usize = 4 * MAX_VALUES;
-/// Maximum number of values after a shift for which it is reported as a change of the newest value.
+/// Number of values that confirm a change, and of normal values in a row that end one.
+const CONFIRMING: usize = 2;
+/// Maximum number of the newest values that are judged one after the other. A change that is older is
+/// proven by its values.
+const MAX_WALKED: usize = 20;
+/// Minimum number of values before a single value beyond the limits that is left out. With fewer, it may be
+/// a second mode of the noise.
+const MIN_BEFORE_SPIKE: usize = 8;
+/// Maximum number of values after a proven shift for which it is reported, if it is no regression.
 const MAX_NEWS: usize = 10;
 /// Part of the limit of a change that is sufficient for a shift which several values prove: their level is
 /// known more precisely than a single value is.
@@ -25,8 +34,9 @@ const TAIL_QUANTILE: f64 = 1.645;
 /// A value with its position in the history.
 type Placed = (usize, f64);
 
-/// Judges the last value of a history. `starts` are positions at which an accepted change starts a new
-/// segment. Values that are not finite are left out.
+/// Judges the last value of a history. `starts` are positions at which a change was accepted: it starts a
+/// new segment there, or at the first value of the change that was known there. Values that are not finite
+/// are left out.
 #[must_use]
 pub fn newest(
     values: &[f64],
@@ -36,8 +46,13 @@ pub fn newest(
 ) -> Judgement {
     let history: Vec<Placed> =
         values.iter().copied().enumerate().filter(|(_, value)| value.is_finite()).collect();
-    let started = |at: &&usize| **at < values.len();
-    let start = starts.iter().filter(started).max().copied().unwrap_or(0);
+    let start = starts.iter().filter(|at| **at < values.len()).max().copied().unwrap_or(0);
+    let known = (start > 0).then(|| {
+        let earlier: Vec<usize> = starts.iter().copied().filter(|at| *at < start).collect();
+        newest(&values[..=start], &earlier, better, limits)
+    });
+    let known = known.filter(Judgement::is_change);
+    let start = known.and_then(|known| known.since).unwrap_or(start);
     let (earlier, current) = history.split_at(history.partition_point(|(at, _)| *at < start));
     if start > 0 && current.len() <= MIN_VALUES {
         return accepted(earlier, current, start);
@@ -46,15 +61,22 @@ pub fn newest(
     let levels: Vec<f64> = current.iter().map(|(_, value)| *value).collect();
     let least = PART_OF_CHANGE * limits.change;
     let proven = shifts(&levels, least, Certainty::Proven).pop();
-    if let Some(shift) = proven.filter(|shift| shift.n_after <= MAX_NEWS) {
-        return shifted(&shift, current[shift.at].0, Verdict::Confirmed, better);
-    }
+    let held = proven.map(|shift| (shift, Direction::of(shift.before, shift.after, better)));
+    let held = held.filter(|(shift, direction)| match direction {
+        Direction::Worse => !is_gone(shift, &levels),
+        Direction::Better | Direction::None => shift.n_after <= MAX_NEWS,
+    });
     let (current, levels) = match proven {
         Some(shift) => (&current[shift.at..], &levels[shift.at..]),
         None => (current, &levels[..]),
     };
+    let single = walked(current, better, limits);
+    if let Some((shift, _)) = held
+        && single.verdict != Verdict::Confirmed
+    {
+        return shifted(&shift, current[0].0, Verdict::Confirmed, better);
+    }
     let suspected = shifts(levels, least, Certainty::Suspected).pop();
-    let single = single(current, better, limits);
     match suspected.filter(|shift| shift.n_after <= MAX_NEWS) {
         Some(shift) if single.verdict == Verdict::Steady => {
             shifted(&shift, current[shift.at].0, Verdict::Suspect, better)
@@ -63,42 +85,67 @@ pub fn newest(
     }
 }
 
-/// Judges the last value alone, and together with the one before it.
-fn single(current: &[Placed], better: Option<Better>, limits: Limits) -> Judgement {
-    let Some(((at, value), before)) = current.split_last() else { return unknown(0) };
-    if let Some(confirmed) = second_violation(before, *value, better, limits) {
-        return confirmed;
-    }
-    let judged = against(before, *value, better, limits);
-    let since = Some(*at).filter(|_| judged.verdict == Verdict::Suspect);
-    Judgement { since, ..judged }
+/// Whether the two newest values are nearer to the level before a shift than to the one after it.
+fn is_gone(shift: &Shift, levels: &[f64]) -> bool {
+    let latest = &levels[levels.len().saturating_sub(CONFIRMING)..];
+    latest.iter().all(|value| (value - shift.before).abs() < (value - shift.after).abs())
 }
 
-/// Judges the last two values against those before both. `None` if they do not agree on a change.
-fn second_violation(
-    before: &[Placed],
-    value: f64,
+/// Judges the newest values one after the other against the segment before them. Values beyond the limits
+/// are not part of that segment: they are a suspect, from the second one on a confirmed change, until as
+/// many values in a row are normal again.
+fn walked(current: &[Placed], better: Option<Better>, limits: Limits) -> Judgement {
+    let first = current.len().saturating_sub(MAX_WALKED).max(MIN_VALUES).min(current.len());
+    let mut segment: Vec<f64> = current[..first].iter().map(|(_, value)| *value).collect();
+    let mut beyond: Vec<Placed> = Vec::new();
+    let mut normal: Vec<f64> = Vec::new();
+    let mut had_spike = false;
+    let mut judged = match segment.split_last() {
+        Some((value, before)) => against(before, *value, better, limits),
+        None => return unknown(0),
+    };
+    for (at, value) in &current[first..] {
+        judged = against(&segment, *value, better, limits);
+        let is_above = |value: f64| judged.before.is_some_and(|centre| value > centre);
+        let agrees = beyond.iter().all(|(_, other)| is_above(*other) == is_above(*value));
+        if judged.verdict == Verdict::Suspect {
+            if !agrees {
+                segment.extend(beyond.drain(..).map(|(_, other)| other));
+            }
+            segment.append(&mut normal);
+            beyond.push((*at, *value));
+            continue;
+        }
+        normal.push(*value);
+        if normal.len() >= beyond.len().min(CONFIRMING) {
+            // The first single value that did not repeat would hide a change for many values.
+            if beyond.len() == 1 && (had_spike || segment.len() < MIN_BEFORE_SPIKE) {
+                segment.extend(beyond.iter().map(|(_, other)| *other));
+            }
+            had_spike |= beyond.len() == 1;
+            beyond.clear();
+            segment.append(&mut normal);
+        }
+    }
+    let Some((since, _)) = beyond.first() else { return judged };
+    changed(&segment, &beyond, *since, better, limits)
+}
+
+/// The change from a segment to the values beyond it.
+fn changed(
+    segment: &[f64],
+    beyond: &[Placed],
+    since: usize,
     better: Option<Better>,
     limits: Limits,
-) -> Option<Judgement> {
-    let ((at, previous_value), before) = before.split_last()?;
-    let previous = against(before, *previous_value, better, limits);
-    let again = against(before, value, better, limits);
-    let is_suspect = |judged: &Judgement| judged.verdict == Verdict::Suspect;
-    let centre = again.before?;
-    let agree = (*previous_value > centre) == (value > centre);
-    if !(agree && is_suspect(&previous) && is_suspect(&again)) {
-        return None;
-    }
-    let after = median(&[*previous_value, value])?;
-    Some(Judgement {
-        verdict: Verdict::Confirmed,
-        after: Some(after),
-        change: ratio(centre, after),
-        n_after: 2,
-        since: Some(*at),
-        ..again
-    })
+) -> Judgement {
+    let values: Vec<f64> = beyond.iter().map(|(_, value)| *value).collect();
+    let Some(after) = median(&values) else { return unknown(segment.len()) };
+    let judged = against(segment, after, better, limits);
+    let direction = judged.before.map_or(Direction::None, |b| Direction::of(b, after, better));
+    let is_confirmed = values.len() >= CONFIRMING;
+    let verdict = if is_confirmed { Verdict::Confirmed } else { Verdict::Suspect };
+    Judgement { verdict, direction, n_after: values.len(), since: Some(since), ..judged }
 }
 
 /// A shift of the level that several values show.
@@ -117,16 +164,15 @@ fn shifted(shift: &Shift, at: usize, verdict: Verdict, better: Option<Better>) -
 }
 
 /// Judges one value against those before it, of which the latest count.
-fn against(before: &[Placed], value: f64, better: Option<Better>, limits: Limits) -> Judgement {
+fn against(before: &[f64], value: f64, better: Option<Better>, limits: Limits) -> Judgement {
     let latest = &before[before.len().saturating_sub(MAX_VALUES)..];
-    let latest: Vec<f64> = latest.iter().map(|(_, value)| *value).collect();
     let mut judgement = unknown(latest.len());
     judgement.after = Some(value);
     judgement.n_after = 1;
-    let Some(centre) = median(&latest) else { return judgement };
+    let Some(centre) = median(latest) else { return judgement };
     judgement.before = Some(centre);
     judgement.change = ratio(centre, value);
-    let sigma = mad_sigma(&latest, centre).unwrap_or(0.0).max(tail_sigma(&latest, centre, value));
+    let sigma = mad_sigma(latest, centre).unwrap_or(0.0).max(tail_sigma(latest, centre, value));
     judgement.z = standardised(centre, value, sigma);
     if latest.len() < MIN_VALUES {
         return judgement;
@@ -218,7 +264,42 @@ mod tests {
         assert_eq!((second.verdict, second.since), (Verdict::Confirmed, Some(8)));
         assert!(second.is_regression());
         assert_eq!(after(&[1.5, 1.0]).verdict, Verdict::Steady, "a spike that did not repeat");
+        let again = after(&[1.5, 1.0, 1.01, 1.3]);
+        assert_eq!(again.verdict, Verdict::Suspect, "a spike does not hide a later change");
         assert_ne!(after(&[1.5, 0.5]).verdict, Verdict::Confirmed, "opposite directions");
+    }
+
+    #[test]
+    fn a_confirmed_regression_stays_until_it_is_accepted_or_gone() {
+        let slow = |count: usize| (0..count).map(|n| [1.2, 1.21, 1.19][n % 3]).collect::<Vec<_>>();
+        for count in 2..60 {
+            let held = after(&slow(count));
+            let found = (held.verdict, held.direction, held.since);
+            let wanted = (Verdict::Confirmed, Direction::Worse, Some(8));
+            assert_eq!(found, wanted, "{count} slow values");
+            assert_eq!(held.n_before, 8, "{count} slow values");
+            let change = held.change.expect("a ratio");
+            assert!((change - 1.2).abs() < 0.02, "{count} slow values: {change}");
+            let gone = after(&[slow(count), vec![1.0, 1.01]].concat());
+            assert!(!gone.is_regression(), "{count} slow values, then two as before: {gone:?}");
+        }
+        let spike_on_top = after(&[slow(20), vec![1.6]].concat());
+        assert_eq!((spike_on_top.verdict, spike_on_top.since), (Verdict::Confirmed, Some(8)));
+        let values = [&STEADY[..], &slow(4)].concat();
+        let limits = Limits::of(Kind::Measured);
+        let accepted = newest(&values, &[11], Some(Better::Lower), limits);
+        assert_eq!((accepted.verdict, accepted.since), (Verdict::Accepted, Some(8)));
+        assert_eq!((accepted.before, accepted.n_after), (Some(1.0), 4));
+    }
+
+    #[test]
+    fn an_improvement_is_news_for_some_runs() {
+        let quick = |count: usize| after(&vec![0.8; count]).verdict;
+        assert_eq!(
+            [quick(1), quick(2), quick(9)],
+            [Verdict::Suspect, Verdict::Confirmed, Verdict::Confirmed]
+        );
+        assert_eq!(quick(40), Verdict::Steady);
     }
 
     #[test]

@@ -112,7 +112,7 @@ fn metric_row(test: &TestChange, metric: &MetricChange) -> Vec<String> {
         figure(metric.before),
         figure(metric.after),
         ratio(metric.change),
-        metric.z.map_or_else(|| "no noise".to_owned(), |z| format!("{z:+.1}")),
+        metric.z.map_or_else(|| "no noise".to_owned(), |z| format!("{z:+.1}").replace('-', "−")),
         format!("{} → {}", metric.n_before, metric.n_after),
         verdict.to_owned(),
         metric.since.map(|run| run.to_string()).unwrap_or_default(),
@@ -146,7 +146,9 @@ pub fn table(view: &ChangesView, width: Option<u16>) -> String {
         let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
         parts.push(format!("{} ({})\n{}", section.title, section.rows.len(), lines.join("\n")));
     }
-    parts.push(summary(view));
+    let mut last = vec![summary(view)];
+    last.extend(notes(view));
+    parts.push(last.join("\n"));
     parts.join("\n\n")
 }
 
@@ -158,7 +160,7 @@ pub fn summary(view: &ChangesView) -> String {
     let compared: u64 = totals.verdicts.values().sum();
     let mut text = format!(
         "{} compared, {} only on one side; {}: {}, {}, {} without enough data",
-        counted(totals.tests, "test"),
+        counted(totals.tests.saturating_sub(totals.without_counterpart), "test"),
         totals.without_counterpart,
         counted(compared, "metric"),
         counted(totals.regressions, "regression"),
@@ -172,6 +174,30 @@ pub fn summary(view: &ChangesView) -> String {
         ));
     }
     text
+}
+
+/// What the verdicts mean and what to do next, where the sections do not say it.
+fn notes(view: &ChangesView) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let (Some(from), Some(to)) = (view.from, view.to) {
+        notes.push(format!(
+            "Outcomes are compared with {from}, metrics with the history of all runs before {to}"
+        ));
+    }
+    let has = |test: &&TestChange, verdict| test.metrics.iter().any(|m| m.verdict == verdict);
+    for (verdict, meaning) in [
+        (
+            Verdict::Suspect,
+            "suspect: few values are beyond the noise; run the test again to confirm it",
+        ),
+        (Verdict::Confirmed, "confirmed: several values agree since the run in the last column"),
+    ] {
+        let test = view.tests.iter().find(|test| has(test, verdict)).and_then(|test| test.test);
+        if let Some(test) = test {
+            notes.push(format!("{meaning}, or accept it: dtf results accept {test} --reason TEXT"));
+        }
+    }
+    notes
 }
 
 /// One line for each row, with its section.
@@ -205,6 +231,9 @@ pub fn csv(view: &ChangesView) -> String {
 #[must_use]
 pub fn markdown(view: &ChangesView) -> String {
     let mut text = format!("{}\n", escaped(&summary(view)));
+    for note in notes(view) {
+        text.push_str(&format!("\n{}\n", escaped(&note)));
+    }
     for section in sections(view).into_iter().filter(|section| !section.rows.is_empty()) {
         let line = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
         text.push_str(&format!("\n### {} ({})\n\n", section.title, section.rows.len()));
@@ -305,6 +334,21 @@ mod tests {
         let text = table(&view("gpt2/cpu"), Some(200));
         assert!(text.starts_with("newly failing (1)\n"), "{text}");
         assert!(text.contains("regressions (1)") && !text.contains("fixed"), "{text}");
+    }
+
+    #[test]
+    fn a_suspect_is_explained_and_two_named_runs_say_what_is_compared() {
+        let mut view = view("gpt2/cpu");
+        view.tests[0].test = Some("r7.t0".parse().expect("an id"));
+        view.tests[0].metrics[0].verdict = Verdict::Suspect;
+        view.tests[0].metrics[0].z = Some(-7.5);
+        (view.from, view.to) =
+            (Some(crate::domain::id::RunId(6)), Some(crate::domain::id::RunId(7)));
+        for text in [table(&view, Some(200)), markdown(&view)] {
+            assert!(text.contains("metrics with the history of all runs before r7"), "{text}");
+            assert!(text.contains("dtf results accept r7.t0 --reason TEXT"), "{text}");
+            assert!(text.contains("−7.5"), "{text}");
+        }
     }
 
     #[test]

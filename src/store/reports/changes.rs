@@ -139,12 +139,13 @@ impl Store {
         })
     }
 
-    /// Lists the values of all metrics of the series that have an attempt on the judged side.
+    /// Lists the values of all metrics of the series that have an attempt on the judged side, from all runs up
+    /// to the last judged one.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn values_of_sides(&self, sides: Sides) -> Result<Vec<ValuesRow>, StoreError> {
-        let Sides { to, from, .. } = sides;
+        let Sides { to, .. } = sides;
         let sql = format!(
             "SELECT points.series_id, points.name, points.unit, points.better, points.is_figure, \
              points.run, points.test, attempts.worker, points.value, \
@@ -153,7 +154,7 @@ impl Store {
              AND attempts.test = points.test AND attempts.attempt = points.attempt \
              WHERE points.series_id IN (SELECT series_id FROM attempts WHERE run BETWEEN ?1 AND ?2) \
              AND attempts.outcome = 'passed' \
-             AND (points.run <= ?3 OR points.run BETWEEN ?1 AND ?2) \
+             AND points.run <= ?2 \
              QUALIFY row_number() OVER (PARTITION BY points.series_id, points.is_figure, points.name \
              ORDER BY is_after DESC, points.run DESC, points.test DESC, points.attempt DESC) \
              <= {MAX_HISTORY} \
@@ -163,7 +164,7 @@ impl Store {
         self.pool.read(|connection| {
             let mut statement = connection.prepare(&sql).doing("query")?;
             let mut joined: Vec<ValuesRow> = Vec::new();
-            let rows = statement.query_and_then(params![to.0.0, to.1.0, from.1.0], values_row);
+            let rows = statement.query_and_then(params![to.0.0, to.1.0], values_row);
             for row in rows.doing("query")? {
                 let row: ValuesRow = row?;
                 match joined.last_mut() {
