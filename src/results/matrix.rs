@@ -87,7 +87,8 @@ fn cell(row: rows::CellRow) -> MatrixCell {
         Some("higher") => Some(Better::Higher),
         _ => None,
     };
-    let command = if row.outcome == Some(Outcome::Failed) { "debug" } else { "why" };
+    let is_script = row.outcome == Some(Outcome::Failed) && row.is_generated;
+    let command = if is_script { "debug" } else { "why" };
     MatrixCell {
         row: row.row,
         column: row.column,

@@ -9,15 +9,19 @@ const KINDS = {
   waiting: "busy", blocked: "busy", running: "busy",
 };
 
+// Text in which invisible characters, which can change how it reads, are written as codes.
+const visible = (text) => String(text).replace(/[\u{ad}\u{61c}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{feff}\u{e0000}-\u{e007f}]|(?![\n\t])\p{Cc}/gu,
+  (character) => "\\u{" + character.codePointAt(0).toString(16) + "}");
+
 // An element with attributes and children: elements, texts, or lists of them.
 function h(name, attributes, ...children) {
   const space = ["svg", "circle", "line", "path", "rect", "text", "title"].includes(name);
   const element = space ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes || {})) {
     if (typeof value === "function") element.addEventListener(key, value);
-    else if (value !== null && value !== undefined && value !== false) element.setAttribute(key, value);
+    else if (value !== null && value !== undefined && value !== false) element.setAttribute(key, key === "href" || key === "value" ? value : visible(value));
   }
-  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined).map((child) => child instanceof Node ? child : String(child)));
+  element.append(...children.flat(3).filter((child) => child !== null && child !== undefined).map((child) => child instanceof Node ? child : visible(child)));
   return element;
 }
 
@@ -86,45 +90,68 @@ function filters(path, query, update) {
   return h("form", { class: "filters", role: "search", submit: (event) => event.preventDefault() }, FILTERS.map(field));
 }
 
+// The first page: what changed, then the matrix. Reports of tests without the property of its rows have no matrix.
+function firstPage(query) {
+  const [known, none] = [data.changes.filter(([, , lines]) => lines.length), data.changes.filter(([, , lines]) => !lines.length)];
+  const rest = none.length ? h("p", {}, none.map(([title, intro]) => title + ": " + intro).join(" \u00b7 ")) : null;
+  return [data.changes.length ? h("h2", {}, "Changes") : null, sectionList(known, "h3"), rest, data.cells.length ? matrixPage(query) : testsPage(query, "/")];
+}
+
+// Without a filter, the matrix of the report. With one, the newest results of the tests that match.
 function matrixPage(query) {
   const place = h("div");
   const update = () => {
-    const kept = chosen(query);
-    const rows = [...new Set(kept.map((test) => test.row))].sort();
-    const columns = [...new Set(kept.map((test) => test.column))].sort();
-    const cells = new Map(data.cells.map((cell) => [JSON.stringify([cell.row, cell.column]), cell]));
-    const groups = Map.groupBy ? Map.groupBy(kept, (t) => JSON.stringify([t.row, t.column])) : group(kept);
+    const isFiltered = FILTERS.some(([key]) => query.get(key));
+    const cells = isFiltered ? cellsOf(newest(chosen(query))) : data.cells;
+    const names = (key) => [...new Set(cells.map((cell) => cell[key]))].sort();
+    const [rows, columns] = [names("row"), names("column")];
+    const places = new Map(cells.map((cell) => [JSON.stringify([cell.row, cell.column]), cell]));
     const line = (row) => h("tr", {}, h("th", { scope: "row" }, row), columns.map((column) => {
-      const key = JSON.stringify([row, column]);
-      const here = groups.get(key);
-      if (!here) return h("td", { class: "matrix" }, "-");
-      const worst = here.reduce((a, b) => rank(b.state) > rank(a.state) ? b : a);
-      const count = here.filter((test) => test.state === worst.state).length;
-      const cell = cells.get(key);
-      const target = here.length === 1 ? "#/test/" + here[0].id : "#/tests?" + new URLSearchParams({ row, column });
-      const text = worst.state === "passed" || count === here.length ? count + " " + worst.state : count + " of " + here.length + " " + worst.state;
-      return h("td", { class: "matrix" }, h("a", { href: target, title: cell ? cell.reproduce : null }, h("span", { class: "state " + (KINDS[worst.state] || "idle") }, text)),
-        cell ? h("small", {}, [cell.value, cell.change].filter(Boolean).join(", ")) : null);
+      const cell = places.get(JSON.stringify([row, column]));
+      if (!cell) return h("td", { class: "matrix" }, "-");
+      // The filter knows the back-end, not its product.
+      const target = tests.has(cell.test) ? "#/test/" + cell.test : "#/tests?" + new URLSearchParams({ row, column: column.split(" (")[0] });
+      const [text, ...figures] = cell.text.split(", ");
+      return h("td", { class: "matrix" }, h("a", { href: target, title: cell.reproduce }, h("span", { class: "state " + (KINDS[cell.state] || "idle") }, text)),
+        figures.length ? h("small", {}, figures.join(", ")) : null);
     }));
-    place.replaceChildren(rows.length ? table([data.group, ...columns], rows.map(line)) : h("p", { class: "empty" }, "No test matches."));
+    place.replaceChildren(isFiltered ? h("p", {}, "the newest matching result of each test") : "", rows.length ? table([data.group, ...columns], rows.map(line)) : h("p", { class: "empty" }, "No test matches."));
   };
   update();
   return [h("h2", {}, "Matrix"), h("p", {}, data.matrixIntro), filters("/", query, update), place];
 }
 
-function group(list) {
+// The newest result of each test on each kind of hardware. Verdicts precede results without one.
+function newest(list) {
+  const kept = new Map();
+  const order = (test) => [["cancelled", "skipped", "expired", "waiting", "blocked", "running"].includes(test.state) ? 0 : 1, ...test.id.match(/\d+/g).map(Number)];
+  for (const test of list) {
+    const key = JSON.stringify([test.row, test.column, test.name]);
+    const other = kept.get(key);
+    const difference = other ? order(test).map((part, position) => part - order(other)[position]).find((part) => part !== 0) || 0 : 1;
+    if (difference > 0) kept.set(key, test);
+  }
+  return [...kept.values()];
+}
+
+function cellsOf(list) {
   const groups = new Map();
   for (const test of list) {
     const key = JSON.stringify([test.row, test.column]);
     groups.set(key, [...(groups.get(key) || []), test]);
   }
-  return groups;
+  return [...groups.values()].map((here) => {
+    const worst = here.reduce((a, b) => rank(b.state) > rank(a.state) ? b : a);
+    const count = here.filter((test) => test.state === worst.state).length;
+    const text = count === here.length ? count + " " + worst.state : count + " of " + here.length + " " + worst.state;
+    return { row: worst.row, column: worst.column, state: worst.state, text, test: here.length === 1 ? worst.id : null, reproduce: worst.reproduce };
+  });
 }
 
 const ORDER = ["passed", "skipped", "cancelled", "waiting", "blocked", "running", "flaky", "expired", "worker lost", "timed out", "error", "reduced precision", "failed"];
 const rank = (word) => ORDER.indexOf(word);
 
-function testsPage(query) {
+function testsPage(query, path = "/tests") {
   const place = h("div");
   const update = () => {
     const kept = chosen(query);
@@ -133,12 +160,18 @@ function testsPage(query) {
       table(["State", "Test", "Id", "Hardware", "Worker", data.metric, "Time", "Message"], kept.map(row), [5, 6]));
   };
   update();
-  return [h("h2", {}, "Tests"), filters("/tests", query, update), place];
+  return [h("h2", {}, "Tests"), filters(path, query, update), place];
 }
 
 function sectionsPage() {
-  return data.sections.map(([title, intro, lines, from, more]) => [h("h2", {}, title), intro ? h("p", {}, intro) : null,
-    lines.length ? table(lines[0], lines.slice(1), lines[0].map((_, position) => position).filter((position) => position >= from)) : null,
+  return sectionList([...data.changes, ...data.sections], "h2");
+}
+
+// Sections as tables. The id of a test of the report is a link.
+function sectionList(sections, level) {
+  const cell = (text) => tests.has(text) ? link(text, text) : text;
+  return sections.map(([title, intro, lines, from, more]) => [h(level, {}, title), intro ? h("p", {}, intro) : null,
+    lines.length ? table(lines[0], lines.slice(1).map((line) => line.map(cell)), lines[0].map((_, position) => position).filter((position) => position >= from)) : null,
     more ? h("p", {}, "and " + more + " more") : null]);
 }
 
@@ -214,8 +247,8 @@ function testPage(id) {
 
 function show() {
   const [path, query] = parameters();
-  const page = path.startsWith("/test/") ? testPage(path.slice(6)) : path === "/tests" ? testsPage(query) : path === "/sections" ? sectionsPage() : matrixPage(query);
-  view.replaceChildren(...page.flat(3).filter(Boolean));
+  const page = path.startsWith("/test/") ? testPage(path.slice(6)) : path === "/tests" ? testsPage(query) : path === "/sections" ? sectionsPage() : firstPage(query);
+  view.replaceChildren(...page.flat(4).filter(Boolean));
 }
 
 addEventListener("hashchange", () => { show(); scrollTo(0, 0); document.getElementById("main").focus(); });

@@ -6,7 +6,7 @@ use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::outcome::{Class, Outcome};
 use std::collections::{BTreeMap, BTreeSet};
 
-const FIXED: [&str; 25] = [
+const FIXED: [&str; 26] = [
     "run",
     "test",
     "name",
@@ -21,6 +21,7 @@ const FIXED: [&str; 25] = [
     "finished_ms",
     "message",
     "first_attempt",
+    "quarantined",
     "weights",
     "weights_id",
     "would_not_notice",
@@ -120,6 +121,7 @@ fn fixed(row: &ReportRow) -> Vec<String> {
         number(finished),
         text(&row.message),
         text(row.first_attempt.as_deref().unwrap_or_default()),
+        row.quarantined.as_ref().map(|of| of.quarantine.to_string()).unwrap_or_default(),
         text(row.weights.as_deref().unwrap_or_default()),
         text(row.weights_id.as_deref().unwrap_or_default()),
         text(&row.would_not_notice.as_deref().unwrap_or_default().join("; ")),
@@ -135,18 +137,27 @@ fn fixed(row: &ReportRow) -> Vec<String> {
 }
 
 fn figures(metric: Option<&MetricSummary>) -> [String; 7] {
-    let known = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
+    let known = |value: Option<f64>| value.map(number).unwrap_or_default();
     match metric {
         Some(m) => [
             m.count.to_string(),
             known(m.spread),
-            m.min.to_string(),
-            m.p50.to_string(),
+            number(m.min),
+            number(m.p50),
             known(m.p90),
             known(m.p99),
-            m.max.to_string(),
+            number(m.max),
         ],
         None => Default::default(),
+    }
+}
+
+/// A number that reads back the same: with an exponent if it would have many zeros.
+fn number(value: f64) -> String {
+    if value == 0.0 || (1e-6..1e16).contains(&value.abs()) {
+        value.to_string()
+    } else {
+        format!("{value:e}")
     }
 }
 
@@ -157,7 +168,13 @@ fn end_line(out: &mut String, fields: &[String]) {
 
 #[cfg(test)]
 mod tests {
-    use super::text;
+    use super::{number, text};
+
+    #[test]
+    fn long_numbers_have_an_exponent() {
+        let texts = [0.0, 0.0421, 123_456_789.0, 1e308, -1e308, 2.5e-9].map(number);
+        assert_eq!(texts, ["0", "0.0421", "123456789", "1e308", "-1e308", "2.5e-9"]);
+    }
 
     #[test]
     fn fields_are_quoted_and_formulas_defused() {

@@ -7,12 +7,14 @@
 
 use super::escape::{ends, script};
 use super::report::Report;
-use super::section::change;
-use super::sections::sections;
-use super::words::{lines, state};
-use super::{figures, table};
+use super::section::Section;
+use super::sections::{self, NO_GROUP, words};
+use super::table;
+use super::words::{lines, reproduce, state};
+use crate::api::v1::matrix::MatrixCell;
 use crate::api::v1::reports::{GroupBy, ReportRow};
 use crate::assets;
+use crate::domain::outcome::Outcome;
 use crate::text::render::{Engine, Escape, Limits, RenderError};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -66,30 +68,46 @@ fn data(report: &Report) -> Value {
     let mut size: usize = tests.iter().map(|test| test.to_string().len()).sum();
     size += environments.list.iter().map(|one| json!(one).to_string().len()).sum::<usize>();
     add_details(report, &mut tests, MAX_BYTES.saturating_sub(FIXED_BYTES + size));
-    let cells = report.matrix.iter().flat_map(|matrix| &matrix.cells).map(|cell| {
+    let matrix = sections::grouped(report);
+    let cells = matrix.iter().flat_map(|matrix| &matrix.cells).map(|cell| {
         json!({
             "row": cell.row,
             "column": cell.column,
-            "value": cell.value.map(|value| figures::with_unit(value, &cell.unit)),
-            "change": cell.change.map(change),
+            "state": cell_state(cell),
+            "text": words(cell),
+            "test": (cell.tests == 1).then(|| cell.test.to_string()),
             "reproduce": cell.reproduce,
         })
     });
     let cells: Vec<Value> = cells.collect();
-    let sections = sections(report);
-    let intro = sections.iter().find(|section| section.title == "Matrix");
+    let intro = matrix.map_or_else(String::new, |matrix| sections::matrix(matrix).intro);
+    let listed = |sections: Vec<Section>| {
+        let list = sections.into_iter().map(|section| {
+            let Section { title, intro, lines, numbers_from, left_out, .. } = section;
+            json!([title, intro, lines, numbers_from, left_out])
+        });
+        list.collect::<Vec<_>>()
+    };
     let metric = report.matrix.as_ref().map_or("latency_seconds", |matrix| &*matrix.metric);
     json!({
         "group": group.name(),
         "metric": metric,
-        "matrixIntro": intro.map_or("", |section| &*section.intro),
+        "matrixIntro": intro,
         "cells": cells,
-        "sections": sections.iter().filter(|section| section.title != "Matrix").map(|section| {
-            json!([section.title, section.intro, section.lines, section.numbers_from, section.left_out])
-        }).collect::<Vec<_>>(),
+        "changes": listed(sections::changes(report)),
+        "sections": listed(sections::background(report)),
         "environments": environments.list,
         "tests": tests,
     })
+}
+
+/// The state of a cell, as that of a test.
+fn cell_state(cell: &MatrixCell) -> &'static str {
+    match cell.outcome {
+        None => "waiting",
+        Some(Outcome::Passed) if cell.flaky > 0 => "flaky",
+        Some(outcome) => outcome.words(),
+    }
 }
 
 /// The distinct environments of a report.
@@ -138,9 +156,9 @@ fn test(
         "id": row.test.to_string(),
         "name": row.name,
         "state": state(row),
-        "row": in_group.unwrap_or_else(|| "(none)".to_owned()),
-        "column": label("backend").unwrap_or_else(|| "(none)".to_owned()),
-        "reproduce": row.reproduce.clone().unwrap_or_else(|| format!("dtf why {}", row.test)),
+        "row": in_group.unwrap_or_else(|| NO_GROUP.to_owned()),
+        "column": label("backend").unwrap_or_else(|| NO_GROUP.to_owned()),
+        "reproduce": reproduce(row),
     });
     let mut set = |name: &str, value: Value| {
         let is_empty = match &value {

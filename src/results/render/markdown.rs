@@ -9,7 +9,7 @@ use super::report::Report;
 use super::section::Section;
 use super::sections::sections;
 use super::table;
-use super::words::state;
+use super::words::{reproduce, state};
 use crate::api::v1::reports::ReportRow;
 use crate::domain::outcome::Outcome;
 
@@ -61,12 +61,11 @@ fn problems(rows: &[ReportRow]) -> Option<String> {
     let mut lines = vec![row_of(&["outcome", "test", "message", "reproduce"].map(str::to_owned))];
     lines.push(rule(4, 9));
     lines.extend(rows.iter().filter(is_problem).take(MAX_MESSAGES).map(|row| {
-        let reproduce = row.reproduce.clone().unwrap_or_else(|| format!("dtf why {}", row.test));
         let message = row.first_attempt.as_ref().filter(|_| row.flaky).unwrap_or(&row.message);
         let known = row.quarantined.as_ref();
         let known = known.map(|known| format!(" (in quarantine {})", known.quarantine));
         let state = format!("{}{}", state(row), known.unwrap_or_default());
-        row_of(&[state, row.name.clone(), message.clone(), reproduce])
+        row_of(&[state, row.name.clone(), message.clone(), reproduce(row)])
     }));
     let mut out = format!("### Did not pass at once\n\n{}\n", lines.join("\n"));
     if all > MAX_MESSAGES {
@@ -76,7 +75,7 @@ fn problems(rows: &[ReportRow]) -> Option<String> {
 }
 
 fn section(section: &Section) -> String {
-    let Section { title, intro, lines, numbers_from, left_out } = section;
+    let Section { title, intro, lines, numbers_from, left_out, .. } = section;
     let mut out = format!("### {title}\n");
     if !intro.is_empty() {
         out.push_str(&format!("\n{}\n", text(intro, 1_000)));

@@ -16,6 +16,8 @@ pub struct Section {
     pub numbers_from: usize,
     /// Number of lines that were left out.
     pub left_out: usize,
+    /// Whether a narrow terminal shows only the first columns.
+    pub is_wide: bool,
 }
 
 /// Ends a section: cuts its lines after the maximum, and states that there are none.
@@ -30,7 +32,7 @@ pub fn section(
     let has_lines = lines.len() > 1;
     let intro = if has_lines || !intro.is_empty() { intro } else { "none" };
     let lines = if has_lines { lines } else { Vec::new() };
-    Section { title, intro: intro.to_owned(), lines, numbers_from, left_out }
+    Section { title, intro: intro.to_owned(), lines, numbers_from, left_out, is_wide: false }
 }
 
 pub fn heading(names: &[&str]) -> Vec<String> {

@@ -15,24 +15,43 @@ use std::collections::BTreeMap;
 
 /// Maximum number of columns of a matrix.
 const MAX_COLUMNS: usize = 12;
+/// The row of tests without the property of the rows.
+pub const NO_GROUP: &str = "(none)";
 
 /// The sections of a report, in their order.
 #[must_use]
 pub fn sections(report: &Report) -> Vec<Section> {
+    let mut sections: Vec<Section> = grouped(report).map(matrix).into_iter().collect();
+    sections.extend(changes(report));
+    sections.extend(background(report));
+    sections
+}
+
+/// The matrix of a report, if a test has the property of its rows.
+pub fn grouped(report: &Report) -> Option<&MatrixView> {
+    let is_named = |view: &&MatrixView| view.rows.iter().any(|row| row != NO_GROUP);
+    report.matrix.as_ref().filter(is_named)
+}
+
+/// The sections that people decide from: changes and flaky tests.
+pub fn changes(report: &Report) -> Vec<Section> {
     let mut sections = Vec::new();
-    if let Some(view) = &report.matrix {
-        sections.push(matrix(view));
-    }
     if let Some(view) = &report.changes {
         sections.extend(changed::sections(view, report.is_filtered));
     }
     if let Some(view) = &report.flaky_tests {
         sections.push(changed::flaky(view));
     }
+    sections
+}
+
+/// Slowest tests, coverage and workers.
+pub fn background(report: &Report) -> Vec<Section> {
+    let mut sections = Vec::new();
     if let Some(view) = &report.summary {
         sections.push(slowest(view));
     }
-    if let Some(view) = &report.matrix {
+    if let Some(view) = grouped(report) {
         sections.push(coverage(view));
     }
     if let Some(view) = &report.summary {
@@ -42,7 +61,7 @@ pub fn sections(report: &Report) -> Vec<Section> {
 }
 
 /// The matrix: in each cell the worst outcome, the value of the metric and its change.
-fn matrix(view: &MatrixView) -> Section {
+pub fn matrix(view: &MatrixView) -> Section {
     let by_place: BTreeMap<(&str, &str), &MatrixCell> =
         view.cells.iter().map(|cell| ((&*cell.row, &*cell.column), cell)).collect();
     let columns = &view.columns[..view.columns.len().min(MAX_COLUMNS)];
@@ -68,7 +87,7 @@ fn matrix(view: &MatrixView) -> Section {
     if hidden > 0 {
         intro.push_str(&format!("; {} not shown", counted(hidden as u64, "further column")));
     }
-    section("Matrix", &intro, lines, 1)
+    Section { is_wide: true, ..section("Matrix", &intro, lines, 1) }
 }
 
 /// A cell in words, e.g. `2 passed, 42.1 ms, +3.1 %` or `1 of 2 failed`.

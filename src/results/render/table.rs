@@ -27,6 +27,8 @@ const MAX_NOISY: usize = 10;
 const SHARD_LABEL: &str = "suite";
 /// Maximum number of characters of a name.
 const MAX_NAME: usize = 120;
+/// Number of characters of the name of a row that always stay.
+const MIN_NAME: usize = 16;
 /// Maximum number of characters of a message.
 const MAX_MESSAGE: usize = 300;
 
@@ -50,17 +52,41 @@ pub fn table(report: &Report, style: Style) -> String {
 
 /// A section with its heading.
 fn push_section(out: &mut String, section: Section, style: Style) {
-    let Section { title, intro, lines, numbers_from, left_out } = section;
+    let Section { title, intro, lines, numbers_from, left_out, is_wide } = section;
     let colon = if intro.is_empty() { "" } else { ": " };
     let _ = writeln!(out, "\n{title}{colon}{}", plain(&intro, MAX_MESSAGE));
     let plain_line = |line: Vec<String>| line.iter().map(|cell| plain(cell, MAX_NAME)).collect();
     let lines: Vec<Vec<String>> = lines.into_iter().map(plain_line).collect();
+    let width = style.width.filter(|_| is_wide).map_or(usize::MAX, usize::from);
+    let (lines, hidden) = fit(lines, width);
     if !lines.is_empty() {
         push_lines(out, build(lines, |column| column >= numbers_from), style);
+    }
+    if hidden > 0 {
+        let does = if hidden == 1 { "does" } else { "do" };
+        let columns = figures::counted(hidden as u64, "column");
+        let _ = writeln!(out, "({columns} that {does} not fit)");
     }
     if left_out > 0 {
         let _ = writeln!(out, "and {left_out} more");
     }
+}
+
+/// Fits lines into a width: shortens the first cell of each, then leaves out columns from the last one
+/// on. The first two columns stay. Also returns the number of columns that were left out.
+fn fit(mut lines: Vec<Vec<String>>, width: usize) -> (Vec<Vec<String>>, usize) {
+    let is_wider = |lines: &[Vec<String>]| natural_width(&build(lines.to_vec(), |_| false)) > width;
+    if is_wider(&lines) {
+        for first in lines.iter_mut().filter_map(|line| line.first_mut()) {
+            *first = plain(first, MIN_NAME.max(width / 4));
+        }
+    }
+    let mut hidden = 0;
+    while lines.first().is_some_and(|heading| heading.len() > 2) && is_wider(&lines) {
+        lines.iter_mut().for_each(|line| line.truncate(line.len() - 1));
+        hidden += 1;
+    }
+    (lines, hidden)
 }
 
 /// The part about the tests. `has_matrix`: a section has the matrix.

@@ -563,3 +563,25 @@ fn a_large_report_has_several_junit_files() {
     assert_eq!(counts, [true, true]);
     assert!(files[0].contains("same name (r1.t9999)"));
 }
+
+/// A matrix leaves out columns rather than break words, and is left out if no test has a model.
+#[test]
+fn a_matrix_is_readable_at_a_narrow_terminal() {
+    let mut report = whole();
+    let matrix = report.matrix.as_mut().expect("a matrix");
+    let long = "a".repeat(60);
+    matrix.rows[0].clone_from(&long);
+    matrix.cells[0].row.clone_from(&long);
+    matrix.cells[0].column = "cpu".into();
+    let text = super::table(&report, Style { colour: false, width: Some(50) });
+    let (_, text) = text.split_once("\nMatrix: ").expect("a matrix");
+    let text = text.split("\n\n").next().expect("a part");
+    let row = format!("{}…  1 passed, 42.1 ms, +3.1 %\n", "a".repeat(16));
+    assert!(text.contains(&row), "{text}");
+    assert!(text.ends_with("(1 column that does not fit)"), "{text}");
+    let matrix = report.matrix.as_mut().expect("a matrix");
+    matrix.rows = vec!["(none)".into()];
+    let text = super::table(&report, Style::default());
+    assert!(!text.contains("\nMatrix") && !text.contains("\nCoverage"), "{text}");
+    assert!(super::csv(&report.view).contains(",q3,"));
+}

@@ -25,6 +25,11 @@ pub fn state(row: &ReportRow) -> &'static str {
     }
 }
 
+/// The command that reproduces a test, or explains it if no command reproduces it.
+pub fn reproduce(row: &ReportRow) -> String {
+    row.reproduce.clone().unwrap_or_else(|| format!("dtf why {}", row.test))
+}
+
 /// Counts of cases, e.g. `47 passed, 1 skipped`. Counts of zero are left out, except for passed cases.
 pub fn cases(counts: &Cases) -> String {
     let mut text = format!("{} passed", counts.passed);

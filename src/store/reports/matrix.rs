@@ -44,6 +44,8 @@ pub struct CellRow {
     /// The test with the worst outcome.
     pub test: TestId,
     pub message: String,
+    /// Whether a script that dtf generated ran that test.
+    pub is_generated: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -133,7 +135,7 @@ impl Store {
         })
     }
 
-    /// The slowest tests, the slowest first.
+    /// The slowest tests by their slowest results, the slowest first.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -147,7 +149,9 @@ impl Store {
                 coalesce(workers.name, '') FROM test_states AS states \
                 LEFT JOIN worker_names AS workers ON workers.worker = states.worker";
             let rest = format!(
-                " AND states.duration_ms IS NOT NULL ORDER BY states.duration_ms DESC, states.run, \
+                " AND states.duration_ms IS NOT NULL QUALIFY row_number() OVER (PARTITION BY \
+                 {CASE_KEY} ORDER BY states.duration_ms DESC, states.run DESC, states.test) = 1 \
+                 ORDER BY states.duration_ms DESC, states.run, \
                  states.test LIMIT {MAX_SLOW}"
             );
             selection.of_tests(*first, *last).query(connection, select, &rest, |row| {
@@ -234,11 +238,12 @@ fn cells(metric: &str, limit: u32) -> String {
          cells AS (SELECT row_name, column_name, count(*) AS tests, \
            count(*) FILTER (outcome IS NULL) AS pending, \
            count(*) FILTER (outcome = 'passed' AND flaky) AS flaky, \
-           exp(avg(ln(value))) AS value, max(unit) AS unit, max(better) AS better, \
+           CASE count(value) WHEN 1 THEN max(value) ELSE exp(avg(ln(value))) END AS value, max(unit) AS unit, max(better) AS better, \
            exp(avg(ln(value / earlier))) AS change, max(run) FILTER (place = 1) AS run, \
            max(test) FILTER (place = 1) AS test, max(attempt) FILTER (place = 1) AS attempt, {} \
            FROM ranked GROUP BY row_name, column_name) \
          SELECT cells.run, cells.test, coalesce(ended.message, attempts.message, ''), \
+         json_exists(attempts.environment, '$.written_by') AS is_generated, \
          cells.* EXCLUDE (run, test, attempt) \
          FROM cells LEFT JOIN test_outcomes AS ended ON ended.run = cells.run \
          AND ended.test = cells.test \
@@ -253,7 +258,7 @@ fn cells(metric: &str, limit: u32) -> String {
 fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
     let mut outcomes = BTreeMap::new();
     for (position, outcome) in Outcome::ALL.into_iter().enumerate() {
-        let count: u64 = get(row, 12 + position)?;
+        let count: u64 = get(row, 13 + position)?;
         if count > 0 {
             outcomes.insert(outcome, count);
         }
@@ -262,15 +267,16 @@ fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
     Ok(CellRow {
         test: query::test_id(row, 0, 1)?,
         message: get(row, 2)?,
-        row: get(row, 3)?,
-        column: get(row, 4)?,
-        tests: get(row, 5)?,
-        pending: get(row, 6)?,
-        flaky: get(row, 7)?,
-        value: get(row, 8)?,
-        unit: get::<Option<String>>(row, 9)?.unwrap_or_default(),
-        better: get(row, 10)?,
-        change: get(row, 11)?,
+        is_generated: get::<Option<bool>>(row, 3)?.unwrap_or(false),
+        row: get(row, 4)?,
+        column: get(row, 5)?,
+        tests: get(row, 6)?,
+        pending: get(row, 7)?,
+        flaky: get(row, 8)?,
+        value: get(row, 9)?,
+        unit: get::<Option<String>>(row, 10)?.unwrap_or_default(),
+        better: get(row, 11)?,
+        change: get(row, 12)?,
         outcome: worst.into_iter().find(|outcome| outcomes.contains_key(outcome)),
         outcomes,
     })

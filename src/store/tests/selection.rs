@@ -152,7 +152,7 @@ fn a_cell_has_the_newest_verdict_of_each_case_and_its_change() {
 fn slow_tests_and_workers_are_summed() {
     let (_place, opened) = with(&three_runs());
     let slowest = opened.store.slowest(&Selection::default()).expect("slow tests");
-    assert_eq!((slowest.len(), slowest[0].test, slowest[0].duration.0), (10, id(3, 2), 72));
+    assert_eq!((slowest.len(), slowest[0].test, slowest[0].duration.0), (4, id(3, 2), 72));
     let health = opened.store.worker_health(&Selection::default()).expect("workers");
     let [lab] = &health[..] else { panic!("one worker ran tests: {health:?}") };
     assert_eq!((&*lab.worker, lab.attempts, lab.failed, lab.infrastructure), ("lab", 12, 2, 0));
