@@ -22,7 +22,7 @@ const MAX_WALKED: usize = 20;
 /// Minimum number of values before a single value beyond the limits that is left out. With fewer, it may be
 /// a second mode of the noise.
 const MIN_BEFORE_SPIKE: usize = 8;
-/// Maximum number of values after a proven shift for which it is reported, if it is no regression.
+/// Maximum number of values after a proven shift for which it is reported, unless it is a regression.
 const MAX_NEWS: usize = 10;
 /// Part of the limit of a change that is sufficient for a shift which several values prove: their level is
 /// known more precisely than a single value is.

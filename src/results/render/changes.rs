@@ -29,6 +29,11 @@ const STATUS: [(StatusChange, &str); 6] = [
     (StatusChange::NewlyNotRun, "newly not run"),
     (StatusChange::StillNotRun, "still not run"),
 ];
+const DIRECTIONS: [(&str, Direction); 3] = [
+    ("regressions", Direction::Worse),
+    ("improvements", Direction::Better),
+    ("other changes", Direction::None),
+];
 const STATUS_HEADER: [&str; 5] = ["test", "before", "now", "worker", "reason"];
 const METRIC_HEADER: [&str; 9] =
     ["test", "metric", "before", "after", "change", "z", "n", "verdict", "since"];
@@ -43,11 +48,7 @@ pub fn sections(view: &ChangesView) -> Vec<Section> {
             Section { title, header: &STATUS_HEADER, rows: tests.map(status_row).collect() }
         })
         .collect();
-    for (title, wanted) in [
-        ("regressions", Direction::Worse),
-        ("improvements", Direction::Better),
-        ("other changes", Direction::None),
-    ] {
+    for (title, wanted) in DIRECTIONS {
         sections.push(Section { title, header: &METRIC_HEADER, rows: metric_rows(view, wanted) });
     }
     let workers = view
@@ -87,13 +88,18 @@ fn status_row(test: &TestChange) -> Vec<String> {
 }
 
 /// The changed metrics in one direction, the largest change first.
-fn metric_rows(view: &ChangesView, wanted: Direction) -> Vec<Vec<String>> {
+fn metric_changes(view: &ChangesView, wanted: Direction) -> Vec<(&TestChange, &MetricChange)> {
     let metrics = view.tests.iter().flat_map(|test| test.metrics.iter().map(move |m| (test, m)));
     let mut changes: Vec<(&TestChange, &MetricChange)> =
         metrics.filter(|(_, metric)| metric.direction == wanted).collect();
     let size =
         |metric: &MetricChange| metric.change.map_or(f64::INFINITY, |ratio| ratio.ln().abs());
     changes.sort_by(|one, other| size(other.1).total_cmp(&size(one.1)));
+    changes
+}
+
+fn metric_rows(view: &ChangesView, wanted: Direction) -> Vec<Vec<String>> {
+    let changes = metric_changes(view, wanted);
     changes.into_iter().map(|(test, metric)| metric_row(test, metric)).collect()
 }
 
@@ -176,7 +182,7 @@ pub fn summary(view: &ChangesView) -> String {
     text
 }
 
-/// What the verdicts mean and what to do next, where the sections do not say it.
+/// Meanings of the verdicts in the report, and the next step for each.
 fn notes(view: &ChangesView) -> Vec<String> {
     let mut notes = Vec::new();
     if let (Some(from), Some(to)) = (view.from, view.to) {
@@ -200,31 +206,79 @@ fn notes(view: &ChangesView) -> Vec<String> {
     notes
 }
 
-/// One line for each row, with its section.
+/// One line for each row, with its section. Figures are numbers in the unit of the metric, `change` is the
+/// ratio after / before. What is unknown is empty.
 #[must_use]
 pub fn csv(view: &ChangesView) -> String {
     let mut text = String::from(
-        "section,test,before,now,worker,reason,metric,value_before,value_after,change,z,n,verdict,since\n",
+        "section,name,test_before,test,outcome_before,outcome,worker,reason,metric,unit,value_before,\
+         value_after,change,z,n_before,n_after,verdict,since\n",
     );
-    for section in sections(view) {
-        for row in &section.rows {
-            let mut fields = vec![String::new(); 14];
-            section.title.clone_into(&mut fields[0]);
-            let columns: &[usize] = match section.header.len() {
-                5 => &[1, 2, 3, 4, 5],
-                9 => &[1, 6, 7, 8, 9, 10, 11, 12, 13],
-                _ if section.title == "workers" => &[4, 5, 9],
-                _ => &[6, 11, 9],
-            };
-            for (column, field) in columns.iter().zip(row) {
-                fields[*column].clone_from(field);
-            }
-            let fields: Vec<String> = fields.iter().map(|field| csv_field(field)).collect();
-            text.push_str(&fields.join(","));
-            text.push('\n');
+    let mut line = |section: &str, test: [String; 7], metric: [String; 10]| {
+        let section = csv_field(section);
+        text.push_str(&format!("{section},{},{}\n", test.join(","), metric.join(",")));
+    };
+    let none = <[String; 10]>::default;
+    for (status, title) in STATUS {
+        for test in view.tests.iter().filter(|test| test.status == status) {
+            line(title, csv_test(test), none());
         }
     }
+    for (title, wanted) in DIRECTIONS {
+        for (test, metric) in metric_changes(view, wanted) {
+            line(title, csv_test(test), csv_metric(metric));
+        }
+    }
+    for event in &view.workers {
+        let mut test = <[String; 7]>::default();
+        (test[5], test[6]) = (csv_field(&event.worker), csv_field(&event.reason));
+        let mut metric = none();
+        metric[4] = csv_number(event.change);
+        line("workers", test, metric);
+    }
+    for mover in &view.movers {
+        let mut metric = none();
+        metric[0] = csv_field(&mover.metric);
+        metric[4] = csv_number(Some(mover.geometric_mean));
+        metric[7] = mover.series.to_string();
+        line("movement of all compared tests", <[String; 7]>::default(), metric);
+    }
     text
+}
+
+fn csv_test(test: &TestChange) -> [String; 7] {
+    let id = |id: Option<crate::domain::id::TestId>| id.map(|id| id.to_string());
+    let words =
+        |outcome: Option<crate::domain::outcome::Outcome>| outcome.map(|outcome| outcome.words());
+    [
+        csv_field(&test.name),
+        id(test.test_before).unwrap_or_default(),
+        id(test.test).unwrap_or_default(),
+        words(test.outcome_before).unwrap_or_default().into(),
+        words(test.outcome).unwrap_or_default().into(),
+        csv_field(test.worker.as_deref().unwrap_or_default()),
+        csv_field(&test.message),
+    ]
+}
+
+fn csv_metric(metric: &MetricChange) -> [String; 10] {
+    [
+        csv_field(&metric.metric),
+        csv_field(&metric.unit),
+        csv_number(metric.before),
+        csv_number(metric.after),
+        csv_number(metric.change),
+        csv_number(metric.z),
+        metric.n_before.to_string(),
+        metric.n_after.to_string(),
+        metric.verdict.name().to_owned(),
+        metric.since.map(|run| run.to_string()).unwrap_or_default(),
+    ]
+}
+
+/// A number without a guard against formulas, which is for texts.
+fn csv_number(value: Option<f64>) -> String {
+    value.map(|value| format!("{value:?}")).unwrap_or_default()
 }
 
 /// Tables of GitHub's Markdown, with a heading for each section that has rows.
