@@ -94,7 +94,7 @@ pub struct Filter {
     /// Rows of the matrix
     #[arg(long, value_parser = group_by(), default_value = "model", value_name = "PROPERTY")]
     pub group_by: GroupBy,
-    /// Metric of the matrix, and of the history in the HTML report [default: latency_seconds]
+    /// Metric of the matrix, and of the history in the HTML report [default: `latency_seconds`]
     #[arg(long, value_name = "METRIC")]
     pub metric: Option<String>,
 }

@@ -276,10 +276,10 @@ impl World {
         let before = self.sim.scheduler().overview().tests_leased;
         self.agents[worker].capability = new;
         let registers = shape & 16 != 0;
-        if !registers {
-            self.sim.change(&self.agents[worker]);
-        } else {
+        if registers {
             self.sim.register(&self.agents[worker], &self.held[worker]);
+        } else {
+            self.sim.change(&self.agents[worker]);
         }
         if grows {
             assert!(registers || self.sim.scheduler().overview().tests_leased == before);

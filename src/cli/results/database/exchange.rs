@@ -42,7 +42,7 @@ pub struct ExportArgs {
 /// The results become a separate database in the data directory, under imported/NAME: `dtf results
 /// query` sees its tables as NAME.tests and so on, and `dtf report --data-dir DIR/imported/NAME` reports it.
 /// The event log and the own results do not change, and nothing is scheduled from it. A test has the same
-/// case_id and series_id on every coordinator.
+/// `case_id` and `series_id` on every coordinator.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  dtf results import results/ --name lab\n  dtf results query 'SELECT count(*) FROM tests JOIN lab.tests USING (case_id)'"

@@ -23,7 +23,7 @@ pub struct AcceptArgs {
     /// Test (id, name, or part of a name), or run such as r12
     #[arg(value_name = "TEST|RUN", required_unless_present_any = ["list", "remove"])]
     pub what: Option<String>,
-    /// Accept only this metric, such as latency_seconds
+    /// Accept only this metric, such as `latency_seconds`
     #[arg(long, value_name = "NAME")]
     pub metric: Option<String>,
     /// Why the change is intended
