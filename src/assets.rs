@@ -2,6 +2,7 @@
 //! `build.rs` makes cargo rebuild when a file is added or removed.
 
 use include_dir::{Dir, File, include_dir};
+use std::path::Path;
 
 /// Directory of the templates of deployments.
 const DEPLOY: &str = "deploy";
@@ -53,14 +54,18 @@ pub fn deployment() -> impl Iterator<Item = (&'static str, &'static str)> {
 pub fn pages() -> impl Iterator<Item = (&'static str, &'static str)> {
     FOLDER.get_dir(PAGES).into_iter().flat_map(Dir::files).filter_map(|file| {
         let name = file.path().file_name()?.to_str()?;
-        Some((name, file.contents_utf8()?)).filter(|_| name.ends_with(".html"))
+        Some((name, file.contents_utf8()?)).filter(|_| is_html(name))
     })
+}
+
+fn is_html(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "html")
 }
 
 /// A file that the pages name: a style sheet, a script or an image.
 #[must_use]
 pub fn page_file(name: &str) -> Option<&'static str> {
-    let is_template = name.ends_with(".html") || name.contains('/');
+    let is_template = is_html(name) || name.contains('/');
     if is_template { None } else { text(&format!("{PAGES}/{name}")) }
 }
 

@@ -77,24 +77,10 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
             plain(path, NAME_CHARS),
             plain(user, NAME_CHARS)
         )),
-        Fact::QuarantineAdded { id, quarantine } => info(format!(
-            "quarantine {id} of the tests {:?} was added by {}: {}",
-            plain(&quarantine.covered.pattern, NAME_CHARS),
-            plain(&quarantine.by, NAME_CHARS),
-            plain(&quarantine.reason, NAME_CHARS)
-        )),
-        Fact::QuarantineRemoved { id, by, .. } => {
-            info(format!("quarantine {id} was removed by {}", plain(by, NAME_CHARS)))
-        }
-        Fact::SeriesAccepted { id, run, series, by, reason, .. } => info(format!(
-            "acceptance {id}: {} from run {run} on accepted by {}: {}",
-            counted(series.len() as u64, "change"),
-            plain(by, NAME_CHARS),
-            plain(reason, NAME_CHARS)
-        )),
-        Fact::AcceptanceRemoved { id, by, .. } => {
-            info(format!("acceptance {id} was removed by {}", plain(by, NAME_CHARS)))
-        }
+        Fact::QuarantineAdded { .. }
+        | Fact::QuarantineRemoved { .. }
+        | Fact::SeriesAccepted { .. }
+        | Fact::AcceptanceRemoved { .. } => mark(fact).and_then(info),
         Fact::AttemptFinished {
             lease,
             worker: id,
@@ -124,6 +110,31 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
         | Fact::ClockChanged { .. }
         | Fact::WorkerCalibrated { .. }
         | Fact::WorkerForgotten { .. } => None,
+    }
+}
+
+/// The line of a quarantine, an acceptance or their removal.
+fn mark(fact: &Fact) -> Option<String> {
+    match fact {
+        Fact::QuarantineAdded { id, quarantine } => Some(format!(
+            "quarantine {id} of the tests {:?} was added by {}: {}",
+            plain(&quarantine.covered.pattern, NAME_CHARS),
+            plain(&quarantine.by, NAME_CHARS),
+            plain(&quarantine.reason, NAME_CHARS)
+        )),
+        Fact::QuarantineRemoved { id, by, .. } => {
+            Some(format!("quarantine {id} was removed by {}", plain(by, NAME_CHARS)))
+        }
+        Fact::SeriesAccepted { id, run, series, by, reason, .. } => Some(format!(
+            "acceptance {id}: {} from run {run} on accepted by {}: {}",
+            counted(series.len() as u64, "change"),
+            plain(by, NAME_CHARS),
+            plain(reason, NAME_CHARS)
+        )),
+        Fact::AcceptanceRemoved { id, by, .. } => {
+            Some(format!("acceptance {id} was removed by {}", plain(by, NAME_CHARS)))
+        }
+        _ => None,
     }
 }
 

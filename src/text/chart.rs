@@ -153,7 +153,7 @@ impl Scale {
         if min > max {
             return None;
         }
-        if min == max {
+        if min >= max {
             let half = (min.abs() * 0.05).max(f64::MIN_POSITIVE);
             (min, max) = ((min - half).max(f64::MIN), (max + half).min(f64::MAX));
         }

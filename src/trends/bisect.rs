@@ -172,7 +172,7 @@ impl Trial {
         let is_bad = self.rate() >= rate / 2.0 && self.failed > 0;
         let decided = if is_bad { Answer::Bad } else { Answer::Good };
         let is_enough = match (self.failed, self.passed) {
-            (0, passed) => (1.0 - rate).powi(passed as i32) <= CHANCE,
+            (0, passed) => (1.0 - rate).powf(f64::from(passed)) <= CHANCE,
             (_, 0) => true,
             _ if rate >= 1.0 => runs >= MAJORITY,
             _ => is_bad,

@@ -3,6 +3,8 @@
 //! It is exact for small samples, where the normal approximation misses the tail by orders of magnitude.
 //! It assumes nothing about the distribution of the values.
 
+use std::cmp::Ordering;
+
 /// Maximum product of the two numbers of values for the exact distribution.
 const MAX_EXACT: usize = 640;
 
@@ -18,7 +20,11 @@ pub fn probability(one: &[f64], other: &[f64]) -> f64 {
     let mut wins = 0;
     for a in one {
         for b in other {
-            wins += if b > a { 2 } else { usize::from(a == b) };
+            wins += match b.partial_cmp(a) {
+                Some(Ordering::Greater) => 2,
+                Some(Ordering::Equal) => 1,
+                _ => 0,
+            };
         }
     }
     let fewer = wins.min(2 * n * m - wins);

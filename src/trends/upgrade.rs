@@ -391,7 +391,9 @@ mod tests {
     #[test]
     fn outputs_and_errors_are_compared_with_the_side_before() {
         let before = with_output(&[3.0, 4.0]);
-        let effect = |after: &SideRun, dtype| judge(&[before.clone()], &[after.clone()], dtype);
+        let effect = |after: &SideRun, dtype| {
+            judge(std::slice::from_ref(&before), std::slice::from_ref(after), dtype)
+        };
         assert_eq!(effect(&before, None).effect, Effect::Same);
         let near = with_output(&[3.0, 4.001]);
         assert_eq!(effect(&near, Some("fp32")).effect, Effect::Different);

@@ -145,7 +145,8 @@ fn sketch(detail: &AttemptDetail) -> Option<Sketch> {
     let sketch = detail.result.get(SKETCH)?.as_object()?;
     let shape = sketch.get("shape")?.as_array()?;
     let values = sketch.get("values")?.as_array()?;
-    let shape: Option<Vec<u64>> = shape.iter().take(MAX_SKETCH).map(serde_json::Value::as_u64).collect();
+    let shape: Option<Vec<u64>> =
+        shape.iter().take(MAX_SKETCH).map(serde_json::Value::as_u64).collect();
     let values: Option<Vec<f64>> =
         values.iter().take(MAX_SKETCH).map(serde_json::Value::as_f64).collect();
     Some(Sketch { shape: shape?, values: values? })

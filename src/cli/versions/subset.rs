@@ -66,7 +66,10 @@ pub fn edited(
 
 /// Tests that only these workers may run. Tests without a worker are not changed.
 pub fn placed(tests: &[Arc<TestSpec>], workers: &[Option<WorkerId>]) -> Vec<Arc<TestSpec>> {
-    let one = |(test, worker): (&Arc<TestSpec>, &Option<WorkerId>)| if worker.is_none() { Arc::clone(test) } else {
+    let one = |(test, worker): (&Arc<TestSpec>, &Option<WorkerId>)| {
+        if worker.is_none() {
+            return Arc::clone(test);
+        }
         let requirement = Requirement { worker: *worker, ..(*test.requirement).clone() };
         Arc::new(TestSpec { requirement: Arc::new(requirement), ..(**test).clone() })
     };

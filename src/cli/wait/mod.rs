@@ -171,7 +171,11 @@ async fn show(
 ) -> Result<ReportView, CliError> {
     let format = Format::from(output);
     // The table and the JSON document at the end of a run are about its tests alone.
-    let parts = if files.write.is_empty() { Parts::of(format, files).without_sections() } else { Parts::of(format, files) };
+    let parts = if files.write.is_empty() {
+        Parts::of(format, files).without_sections()
+    } else {
+        Parts::of(format, files)
+    };
     let query =
         ReportQuery { run: Some(run), limit: Some(MAX_REPORT_ROWS), ..ReportQuery::default() };
     let query = parts.query(query);

@@ -452,7 +452,7 @@ mod tests {
             cookies.check(&head)
         };
         let found = Ok(Some(anna));
-        assert_eq!(ask(Method::GET, "/runs/r1", &[host.clone()]), found);
+        assert_eq!(ask(Method::GET, "/runs/r1", std::slice::from_ref(&host)), found);
         assert_eq!(ask(Method::POST, "/actions/cancel", &[host.clone(), origin.clone()]), found);
         let refused = Err(AuthError::ForeignForm);
         let site = |site| (HeaderName::from_static("sec-fetch-site"), site);
@@ -467,7 +467,7 @@ mod tests {
         }
         let own = [host.clone(), origin, site("same-origin")];
         assert_eq!(ask(Method::POST, "/api/v1/runs/r1/cancel", &own), refused);
-        assert_eq!(ask(Method::DELETE, "/actions/cancel", &[host.clone()]), refused);
+        assert_eq!(ask(Method::DELETE, "/actions/cancel", std::slice::from_ref(&host)), refused);
         // Another coordinator on the same host has another port, and its own cookie.
         assert_eq!(ask(Method::GET, "/", &[(HOST, "dtf.example:81")]), Ok(None));
         let token = (AUTHORIZATION, "Bearer x");

@@ -17,7 +17,8 @@ impl Subject<'_> {
         };
         let prefix = &self.entry.prefix;
         let size = format!("{length}{image}{}", self.unusual_sizes(case));
-        let packages = if self.entry.lists(PACKAGES) { case.packages.name_part() } else { String::new() };
+        let packages =
+            if self.entry.lists(PACKAGES) { case.packages.name_part() } else { String::new() };
         match case.role() {
             Role::Reference => match format!("{size}{packages}").strip_prefix('-') {
                 Some(rest) => return format!("{prefix}/reference/{rest}"),

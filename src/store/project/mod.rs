@@ -171,6 +171,24 @@ impl<'a> Projection<'a> {
                 let row = params![path, *version, sha256, &**user, at.0];
                 self.tables.append(Table::TemplateVersions, row)
             }
+            Fact::QuarantineAdded { .. }
+            | Fact::QuarantineRemoved { .. }
+            | Fact::SeriesAccepted { .. }
+            | Fact::AcceptanceRemoved { .. } => self.mark(event),
+            Fact::WorkerDraining { .. }
+            | Fact::WorkerResumed { .. }
+            | Fact::WorkerLost { .. }
+            | Fact::WorkerForgotten { .. }
+            | Fact::LeasesGranted { .. }
+            | Fact::LeasesRecalled { .. }
+            | Fact::RecordsLost { .. }
+            | Fact::ClockChanged { .. } => Ok(()),
+        }
+    }
+
+    /// Projects a quarantine, an acceptance or their removal.
+    fn mark(&mut self, event: &Fact) -> duckdb::Result<()> {
+        match event {
             Fact::QuarantineAdded { id, quarantine } => {
                 // It does not cover what ended before it.
                 self.flush()?;
@@ -188,14 +206,7 @@ impl<'a> Projection<'a> {
             Fact::AcceptanceRemoved { id, by, at } => {
                 marks::removed(&mut self.tables, marks::ACCEPTANCE, id.0, by, *at)
             }
-            Fact::WorkerDraining { .. }
-            | Fact::WorkerResumed { .. }
-            | Fact::WorkerLost { .. }
-            | Fact::WorkerForgotten { .. }
-            | Fact::LeasesGranted { .. }
-            | Fact::LeasesRecalled { .. }
-            | Fact::RecordsLost { .. }
-            | Fact::ClockChanged { .. } => Ok(()),
+            _ => Ok(()),
         }
     }
 

@@ -29,8 +29,7 @@ impl Environments {
     ) -> Result<Vec<String>, EnvironmentError> {
         self.resolve(&format!("{package}=={good}"), true).await?;
         let mut versions = vec![self.resolve(&format!("{package}=={bad}"), true).await?];
-        loop {
-            let Some(last) = versions.last() else { break };
+        while let Some(last) = versions.last() {
             // `<` would leave out the pre-releases of the last one.
             let range = format!("{package}>={good},<={last},!={last}");
             let Ok(version) = self.resolve(&range, pre_releases).await else {

@@ -104,7 +104,11 @@ impl<'a> Steps<'a> {
         let good = self.tried[0].clone();
         if good.trial.failed > 0 {
             let name = &self.list[0].name;
-            let message = if good.trial.is_mixed() { format!("the test is flaky with {name}, the good end: {}", good.reason) } else { format!("the test fails with {name}, the good end: {}", good.reason) };
+            let message = if good.trial.is_mixed() {
+                format!("the test is flaky with {name}, the good end: {}", good.reason)
+            } else {
+                format!("the test fails with {name}, the good end: {}", good.reason)
+            };
             return Err(CliError::usage(message).hint("choose a version with which it passes"));
         }
         self.tried[0].answer = Some(Answer::Good);
@@ -280,7 +284,11 @@ impl<'a> Steps<'a> {
     fn note(&self, at: usize) {
         let (tried, name) = (&self.tried[at], &self.list[at].name);
         let runs: Vec<String> = tried.runs.iter().map(ToString::to_string).collect();
-        let counts = if tried.trial.is_mixed() { format!(" ({} of {} runs failed)", tried.trial.failed, tried.trial.runs()) } else { String::new() };
+        let counts = if tried.trial.is_mixed() {
+            format!(" ({} of {} runs failed)", tried.trial.failed, tried.trial.runs())
+        } else {
+            String::new()
+        };
         let value =
             median(&tried.values).map(|value| format!(", {}", with_unit(value, &self.unit)));
         let reason = match tried.answer {

@@ -23,7 +23,7 @@ const MAX_BEFORE: usize = 1000;
 /// The origin of the tests.
 pub enum Subject {
     /// Tests that are made again for each candidate: all of them, or the named one.
-    Made { work: Work, wanted: Option<String> },
+    Made { work: Box<Work>, wanted: Option<String> },
     /// The tests of a result, by their positions in its run.
     Stored { test: TestId, tests: BTreeMap<usize, Arc<TestSpec>> },
 }
@@ -38,7 +38,7 @@ impl Subject {
                 return Err(CliError::usage(message).hint("write it into the plan"));
             }
             let wanted = Some(args.test.clone());
-            return Ok(Self::Made { work: Work::plan(plan)?, wanted });
+            return Ok(Self::Made { work: Box::new(Work::plan(plan)?), wanted });
         }
         if let Ok(test) = args.test.parse::<TestId>() {
             return Ok(Self::Stored { test, tests: BTreeMap::new() });
@@ -48,7 +48,7 @@ impl Subject {
             models.hw = vec!["cpu".to_owned()];
         }
         let what = std::slice::from_ref(&args.test);
-        Ok(Self::Made { work: Work::models(what, &models)?, wanted: None })
+        Ok(Self::Made { work: Box::new(Work::models(what, &models)?), wanted: None })
     }
 
     /// Reads the specification of a result, and of the tests that it depends on.

@@ -1,6 +1,6 @@
 //! The report of an upgrade for people, for spreadsheets and for pull requests.
 
-use crate::cli::versions::upgrade::view::{Cell, Row, UpgradeView};
+use crate::cli::versions::upgrade::view::{Cell, OutputDifference, Row, UpgradeView};
 use crate::results::render::csv_field;
 use crate::results::render::words::plain;
 use crate::trends::upgrade::Effect;
@@ -157,8 +157,8 @@ pub fn csv(view: &UpgradeView) -> String {
 
 fn start(row: &Row) -> [String; 8] {
     let difference = match row.output_difference {
-        Some(Some(size)) => size.to_string(),
-        Some(None) => "other shape".to_owned(),
+        Some(OutputDifference::Distance(size)) => size.to_string(),
+        Some(OutputDifference::OtherShape) => "other shape".to_owned(),
         None => String::new(),
     };
     [
@@ -177,7 +177,7 @@ fn start(row: &Row) -> [String; 8] {
 mod tests {
     use super::*;
     use crate::cli::exit::Exit;
-    use crate::cli::versions::upgrade::view::{Side, Tested};
+    use crate::cli::versions::upgrade::view::{OutputDifference, Side, Tested};
     use crate::trends::upgrade::{Ending, SideRun};
     use std::collections::BTreeMap;
 
@@ -229,8 +229,8 @@ mod tests {
     fn an_upgrade_is_safe_only_if_everything_ran() {
         let passed = tested("a/1", "a", Ending::Passed);
         let absent = tested("a/2", "a", Ending::NotRun("no worker".to_owned()));
-        assert!(view(&[passed.clone()]).is_safe);
-        assert_eq!(view(&[passed.clone()]).exit(), Exit::Passed);
+        assert!(view(std::slice::from_ref(&passed)).is_safe);
+        assert_eq!(view(std::slice::from_ref(&passed)).exit(), Exit::Passed);
         let incomplete = view(&[passed.clone(), absent.clone()]);
         assert!(!incomplete.is_safe && incomplete.exit() == Exit::Infrastructure);
         let mut quarantined = absent;

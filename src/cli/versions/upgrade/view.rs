@@ -95,10 +95,19 @@ pub struct Row {
     pub message: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ChangeView>,
-    /// Distance of the outputs of both sides, relative to the output before. `null` if the shape of the
-    /// output changed; absent if a side has no output.
+    /// Absent if a side has no output.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub output_difference: Option<Option<f64>>,
+    pub output_difference: Option<OutputDifference>,
+}
+
+/// Difference of the outputs of both sides.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(untagged)]
+pub enum OutputDifference {
+    /// Distance relative to the output before.
+    Distance(f64),
+    /// The shape of the output changed; `null` in JSON.
+    OtherShape,
 }
 
 /// A metric or numeric error that changed beyond its limits, or may have.
@@ -204,8 +213,14 @@ impl Row {
             runs: [before.len(), after.len()],
             message,
             changes: changes.into_iter().map(ChangeView::of).collect(),
-            output_difference: output_difference
-                .map(|difference| Some(difference).filter(|value| value.is_finite())),
+            output_difference: output_difference.map(|distance| {
+                let is_distance = distance.is_finite();
+                if is_distance {
+                    OutputDifference::Distance(distance)
+                } else {
+                    OutputDifference::OtherShape
+                }
+            }),
         }
     }
 
@@ -226,8 +241,8 @@ impl Row {
             None => format!("{} changed from zero", change.metric),
         };
         let output = match self.output_difference {
-            Some(None) => Some("the output has another shape".to_owned()),
-            Some(Some(size)) if self.effect == Effect::Different => {
+            Some(OutputDifference::OtherShape) => Some("the output has another shape".to_owned()),
+            Some(OutputDifference::Distance(size)) if self.effect == Effect::Different => {
                 Some(format!("the output differs by {size:.1e}"))
             }
             _ => None,

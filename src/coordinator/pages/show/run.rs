@@ -81,7 +81,7 @@ fn page(view: &RunView, report: &ReportView, filter: &Filter, may_cancel: bool) 
     Page {
         template: "run.html",
         title: format!("Run {} {}", view.run, view.name),
-        next: next(view, report),
+        next: Some(next(view, report)),
         live: is_open.then(String::new),
         values: json!({
             "run": view.run.to_string(),
@@ -111,19 +111,19 @@ fn page(view: &RunView, report: &ReportView, filter: &Filter, may_cancel: bool) 
 }
 
 /// The first failure, then a comparison, is what most readers want.
-fn next(view: &RunView, report: &ReportView) -> Option<Link> {
+fn next(view: &RunView, report: &ReportView) -> Link {
     let broken = report.rows.iter().find(|row| state(row).kind == "bad");
     if let Some(row) = broken {
-        return Some(Link::new(format!("/tests/{}", row.test), "Show the first failed test"));
+        return Link::new(format!("/tests/{}", row.test), "Show the first failed test");
     }
     let number = view.run.0;
-    Some(match number {
+    match number {
         2.. => Link::new(
             format!("/compare?from=r{}&to=r{number}", number - 1),
             &format!("Compare with r{}", number - 1),
         ),
         _ => Link::new("/", "Show what is running"),
-    })
+    }
 }
 
 fn state(row: &ReportRow) -> Word {
