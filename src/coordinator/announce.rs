@@ -50,9 +50,7 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
             let changes = changes.unwrap_or_default().join(", ");
             Some((is_loss, format!("{} changed: {}", worker(*id), plain(&changes, MAX_CHANGES))))
         }
-        Fact::WorkerDraining { worker: id, by, .. } => {
-            info(format!("{} is draining{}", worker(*id), asked_by(by)))
-        }
+        Fact::WorkerDraining { worker: id, by, .. } => info(draining(&worker(*id), by)),
         Fact::WorkerResumed { worker: id, by, .. } => {
             info(format!("{} accepts tests again{}", worker(*id), asked_by(by)))
         }
@@ -111,6 +109,10 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
         | Fact::WorkerCalibrated { .. }
         | Fact::WorkerForgotten { .. } => None,
     }
+}
+
+fn draining(worker: &str, by: &str) -> String {
+    format!("{worker} is draining{}", asked_by(by))
 }
 
 /// The line of a quarantine, an acceptance or their removal.

@@ -122,8 +122,7 @@ impl<'a> Projection<'a> {
                 self.tables.append(Table::Runs, params![run.0, name, &**user, at.0])
             }
             Fact::TestsAdded { run, first, tests, last, part, at } => {
-                let count = tests.len() as u32;
-                let row = params![run.0, *part, count, *last, at.0];
+                let row = params![run.0, *part, tests.len() as u32, *last, at.0];
                 self.tables.append(Table::RunParts, row)?;
                 for (index, spec) in (*first..).zip(tests) {
                     self.test(TestId { run: *run, index }, spec)?;

@@ -177,7 +177,7 @@ fn start(row: &Row) -> [String; 8] {
 mod tests {
     use super::*;
     use crate::cli::exit::Exit;
-    use crate::cli::versions::upgrade::view::{OutputDifference, Side, Tested};
+    use crate::cli::versions::upgrade::view::{Side, Tested};
     use crate::trends::upgrade::{Ending, SideRun};
     use std::collections::BTreeMap;
 
