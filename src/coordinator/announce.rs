@@ -111,7 +111,7 @@ fn line(fact: &Fact, scheduler: &Scheduler) -> Option<(bool, String)> {
     }
 }
 
-fn draining(worker: &str, by: &str) -> String {
+fn draining(worker: &str, by: &Subject) -> String {
     format!("{worker} is draining{}", asked_by(by))
 }
 
