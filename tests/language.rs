@@ -68,7 +68,7 @@ const RULES: &[Rule] = &[
         "`folder`|\"folder\"|folder:|folder sha256|weights folder in the reference",
         "directory",
     ),
-    rule(r"(?i)\bcircles?\b", "</?circle", "cycle"),
+    rule(r"(?i)\bcircles?\b", "</?circle|\"circle\"", "cycle"),
     rule(r"(?i)\bwins?\b", "", "overrides"),
     rule(
         r"(?i)\bof (?:its|their|your|our|one's) own\b|\bof (?:yours|ours|mine)\b",

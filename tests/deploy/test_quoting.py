@@ -15,7 +15,7 @@ REFUSED = ("cannot be quoted safely", "more than 1024 bytes", "empty", "systemd 
 def attempt(directory, *flags):
     """The generated directory, or None if the text is refused with a reason."""
     out = directory / "set"
-    # A container cannot reach the address of its own machine.
+    # A container does not reach the loopback address of its host.
     host = "lab-1" if {"docker", "kubernetes"} & set(flags) else "127.0.0.1"
     done = deploy_script(directory, "--coordinator", f"http://{host}:7700", "--out", str(out), *flags)
     assert not (directory / "x").exists()

@@ -127,12 +127,9 @@ impl Runtime {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::domain::accelerator::{Backend, Vendor};
-
+impl Runtime {
     /// A runtime whose interpreter is a shell script with this body; `$4` is the question.
-    pub fn runtime(directory: &std::path::Path, body: &str) -> Runtime {
+    pub fn script(directory: &std::path::Path, body: &str) -> Self {
         let python = directory.join("python");
         crate::sys::fs::write_whole(&python, format!("#!/bin/sh\n{body}\n").as_bytes())
             .expect("written");
@@ -143,8 +140,14 @@ pub(super) mod tests {
         }
         let hooks = Map::from_iter([("device".to_owned(), Value::from("cuda:0"))]);
         let (cwd, env) = (directory.to_owned(), Variables::default());
-        Runtime { python, hooks, cwd, env, marker: "test/".to_owned() }
+        Self { python, hooks, cwd, env, marker: "test/".to_owned() }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::accelerator::{Backend, Vendor};
 
     #[tokio::test]
     #[cfg(unix)]
@@ -157,7 +160,7 @@ pub(super) mod tests {
         let runtimes = Runtimes::default();
         let devices = [device(0), device(1)];
         assert!(!runtimes.has_new(&devices));
-        runtimes.add(&devices[1].id(), || runtime(directory.path(), prints));
+        runtimes.add(&devices[1].id(), || Runtime::script(directory.path(), prints));
         assert!(runtimes.has_new(&devices) && !runtimes.has_new(&devices[..1]));
         let speeds = runtimes.measure(&devices).await;
         assert!(!runtimes.has_new(&devices));
@@ -165,7 +168,8 @@ pub(super) mod tests {
         assert_eq!((speed.compute.per_second, speed.memory.per_second), (2e12, 2.0));
         // One that fails is not tried again until the next day.
         let other = tempfile::tempdir().expect("a directory");
-        runtimes.add(&devices[0].id(), || runtime(other.path(), "echo no device >&2; exit 1"));
+        runtimes
+            .add(&devices[0].id(), || Runtime::script(other.path(), "echo no device >&2; exit 1"));
         assert_eq!(runtimes.measure(&devices[..1]).await, BTreeMap::new());
         assert!(!runtimes.has_new(&devices));
     }

@@ -240,7 +240,7 @@ mod tests {
         .expect("a capability");
         let id = capability.accelerators[0].id();
         runtimes.add(&id, || {
-            devices::tests::runtime(directory.path(), ": >started; while :; do sleep 1; done")
+            devices::Runtime::script(directory.path(), ": >started; while :; do sleep 1; done")
         });
         let started = directory.path().join("started");
         let has_started = async {
