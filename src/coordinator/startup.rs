@@ -56,6 +56,8 @@ const SHUTDOWN_GRACE: Duration = Duration::from_secs(2);
 const STACK_BYTES: usize = 2 * 1024 * 1024;
 /// Time for the tick task to end, which it does when the mailbox closes.
 const TICK_GRACE: Duration = Duration::from_secs(1);
+/// Time for which the search for suspected changes of one run may continue after the stop.
+const CONFIRM_GRACE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, thiserror::Error)]
 pub enum CoordinatorError {
@@ -218,8 +220,9 @@ pub(crate) async fn run_opened(
     let health = Arc::clone(&threads.health);
     let ticks = tick::run(threads.mailbox.clone(), leadership, Arc::clone(&health));
     tasks.spawn("tick", ticks);
+    let mut confirming = Tasks::new();
     if settings.confirm_changes {
-        tasks.spawn("confirm", Confirmer::of(&app).run());
+        confirming.spawn("confirm", Confirmer::of(&app).run());
     }
     let mailbox = threads.mailbox.clone();
     let stop = async move {
@@ -233,6 +236,7 @@ pub(crate) async fn run_opened(
     serve(app, listener, stop).await;
     let state = threads.join().await?;
     tasks.join(TICK_GRACE).await;
+    confirming.join(CONFIRM_GRACE).await;
     Ok(state)
 }
 

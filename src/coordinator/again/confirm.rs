@@ -108,7 +108,8 @@ impl Confirmer {
         }
     }
 
-    /// Runs until the mailbox closes.
+    /// Runs until the mailbox closes, and then to the end of the run that is being searched: it reads the
+    /// log, which the next process can open only afterwards.
     pub async fn run(self) {
         let mut done = Done::default();
         let mut interval = tokio::time::interval(INTERVAL);
@@ -153,8 +154,13 @@ impl Confirmer {
         }
         done.runs.extend(new.iter().take(skipped));
         for run in new.into_iter().skip(skipped) {
-            if !self.progress.wait_projected(CATCH_UP_TIMEOUT).await {
-                return Ok(false);
+            tokio::select! {
+                caught_up = self.progress.wait_projected(CATCH_UP_TIMEOUT) => {
+                    if !caught_up {
+                        return Ok(false);
+                    }
+                }
+                () = self.mailbox.closed() => return Ok(false),
             }
             let room = done.room(self.clock.now());
             let confirmer = self.clone();
