@@ -186,7 +186,8 @@ fn against(before: &[f64], value: f64, better: Option<Better>, limits: Limits) -
 }
 
 /// The standard deviation by the 95 % quantile of the distances from `centre` towards `value`: noise with a
-/// long tail or a second mode varies more in this direction than its median absolute deviation shows.
+/// long tail or a second mode varies more in this direction than its median absolute deviation shows. The
+/// largest distance never counts, so that one earlier spike does not hide a change.
 fn tail_sigma(values: &[f64], centre: f64, value: f64) -> f64 {
     let mut distances: Vec<f64> = values.iter().map(|each| (each - centre).abs()).collect();
     for (distance, each) in distances.iter_mut().zip(values) {
@@ -195,7 +196,8 @@ fn tail_sigma(values: &[f64], centre: f64, value: f64) -> f64 {
         }
     }
     distances.sort_unstable_by(f64::total_cmp);
-    let rank = (values.len() * 95).div_ceil(100).saturating_sub(1);
+    let rank = (values.len() * 95).div_ceil(100).min(values.len().saturating_sub(1));
+    let rank = rank.saturating_sub(1);
     distances.get(rank).copied().unwrap_or(0.0) / TAIL_QUANTILE
 }
 
@@ -267,6 +269,20 @@ mod tests {
         let again = after(&[1.5, 1.0, 1.01, 1.3]);
         assert_eq!(again.verdict, Verdict::Suspect, "a spike does not hide a later change");
         assert_ne!(after(&[1.5, 0.5]).verdict, Verdict::Confirmed, "opposite directions");
+    }
+
+    #[test]
+    fn an_early_spike_hides_no_change() {
+        for before in MIN_VALUES..STEADY.len() {
+            let spiked = [&STEADY[..before], &[1.5, 1.0, 1.01, 0.99]].concat();
+            let first = judged(&[&spiked[..], &[1.4]].concat());
+            assert_eq!(first.verdict, Verdict::Suspect, "{before} values before the spike");
+            let second = judged(&[&spiked[..], &[1.4, 1.41]].concat());
+            let since = Some(spiked.len());
+            assert_eq!((second.verdict, second.since), (Verdict::Confirmed, since), "{before}");
+        }
+        let early = judged(&[1.0, 1.01, 0.99, 1.0, 1.02, 1.0, 1.5, 1.5]);
+        assert_eq!((early.verdict, early.since), (Verdict::Confirmed, Some(6)));
     }
 
     #[test]
