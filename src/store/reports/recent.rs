@@ -43,7 +43,9 @@ impl Store {
     /// The database cannot be read.
     pub fn recent_values(&self, run: RunId, limit: usize) -> Result<Vec<RecentRow>, StoreError> {
         let mut conditions = Conditions::default();
-        conditions.and("touched.run = ?", [run.0]);
+        let RunId(run) = run;
+        conditions.and("touched.run = ?", [run]);
+        // Later runs may have ended in the same millisecond.
         let rest = format!(
             "), series AS (SELECT series_id, name, is_figure, max(ended_ms) AS until FROM own GROUP BY ALL) \
              SELECT tests.case_id, points.series_id, points.name, points.unit, points.better, \
@@ -55,7 +57,8 @@ impl Store {
              JOIN attempts ON attempts.run = points.run AND attempts.test = points.test \
              AND attempts.attempt = points.attempt \
              JOIN tests ON tests.run = points.run AND tests.test = points.test \
-             WHERE attempts.outcome = 'passed' AND attempts.finished_ms <= series.until \
+             WHERE attempts.outcome = 'passed' AND (attempts.finished_ms < series.until \
+             OR (attempts.finished_ms = series.until AND points.run <= {run})) \
              QUALIFY row_number() OVER (PARTITION BY points.series_id, points.name, points.is_figure \
              ORDER BY attempts.finished_ms DESC, points.run DESC, points.test DESC) <= {limit} \
              ORDER BY points.series_id, points.is_figure, points.name, attempts.finished_ms, points.run, \
