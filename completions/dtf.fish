@@ -423,7 +423,7 @@ batch\t''
 runtime\t''
 template\t''
 kind\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand report" -l metric -d 'Metric of the matrix, and of the history in the HTML report [default: latency_seconds]' -r
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l metric -d 'Metric of the matrix, and of the history in the HTML report [default: `latency_seconds`]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l limit -d 'Maximum number of rows to show' -r
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l output -d 'Output format' -r -f -a "table\t'Tables that fit the width of the terminal'
 json\t'One JSON document, see docs/results.md'
@@ -483,7 +483,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_sub
 complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "segments" -d 'Divide histories from standard input into segments'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "answer" -d 'Answer a query for another process'
 complete -c dtf -n "__fish_dtf_using_subcommand results; and not __fish_seen_subcommand_from accept quarantine flaky query export import gc rebuild segments answer help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from accept" -l metric -d 'Accept only this metric, such as latency_seconds' -r
+complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from accept" -l metric -d 'Accept only this metric, such as `latency_seconds`' -r
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from accept" -l reason -d 'Why the change is intended' -r
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from accept" -l remove -d 'Remove an acceptance, given by its id' -r
 complete -c dtf -n "__fish_dtf_using_subcommand results; and __fish_seen_subcommand_from accept" -l coordinator -d 'Address of the coordinator [default: http://127.0.0.1:7700]' -r

@@ -419,7 +419,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             [CompletionResult]::new('--family', '--family', [CompletionResultType]::ParameterName, 'Include only these families of models')
             [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Include only tests in these states: outcomes, `flaky`, or `pending`')
             [CompletionResult]::new('--group-by', '--group-by', [CompletionResultType]::ParameterName, 'Rows of the matrix')
-            [CompletionResult]::new('--metric', '--metric', [CompletionResultType]::ParameterName, 'Metric of the matrix, and of the history in the HTML report [default: latency_seconds]')
+            [CompletionResult]::new('--metric', '--metric', [CompletionResultType]::ParameterName, 'Metric of the matrix, and of the history in the HTML report [default: `latency_seconds`]')
             [CompletionResult]::new('--limit', '--limit', [CompletionResultType]::ParameterName, 'Maximum number of rows to show')
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'Output format')
             [CompletionResult]::new('--write', '--write', [CompletionResultType]::ParameterName, 'Also write the report to a file, such as junit=out/junit.xml; formats as of dtf report. Repeatable')
@@ -479,7 +479,7 @@ Register-ArgumentCompleter -Native -CommandName 'dtf' -ScriptBlock {
             break
         }
         'dtf;results;accept' {
-            [CompletionResult]::new('--metric', '--metric', [CompletionResultType]::ParameterName, 'Accept only this metric, such as latency_seconds')
+            [CompletionResult]::new('--metric', '--metric', [CompletionResultType]::ParameterName, 'Accept only this metric, such as `latency_seconds`')
             [CompletionResult]::new('--reason', '--reason', [CompletionResultType]::ParameterName, 'Why the change is intended')
             [CompletionResult]::new('--remove', '--remove', [CompletionResultType]::ParameterName, 'Remove an acceptance, given by its id')
             [CompletionResult]::new('--coordinator', '--coordinator', [CompletionResultType]::ParameterName, 'Address of the coordinator [default: http://127.0.0.1:7700]')

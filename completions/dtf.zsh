@@ -412,7 +412,7 @@ _arguments "${_arguments_options[@]}" : \
 '--family=[Include only these families of models]:FAMILY,…:_default' \
 '--status=[Include only tests in these states\: outcomes, \`flaky\`, or \`pending\`]:STATE,…:_default' \
 '--group-by=[Rows of the matrix]:PROPERTY:(model family worker dtype batch runtime template kind)' \
-'--metric=[Metric of the matrix, and of the history in the HTML report \[default\: latency_seconds\]]:METRIC:_default' \
+'--metric=[Metric of the matrix, and of the history in the HTML report \[default\: \`latency_seconds\`\]]:METRIC:_default' \
 '--limit=[Maximum number of rows to show]:N:_default' \
 '--output=[Output format]:OUTPUT:((table\:"Tables that fit the width of the terminal"
 json\:"One JSON document, see docs/results.md"
@@ -483,7 +483,7 @@ _arguments "${_arguments_options[@]}" : \
         case $line[1] in
             (accept)
 _arguments "${_arguments_options[@]}" : \
-'--metric=[Accept only this metric, such as latency_seconds]:NAME:_default' \
+'--metric=[Accept only this metric, such as \`latency_seconds\`]:NAME:_default' \
 '--reason=[Why the change is intended]:TEXT:_default' \
 '(--metric --reason)--remove=[Remove an acceptance, given by its id]:ACCEPTANCE:_default' \
 '--coordinator=[Address of the coordinator \[default\: http\://127.0.0.1\:7700\]]:URL:_default' \
