@@ -76,6 +76,9 @@ impl Scheduler {
         more: bool,
     ) -> Result<Step, Rejected> {
         let run = self.runs.get(&id).ok_or(Rejected::UnknownRun(id))?;
+        for test in &tests {
+            check_name("test", &test.name)?;
+        }
         let submitted = |tests, repeated, unschedulable| Answer::Submitted {
             run: id,
             tests,

@@ -118,7 +118,7 @@ pub fn bars(title: &str, shares: &[(f64, String)]) -> String {
 fn start(title: &str, height: f64) -> String {
     let title = escape(title);
     format!(
-        "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" \
+        "<svg class=\"chart\" viewBox=\"0 0 {WIDTH} {height}\" role=\"group\" \
          aria-label=\"{title}\"><title>{title}</title>"
     )
 }

@@ -104,7 +104,7 @@ pub struct Accelerator {
     pub partition_of: Option<String>,
     /// Numbers of the cores of the device, if its runtime names cores instead of devices.
     #[schema(required = false, nullable = false, max_items = 256)]
-    pub cores: Option<Vec<u16>>,
+    pub cores: Option<Vec<CoreNumber>>,
     #[schema(required = false, nullable = false)]
     pub driver: Option<String>,
     #[schema(required = false, nullable = false)]
@@ -113,6 +113,11 @@ pub struct Accelerator {
     #[schema(required = false, nullable = false)]
     pub reason: Option<String>,
 }
+
+/// Number of a core of a device.
+#[derive(ToSchema)]
+#[schema(maximum = 65_535)]
+pub struct CoreNumber(pub u16);
 
 /// The evidence that a back-end can use a device. Tests need a driver or a runtime.
 #[derive(ToSchema)]

@@ -47,6 +47,18 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
     }
 }
 
+/// The filters of a report. A value that is no filter is refused as not acceptable.
+pub(crate) struct Filters<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Filters<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
+        Query::<T>::try_from_uri(&parts.uri)
+            .map(|Query(query)| Self(query))
+            .map_err(|error| ApiError::new(Code::Unprocessable, error.body_text()))
+    }
+}
+
 /// The body, which was received within the limits of its route.
 pub(crate) async fn body(request: Request, app: &Arc<App>) -> Result<Bytes, ApiError> {
     Bytes::from_request(request, app)

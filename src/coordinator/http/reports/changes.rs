@@ -2,7 +2,7 @@
 
 use crate::api::v1::changes::{ChangesQuery, ChangesView, MAX_CHANGES, SeriesQuery, SeriesView};
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::Params;
+use crate::coordinator::http::extract::{Filters, Params};
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::limit;
 use axum::Json;
@@ -26,10 +26,11 @@ pub(crate) async fn changes(
 /// Get the history of one metric of a series.
 #[utoipa::path(get, path = "/api/v1/series", tag = "reports", params(SeriesQuery),
     responses((status = 200, body = SeriesView, description = "its values in the order of time, with segments"),
-        (status = 404, description = "there is no such series or metric")))]
+        (status = 404, description = "there is no such series or metric"),
+        (status = 422, description = "the id of the series is malformed")))]
 pub(crate) async fn series(
     State(app): State<Arc<App>>,
-    Params(query): Params<SeriesQuery>,
+    Filters(query): Filters<SeriesQuery>,
 ) -> Result<Json<SeriesView>, ApiError> {
     app.settled().await?;
     let view = app.results(move |results| results.series(&query)).await?;

@@ -1,10 +1,11 @@
 //! The matrix of a report, and the summary of the slowest tests and of the workers.
 
 use crate::api::v1::matrix::{MatrixView, SummaryView};
-use crate::api::v1::reports::ReportQuery;
+use crate::api::v1::reports::{MAX_ROWS, ReportQuery};
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::Params;
+use crate::coordinator::http::extract::Filters;
 use crate::coordinator::http::respond::ApiError;
+use crate::coordinator::http::runs::limit;
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
@@ -15,8 +16,9 @@ use std::sync::Arc;
         description = "the cells in the order of rows and columns; empty without a test")))]
 pub(crate) async fn matrix(
     State(app): State<Arc<App>>,
-    Params(query): Params<ReportQuery>,
+    Filters(query): Filters<ReportQuery>,
 ) -> Result<Json<MatrixView>, ApiError> {
+    limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?;
     app.settled().await?;
     Ok(Json(app.results(move |results| results.matrix(&query)).await?))
 }
@@ -27,8 +29,9 @@ pub(crate) async fn matrix(
         description = "the slowest tests first, and the workers in the order of their names")))]
 pub(crate) async fn summary(
     State(app): State<Arc<App>>,
-    Params(query): Params<ReportQuery>,
+    Filters(query): Filters<ReportQuery>,
 ) -> Result<Json<SummaryView>, ApiError> {
+    limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?;
     app.settled().await?;
     Ok(Json(app.results(move |results| results.summary(&query)).await?))
 }

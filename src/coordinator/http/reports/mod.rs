@@ -12,7 +12,7 @@ use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportRow, ReportView};
 use crate::api::v1::status::StatusView;
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::Params;
+use crate::coordinator::http::extract::{Filters, Params};
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::limit;
 use crate::domain::id::TestId;
@@ -31,7 +31,7 @@ use std::sync::Arc;
         (status = 404, description = "there is no such run")))]
 pub(crate) async fn report(
     State(app): State<Arc<App>>,
-    Params(query): Params<ReportQuery>,
+    Filters(query): Filters<ReportQuery>,
 ) -> Result<Json<ReportView>, ApiError> {
     limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?;
     let run = query.run;

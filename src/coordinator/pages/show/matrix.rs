@@ -3,7 +3,7 @@
 use crate::api::v1::matrix::{MatrixCell, MatrixView};
 use crate::api::v1::reports::{GroupBy, ReportQuery};
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::Params;
+use crate::coordinator::http::extract::Filters;
 use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::pages::page::{Page, Table, answer};
@@ -59,7 +59,7 @@ pub(in crate::coordinator::pages) async fn show(
         metric,
         ..ReportQuery::default()
     };
-    let Json(view) = reports::matrix::matrix(State(app), Params(query)).await?;
+    let Json(view) = reports::matrix::matrix(State(app), Filters(query)).await?;
     let page = page(&view, days, &fields);
     answer(&viewer, &view, page)
 }

@@ -3,7 +3,7 @@
 use crate::api::v1::reports::{MetricSummary, ReportQuery, ReportRow, ReportView};
 use crate::api::v1::runs::RunView;
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::{Id, Params};
+use crate::coordinator::http::extract::{Filters, Id};
 use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs;
@@ -62,7 +62,7 @@ pub(in crate::coordinator::pages) async fn show(
     let filter: Filter = viewer.params()?;
     let query = ReportQuery { run: Some(run), ..ReportQuery::default() };
     let Json(view) = runs::get(State(Arc::clone(&app)), Id(run)).await?;
-    let Json(report) = reports::report(State(app), Params(query)).await?;
+    let Json(report) = reports::report(State(app), Filters(query)).await?;
     let page = page(&view, &report, &filter, viewer.may(Permission::CancelRuns));
     answer(&viewer, &report, page)
 }

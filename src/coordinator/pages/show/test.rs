@@ -7,7 +7,7 @@ use crate::api::v1::changes::SeriesQuery;
 use crate::api::v1::test_views::{AttemptQuery, AttemptView, Check, Metric, TestView, Why};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::attempts;
-use crate::coordinator::http::extract::{Id, Params};
+use crate::coordinator::http::extract::{Filters, Id, Params};
 use crate::coordinator::http::logs;
 use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
@@ -83,7 +83,7 @@ async fn charts(app: &Arc<App>, test: TestId) -> Result<Vec<Value>, ApiError> {
     while let Some(metric) = open.pop() {
         let is_first = metric.is_none();
         let query = SeriesQuery { test: Some(test), metric, ..SeriesQuery::default() };
-        let view = match reports::changes::series(State(Arc::clone(app)), Params(query)).await {
+        let view = match reports::changes::series(State(Arc::clone(app)), Filters(query)).await {
             Ok(Json(view)) => view,
             // A test that has not ended has no series.
             Err(error) if error.is_not_found() => break,
