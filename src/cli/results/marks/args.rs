@@ -46,6 +46,11 @@ pub struct AcceptArgs {
 ///
 /// Tests in quarantine run and are reported, but do not count in the verdict of their runs.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf results quarantine add 'gpt2/cuda/*' --reason 'driver 570 loses the device, see #12'
+  dtf results quarantine list
+  dtf results quarantine remove q3")]
 pub struct QuarantineArgs {
     #[command(subcommand)]
     pub command: QuarantineCommand,
@@ -86,6 +91,10 @@ pub struct AddArgs {
 
 /// List quarantines
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf results quarantine list
+  dtf results quarantine list --all --output json")]
 pub struct ListArgs {
     /// Include quarantines that expired more than 14 days ago or were removed
     #[arg(long)]
@@ -99,6 +108,9 @@ pub struct ListArgs {
 
 /// End a quarantine before it expires
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  dtf results quarantine remove q3")]
 pub struct RemoveArgs {
     /// Id of the quarantine, such as q3
     #[arg(value_name = "QUARANTINE")]
