@@ -47,7 +47,7 @@ impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
     }
 }
 
-/// The filters of a report. A value that is no filter is refused as not acceptable.
+/// The filters of a report. A malformed value is refused as not acceptable.
 pub(crate) struct Filters<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Filters<T> {
