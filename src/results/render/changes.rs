@@ -248,8 +248,9 @@ pub fn csv(view: &ChangesView) -> String {
 
 fn csv_test(test: &TestChange) -> [String; 7] {
     let id = |id: Option<crate::domain::id::TestId>| id.map(|id| id.to_string());
-    let words =
-        |outcome: Option<crate::domain::outcome::Outcome>| outcome.map(|outcome| outcome.words());
+    let words = |outcome: Option<crate::domain::outcome::Outcome>| {
+        outcome.map(crate::domain::outcome::Outcome::words)
+    };
     [
         csv_field(&test.name),
         id(test.test_before).unwrap_or_default(),

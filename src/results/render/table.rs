@@ -83,7 +83,9 @@ fn fit(mut lines: Vec<Vec<String>>, width: usize) -> (Vec<Vec<String>>, usize) {
     }
     let mut hidden = 0;
     while lines.first().is_some_and(|heading| heading.len() > 2) && is_wider(&lines) {
-        lines.iter_mut().for_each(|line| line.truncate(line.len() - 1));
+        for line in &mut lines {
+            line.pop();
+        }
         hidden += 1;
     }
     (lines, hidden)
