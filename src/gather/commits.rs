@@ -1,6 +1,6 @@
 //! The commits of a git repository between two revisions.
 //!
-//! Limits: [`MAX_COMMITS`] commits, [`TIME_LIMIT`] for each call of git. Promises: a name that starts with
+//! Limits: [`MAX_COMMITS`] commits, `TIME_LIMIT` for each call of git. Promises: a name that starts with
 //! `-` never becomes an option, and only the transports of git itself are used. A repository in a
 //! directory is not changed.
 

@@ -1,6 +1,6 @@
 //! Opens a file or an address in the browser of this person.
 //!
-//! Limit: [`START_TIMEOUT`] for the program that opens it to fail. Promise: the browser outlives this
+//! Limit: `START_TIMEOUT` for the program that opens it to fail. Promise: the browser outlives this
 //! process.
 
 use std::ffi::{OsStr, OsString};

@@ -301,7 +301,7 @@ impl Sketch {
     }
 }
 
-/// Whether another round may change the verdict: results that differ need [`CONFIRMING`] rounds, a
+/// Whether another round may change the verdict: results that differ need `CONFIRMING` rounds, a
 /// change of a metric the number of values that a verdict needs.
 #[must_use]
 pub fn wants_round(before: &[SideRun], after: &[SideRun], dtype: Option<&str>) -> bool {

@@ -27,7 +27,7 @@ pub struct SharedShift {
     pub change: Option<f64>,
 }
 
-/// Finds the workers on which at least half of the tests, and at least [`MIN_TESTS`], changed in the same
+/// Finds the workers on which at least half of the tests, and at least `MIN_TESTS`, changed in the same
 /// direction. The verdicts of these changes become [`Verdict::WorkerEvent`].
 pub fn shared_shifts(measured: &mut [Measured<'_>]) -> BTreeMap<u32, SharedShift> {
     let workers: BTreeSet<u32> = measured.iter().map(|each| each.worker).collect();

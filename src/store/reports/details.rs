@@ -1,7 +1,7 @@
 //! Details of the tests of a report: attempts before the last one, earlier results of the same case, and
 //! raw values of a metric.
 //!
-//! Limits: [`MAX_ATTEMPTS`] attempts and [`MAX_PAST`] results of a test.
+//! Limits: `MAX_ATTEMPTS` attempts and `MAX_PAST` results of a test.
 
 use super::run_report::{PICKED, up_to};
 use super::selection::Selection;

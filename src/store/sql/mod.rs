@@ -3,7 +3,7 @@
 //! It is meant for a separate process, so that a query ends with its process. Promises: the
 //! database is opened read-only; the query is a part of a SELECT, so that it cannot be another statement; it
 //! has no access to files, the network, extensions and settings, except for its own output file.
-//! Limits: the number of rows, the working memory, and [`MAX_SPILLED`] of temporary files.
+//! Limits: the number of rows, the working memory, and `MAX_SPILLED` of temporary files.
 
 mod question;
 

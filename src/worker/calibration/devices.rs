@@ -1,6 +1,6 @@
 //! Calibrates devices with the Python environments that have found them.
 //!
-//! Limits: [`TIMEOUT`] for each device, [`MAX_OUTPUT_BYTES`] of output. Promise: a measurement is given up
+//! Limits: `TIMEOUT` for each device, `MAX_OUTPUT_BYTES` of output. Promise: a measurement is given up
 //! when a test begins, so no test waits for it and none runs beside it for longer than it takes to stop.
 
 use crate::domain::accelerator::Accelerator;

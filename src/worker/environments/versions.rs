@@ -19,7 +19,7 @@ impl Environments {
     /// the number of versions found so far.
     ///
     /// # Errors
-    /// One of the ends is not available, uv is not available, or there are more than [`MAX_VERSIONS`].
+    /// One of the ends is not available, uv is not available, or there are more than `MAX_VERSIONS`.
     pub async fn versions(
         &self,
         package: &str,
