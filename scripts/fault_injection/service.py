@@ -92,7 +92,8 @@ class Coordinator:
     def __init__(self, binary, data, wrapper=(), flags=()):
         self.data = pathlib.Path(data)
         self.output = self.data.with_name(self.data.name + ".stderr")
-        command = [*wrapper, str(binary), "coordinator", "--listen", "127.0.0.1:0"]
+        # The ledger knows only what the load has submitted: no runs that confirm changes.
+        command = [*wrapper, str(binary), "coordinator", "--listen", "127.0.0.1:0", "--confirm-changes=false"]
         command += ["--data-dir", str(data), *flags]
         with open(self.output, "wb") as output:
             self.process = subprocess.Popen(
