@@ -2,7 +2,8 @@
 //!
 //! Limits: [`MAX_COMMITS`] commits, `TIME_LIMIT` for each call of git. Promises: a name that starts with
 //! `-` never becomes an option, and only the transports of git itself are used. A repository in a
-//! directory is not changed.
+//! directory is not changed. The address of a repository has no user and no query, where a secret could be:
+//! it becomes part of results.
 
 use crate::gather::GatherError;
 use crate::sys::process::{Call, Completion, Keep, Limits, run};
@@ -39,8 +40,11 @@ impl Repository {
     /// Opens a directory, or copies the history of an address to a temporary directory.
     ///
     /// # Errors
-    /// There is no repository at this place, or the address has a password.
+    /// There is no repository at this place, or the address may have a secret.
     pub async fn open(place: &str) -> Result<Self, GatherError> {
+        if place.contains("://") {
+            check_address(place)?;
+        }
         if place.starts_with('-') || place.chars().any(|c| c.is_control() || c == ' ') {
             return Err(GatherError::usage(format!(
                 "{place:?} is not the address of a repository"
@@ -57,12 +61,6 @@ impl Repository {
             let repository = Self { directory, address, _copy: None };
             repository.git(&["rev-parse", "--git-dir"]).await?;
             return Ok(repository);
-        }
-        let user = place.split_once("://").map_or("", |(_, rest)| rest);
-        let user = user.split('/').next().unwrap_or_default();
-        if user.split_once('@').is_some_and(|(user, _)| user.contains(':')) {
-            let error = GatherError::usage("the address of the repository has a password");
-            return Err(error.hint("results contain the address; use a credential helper of git"));
         }
         let copy = tempfile::tempdir().map_err(|error| {
             GatherError::new(format!("cannot make a temporary directory: {error}"))
@@ -128,6 +126,24 @@ impl Repository {
     }
 }
 
+/// Refuses an address that may have a secret, and does not repeat it. `ssh://git@host` has a user without
+/// one; in an address of the web, a user without a password may be a token.
+fn check_address(place: &str) -> Result<(), GatherError> {
+    let refused = |what: &str| {
+        let error = GatherError::usage(format!("the address of the repository {what}"));
+        Err(error.hint("results contain the address; use a credential helper of git"))
+    };
+    let Ok(address) = place.parse::<url::Url>() else { return refused("cannot be read") };
+    let has_user = !address.username().is_empty() && !address.scheme().contains("ssh");
+    if address.password().is_some() || has_user {
+        return refused("has a password or a token");
+    }
+    if address.query().is_some() || address.fragment().is_some() {
+        return refused("has a query");
+    }
+    Ok(())
+}
+
 /// The variables of this process, without those by which git would use another repository.
 fn variables() -> Vec<(OsString, OsString)> {
     let kept = |(name, _): &(OsString, OsString)| {
@@ -184,11 +200,18 @@ mod tests {
         for (place, why) in [
             ("--upload-pack=x", "not the address"),
             ("https://user:secret@host/x", "password"),
+            ("https://secret@host/x.git", "token"),
+            ("https://secret:@host/x y", "token"),
+            ("git+ssh://git:secret@host/x", "password"),
+            ("https://host/x.git?token=secret", "query"),
+            ("https://[secret@host/x", "cannot be read"),
             ("./no/such/directory", "cannot open"),
             (empty.path().to_str().expect("a plain path"), "git"),
         ] {
             let error = Repository::open(place).await.err().expect(place);
             assert!(error.message.contains(why) && !error.message.contains("secret"), "{error:?}");
         }
+        assert!(check_address("ssh://git@host/x.git").is_ok());
+        assert!(check_address("https://host:8443/group/x.git").is_ok());
     }
 }

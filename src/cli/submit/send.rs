@@ -7,7 +7,8 @@ use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::cli::weights::push;
-use crate::client::Client;
+use crate::client::{Client, ClientError};
+use crate::domain::id::RunId;
 use crate::domain::test::TestSpec;
 use crate::plan::files::planned::PlannedFile;
 use crate::plan::submission::Submission;
@@ -50,12 +51,26 @@ pub async fn send(
     while let Some(tests) = parts.next() {
         number += 1;
         let part = AddTests { part: number, tests, more: parts.peek().is_some() };
-        let added = client.add_tests(sent.run, &part).await?;
+        let added = match client.add_tests(sent.run, &part).await {
+            Ok(added) => added,
+            Err(error) => return Err(cancelled(client, sent.run, error).await),
+        };
         sent.tests = added.tests;
         sent.unschedulable.extend(added.unschedulable);
         progress.show(&format!("{} of {} tests submitted", sent.tests, submission.tests.len()));
     }
     Ok(sent)
+}
+
+/// Cancels a run of which a part was not accepted: nobody waits for it. Returns the error of the part.
+async fn cancelled(client: &Client, run: RunId, error: ClientError) -> CliError {
+    let error = CliError::from(error);
+    let left = match client.cancel(run).await {
+        Ok(_) => format!("{run} was cancelled"),
+        Err(_) => format!("{run} is incomplete and could not be cancelled: dtf cancel {run}"),
+    };
+    let message = format!("{}; {left}", error.message);
+    CliError { message, ..error }
 }
 
 async fn upload(

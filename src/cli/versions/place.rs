@@ -1,10 +1,11 @@
 //! The place of the runs of a comparison: this machine, as with `dtf run`, or the workers of
 //! a coordinator.
 //!
-//! Promises: runs that have not ended when the command is interrupted are cancelled; their results so
-//! far are kept.
+//! Promises: runs that have not ended when the command is interrupted or fails are cancelled; their
+//! results so far are kept.
 
 use crate::cli::args::machine::Local;
+use crate::cli::args::models::ModelArgs;
 use crate::cli::args::shared::{Global, Templates};
 use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
@@ -21,6 +22,7 @@ use crate::config::roles::LocalSettings;
 use crate::config::{File, Resolver, locate};
 use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::Capability;
+use crate::domain::causes::with_causes;
 use crate::domain::id::RunId;
 use crate::plan::submission::Submission;
 use crate::sys::shutdown::shutdown_signal;
@@ -39,6 +41,15 @@ pub struct PlaceArgs {
     pub templates: Templates,
     #[command(flatten, next_help_heading = "Options of runs on this machine")]
     pub local: Local,
+}
+
+impl PlaceArgs {
+    /// Allows code of models on this machine, if the flag about models requests it.
+    pub fn allow(&mut self, models: &ModelArgs) {
+        if models.trust_remote_code {
+            self.local.machine.allow_remote_code = Some(true);
+        }
+    }
 }
 
 /// A place whose hardware is known.
@@ -98,9 +109,9 @@ impl Place {
             Self::Coordinator(client) => {
                 let runs = Runs::new(console, client, false);
                 return tokio::select! {
-                    done = task(runs.clone()) => done,
+                    done = task(runs.clone()) => runs.ended(done).await,
                     signal = shutdown_signal() => {
-                        runs.cancel_open().await;
+                        runs.interrupted().await;
                         Ok(Exit::of_signal(signal))
                     }
                 };
@@ -125,10 +136,10 @@ impl Place {
         };
         let mut interrupted = false;
         let done = tokio::select! {
-            done = working => done,
+            done = working => runs.ended(done).await,
             signal = shutdown_signal() => {
                 interrupted = true;
-                runs.cancel_open().await;
+                runs.interrupted().await;
                 Ok(Exit::of_signal(signal))
             }
             failed = site.failed() => Err(failed),
@@ -169,14 +180,28 @@ impl Runs {
         Ok(started)
     }
 
+    /// Cancels what an error has left open.
+    async fn ended(&self, done: Result<Exit, CliError>) -> Result<Exit, CliError> {
+        if done.is_err() {
+            self.cancel_open().await;
+        }
+        done
+    }
+
+    async fn interrupted(&self) {
+        self.console.note("interrupted: stopping the tests; results so far are kept");
+        self.cancel_open().await;
+    }
+
     async fn cancel_open(&self) {
         let open: Vec<RunId> = self.open().drain(..).collect();
-        self.console.note("interrupted: stopping the tests; results so far are kept");
         for run in open {
             match self.client.cancel(run).await {
                 Ok(_) => self.console.note(&format!("{run} was cancelled: dtf report --run {run}")),
-                // If this fails, the next command in this directory cancels it.
-                Err(error) => tracing::debug!(%error, "cannot cancel the interrupted run"),
+                Err(error) => self.console.warning(&format!(
+                    "{run} could not be cancelled: {}; to stop it: dtf cancel {run}",
+                    with_causes(&error)
+                )),
             }
         }
     }

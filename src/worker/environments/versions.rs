@@ -11,15 +11,18 @@ use std::time::Duration;
 /// Maximum number of versions in a range.
 pub const MAX_VERSIONS: usize = 500;
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(120);
+/// Text of uv if no version satisfies a range. Every other failure leaves open what the range has.
+const NOTHING_LEFT: &str = "No solution found";
 /// Name of these calls in the output of tools.
 const ID: &str = "versions";
 
 impl Environments {
-    /// The versions of a package from `good` to `bad`, in the order of versions. `noted` is called with
-    /// the number of versions found so far.
+    /// The versions of a package from `good` to `bad`, in the order of versions. Both ends are part of the
+    /// list, also those that were yanked. `noted` is called with the number of versions found so far.
     ///
     /// # Errors
-    /// One of the ends is not available, uv is not available, or there are more than `MAX_VERSIONS`.
+    /// One of the ends is not available, uv is not available, the index does not answer, or there are
+    /// more than `MAX_VERSIONS`.
     pub async fn versions(
         &self,
         package: &str,
@@ -27,15 +30,16 @@ impl Environments {
         pre_releases: bool,
         noted: &(dyn Fn(usize) + Sync),
     ) -> Result<Vec<String>, EnvironmentError> {
-        self.resolve(&format!("{package}=={good}"), true).await?;
+        let good = self.resolve(&format!("{package}=={good}"), true).await?;
         let mut versions = vec![self.resolve(&format!("{package}=={bad}"), true).await?];
-        while let Some(last) = versions.last() {
+        while let Some(last) = versions.last().filter(|last| **last != good) {
             // `<` would leave out the pre-releases of the last one.
             let range = format!("{package}>={good},<={last},!={last}");
-            let Ok(version) = self.resolve(&range, pre_releases).await else {
-                // Nothing is left in the range if the index still answers: the good end may be yanked.
-                self.resolve(&format!("{package}=={good}"), true).await?;
-                break;
+            let version = match self.resolve(&range, pre_releases).await {
+                Ok(version) => version,
+                // The good end is yanked or a pre-release, which only its own version selects.
+                Err(error) if error.to_string().contains(NOTHING_LEFT) => good.clone(),
+                Err(error) => return Err(error),
             };
             versions.push(version);
             noted(versions.len());

@@ -22,7 +22,12 @@ use crate::cli::versions::place::Place;
 use crate::cli::work::{Work, warnings};
 use crate::results::render::figures::counted;
 
-pub async fn run(console: Console, global: &Global, args: BisectArgs) -> Result<Exit, CliError> {
+pub async fn run(
+    console: Console,
+    global: &Global,
+    mut args: BisectArgs,
+) -> Result<Exit, CliError> {
+    args.place.allow(&args.models);
     let mut subject = Subject::of(&args)?;
     let candidates = candidates::list(console, global, &args).await?;
     console.note(&format!(

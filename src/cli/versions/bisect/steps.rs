@@ -17,7 +17,7 @@ use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::limits::{Better, Kind, Limits, MIN_VALUES};
 use crate::trends::robust::median;
 use crate::trends::sides::compare;
-use crate::trends::upgrade::Ending;
+use crate::trends::upgrade::{Ending, Value};
 use std::collections::BTreeSet;
 
 /// Number of runs of each end, and of the two candidates at the boundary.
@@ -49,6 +49,8 @@ pub struct Steps<'a> {
     worker: Option<WorkerId>,
     unit: String,
     better: Option<Better>,
+    /// Whether the value of the metric decides. Otherwise failures decide.
+    measures: bool,
 }
 
 impl<'a> Steps<'a> {
@@ -61,19 +63,23 @@ impl<'a> Steps<'a> {
     ) -> Self {
         let tried = vec![Tried::default(); list.len()];
         let (worker, unit, better) = (None, String::new(), None);
-        Self { console, runs, args, list, subject, tried, worker, unit, better }
+        let measures = false;
+        Self { console, runs, args, list, subject, tried, worker, unit, better, measures }
     }
 
     /// Checks the ends, searches, and runs the candidates at the boundary again.
     pub async fn search(mut self) -> Result<BisectView, CliError> {
         let last = self.list.len() - 1;
+        let noun = self.args.noun();
         let Some(mut search) = Search::new(self.list.len()) else {
-            return Err(CliError::usage("there are no two versions to search between"));
+            let message = format!("there are no two {noun}s to search between");
+            return Err(CliError::usage(message));
         };
         let rate = match self.args.metric {
             Some(_) => self.measured_ends(last).await?,
             None => self.ends(last).await?,
         };
+        // Each repetition revises the answer of a candidate, which happens once at most.
         loop {
             while let Some(at) = search.next() {
                 self.note_remaining(search.open());
@@ -81,7 +87,11 @@ impl<'a> Steps<'a> {
                 search.record(at, answer);
             }
             let Some(found) = search.found() else {
-                return Err(CliError::new("no version is good below a bad one"));
+                let message = format!(
+                    "the ends gave other results when they were run again, so that no {noun} is good \
+                     below a bad one"
+                );
+                return Err(CliError::new(message).hint("the test is flaky: choose another one"));
             };
             let revised = self.confirm([found.last_good, found.first_bad], rate).await?;
             match revised {
@@ -109,7 +119,8 @@ impl<'a> Steps<'a> {
             } else {
                 format!("the test fails with {name}, the good end: {}", good.reason)
             };
-            return Err(CliError::usage(message).hint("choose a version with which it passes"));
+            let hint = format!("choose a {} with which it passes", self.args.noun());
+            return Err(CliError::usage(message).hint(hint));
         }
         self.tried[0].answer = Some(Answer::Good);
         self.note(0);
@@ -125,7 +136,8 @@ impl<'a> Steps<'a> {
             let name = &self.list[last].name;
             let message =
                 format!("the test passes with {name}, the bad end, in {} runs", bad.runs());
-            return Err(CliError::usage(message).hint("choose a version with which it fails"));
+            let hint = format!("choose a {} with which it fails", self.args.noun());
+            return Err(CliError::usage(message).hint(hint));
         }
         self.tried[last].answer = Some(Answer::Bad);
         self.note(last);
@@ -142,7 +154,8 @@ impl<'a> Steps<'a> {
         Err(CliError::usage(message).hint("choose another end"))
     }
 
-    /// Measures the ends, which must differ beyond noise. Failures count as bad.
+    /// Measures the ends, which must differ beyond noise, unless the bad one fails. Returns how often it
+    /// fails.
     async fn measured_ends(&mut self, last: usize) -> Result<f64, CliError> {
         // In turns, so that a drift of the machine affects both.
         for _ in 0..MIN_VALUES {
@@ -153,20 +166,21 @@ impl<'a> Steps<'a> {
         }
         let metric = self.args.metric.clone().unwrap_or_default();
         let (good, bad) = (&self.tried[0], &self.tried[last]);
-        if good.values.len() < MIN_VALUES {
-            let message = match &*good.reason {
-                "" => format!("the test does not measure {metric}"),
-                reason => format!("the test fails with {}: {reason}", self.list[0].name),
-            };
-            return Err(CliError::usage(message).hint("dtf report --output csv lists the metrics"));
+        if good.trial.failed > 0 {
+            let message = format!("the test fails with {}: {}", self.list[0].name, good.reason);
+            let hint = format!("choose a {} with which it passes", self.args.noun());
+            return Err(CliError::usage(message).hint(hint));
         }
-        if bad.trial.failed == 0 {
+        self.measures = bad.trial.failed == 0;
+        if self.measures {
             let limits = Limits::of(Kind::of_unit(&self.unit));
             let judgement = compare(&good.values, &bad.values, self.better, limits);
             let is_worse =
                 judgement.verdict == Verdict::Confirmed && judgement.direction == Direction::Worse;
             if !is_worse {
-                let shown = |value: Option<f64>| with_unit(value.unwrap_or_default(), &self.unit);
+                let shown = |value: Option<f64>| {
+                    value.map_or_else(|| "none".to_owned(), |value| with_unit(value, &self.unit))
+                };
                 let message = format!(
                     "{metric} is not worse beyond noise at the bad end: {} before, {} after",
                     shown(judgement.before),
@@ -175,24 +189,43 @@ impl<'a> Steps<'a> {
                 return Err(CliError::usage(message).hint("choose other ends or another metric"));
             }
         }
+        let rate = if self.measures { 1.0 } else { bad.trial.rate() };
         for (at, answer) in [(0, Answer::Good), (last, Answer::Bad)] {
             self.tried[at].answer = Some(answer);
             self.note(at);
         }
-        Ok(1.0)
+        Ok(rate)
     }
 
-    /// Runs a candidate until it is decided what it is.
+    /// Runs a candidate until it is decided what it is, at most [`MAX_RUNS`] times.
     async fn answer(&mut self, at: usize, rate: f64) -> Result<Answer, CliError> {
-        let answer = loop {
-            self.once(at).await?;
-            if let Some(answer) = self.decided(at, rate) {
-                break answer;
-            }
-        };
+        let answer = self.run_until_decided(at, rate, 1).await?;
         self.tried[at].answer = Some(answer);
         self.note(at);
         Ok(answer)
+    }
+
+    /// Runs a candidate until it is decided and has run at least `least` times. One that is not decided
+    /// after [`MAX_RUNS`] runs is skipped.
+    async fn run_until_decided(
+        &mut self,
+        at: usize,
+        rate: f64,
+        least: usize,
+    ) -> Result<Answer, CliError> {
+        loop {
+            let runs = self.tried[at].runs.len();
+            match self.decided(at, rate) {
+                Some(Answer::Skipped) => return Ok(Answer::Skipped),
+                Some(answer) if runs >= least => return Ok(answer),
+                None if runs >= MAX_RUNS as usize => {
+                    let tried = &mut self.tried[at];
+                    tried.is_skipped = true;
+                    tried.reason = format!("its results differ after {runs} runs");
+                }
+                _ => self.once(at).await?,
+            }
+        }
     }
 
     fn decided(&self, at: usize, rate: f64) -> Option<Answer> {
@@ -203,7 +236,9 @@ impl<'a> Steps<'a> {
         let ends = median(&self.tried[0].values)
             .zip(self.tried.last().and_then(|bad| median(&bad.values)));
         match ends {
-            Some((good, bad)) if tried.trial.failed == 0 => nearer(&tried.values, good, bad),
+            Some((good, bad)) if self.measures && tried.trial.failed == 0 => {
+                nearer(&tried.values, good, bad)
+            }
             _ => tried.trial.answer(rate),
         }
     }
@@ -216,14 +251,8 @@ impl<'a> Steps<'a> {
     ) -> Result<Option<(usize, Answer)>, CliError> {
         for at in boundary {
             let known = self.tried[at].answer;
-            while self.tried[at].trial.runs() < CONFIRMING {
-                self.once(at).await?;
-            }
-            while self.decided(at, rate).is_none() && self.tried[at].trial.runs() < MAX_RUNS {
-                self.once(at).await?;
-            }
-            let now = self.decided(at, rate);
-            if let Some(answer) = now.filter(|answer| Some(*answer) != known) {
+            let answer = self.run_until_decided(at, rate, CONFIRMING as usize).await?;
+            if Some(answer) != known {
                 self.tried[at].answer = Some(answer);
                 self.note(at);
                 return Ok(Some((at, answer)));
@@ -241,17 +270,24 @@ impl<'a> Steps<'a> {
         }
         let name = format!("bisect {} {}", self.args.package, candidate.name);
         let submission = subject::on(Submission { name, ..submission }, self.worker);
+        let tests = submission.tests.len();
         let runs = self.runs.together(&[submission]).await?;
         for run in runs {
-            let observed = observe::run(&self.runs.client, run).await?;
             self.tried[at].runs.push(run);
-            self.add(at, &observed, &named);
+            let observed = observe::run(&self.runs.client, run, tests).await?;
+            self.add(at, &observed, &named)?;
         }
         Ok(())
     }
 
-    /// Adds the results of a run. A failure of any test counts, also of one that the others need.
-    fn add(&mut self, at: usize, observed: &[Observed], named: &BTreeSet<usize>) {
+    /// Adds the results of a run. A failure of any test counts, also of one that the others need. A
+    /// candidate without the searched metric cannot be tried.
+    fn add(
+        &mut self,
+        at: usize,
+        observed: &[Observed],
+        named: &BTreeSet<usize>,
+    ) -> Result<(), CliError> {
         let tried = &mut self.tried[at];
         let failed = observed.iter().find_map(|test| match &test.run.ending {
             Ending::Failed(message) => Some((&test.name, message)),
@@ -260,7 +296,7 @@ impl<'a> Steps<'a> {
         if let Some((name, message)) = failed {
             tried.trial.add(true);
             tried.reason = format!("{name}: {message}");
-            return;
+            return Ok(());
         }
         let absent = observed.iter().find_map(|test| match &test.run.ending {
             Ending::NotRun(reason) => Some(reason.clone()),
@@ -269,16 +305,26 @@ impl<'a> Steps<'a> {
         if let Some(reason) = absent {
             tried.is_skipped = true;
             tried.reason = reason;
-            return;
+            return Ok(());
         }
-        tried.trial.add(observed.iter().any(|test| test.run.flaky));
-        let Some(metric) = &self.args.metric else { return };
-        let values = named.iter().filter_map(|at| observed.get(*at)?.run.metrics.get(metric));
-        for value in values.take(1) {
+        let measured = match &self.args.metric {
+            Some(metric) => match measured(metric, observed, named)? {
+                None => {
+                    tried.is_skipped = true;
+                    tried.reason = unmeasured(metric, observed, named);
+                    return Ok(());
+                }
+                value => value,
+            },
+            None => None,
+        };
+        if let Some(value) = measured {
             tried.values.push(value.median);
             self.unit.clone_from(&value.unit);
             self.better = Some(value.better);
         }
+        tried.trial.add(observed.iter().any(|test| test.run.flaky));
+        Ok(())
     }
 
     fn note(&self, at: usize) {
@@ -293,6 +339,7 @@ impl<'a> Steps<'a> {
             median(&tried.values).map(|value| format!(", {}", with_unit(value, &self.unit)));
         let reason = match tried.answer {
             Some(Answer::Good) | None => String::new(),
+            _ if tried.reason.is_empty() => String::new(),
             _ => format!(": {}", plain(&tried.reason, REASON_CHARS)),
         };
         self.console.note(&format!(
@@ -318,12 +365,11 @@ impl<'a> Steps<'a> {
         let tried = self.tried.iter().enumerate().filter(|(_, tried)| !tried.runs.is_empty());
         let reason = match (&*self.tried[found.first_bad].reason, &self.args.metric) {
             ("", Some(metric)) => {
-                let value = |at: usize| median(&self.tried[at].values).unwrap_or_default();
-                format!(
-                    "{metric}: {} after {}",
-                    with_unit(value(found.first_bad), &self.unit),
-                    with_unit(value(found.last_good), &self.unit)
-                )
+                let value = |at: usize| {
+                    let value = median(&self.tried[at].values);
+                    value.map_or_else(|| "none".to_owned(), |value| with_unit(value, &self.unit))
+                };
+                format!("{metric}: {} after {}", value(found.first_bad), value(found.last_good))
             }
             (reason, _) => reason.to_owned(),
         };
@@ -341,6 +387,46 @@ impl<'a> Steps<'a> {
             steps: tried.map(step).collect(),
         }
     }
+}
+
+/// The value of a metric. `None` if no named test reports it.
+///
+/// # Errors
+/// Several named tests report it, so that it is unknown which one is meant.
+fn measured<'o>(
+    metric: &str,
+    observed: &'o [Observed],
+    named: &BTreeSet<usize>,
+) -> Result<Option<&'o Value>, CliError> {
+    let reporting = named.iter().filter_map(|at| {
+        let test = observed.get(*at)?;
+        Some((&test.name, test.run.metrics.get(metric)?))
+    });
+    let reporting: Vec<(&String, &Value)> = reporting.collect();
+    match reporting.as_slice() {
+        [] => Ok(None),
+        [(_, value)] => Ok(Some(value)),
+        [(first, _), (second, _), ..] => {
+            let message = format!(
+                "{} tests report {metric}, such as {} and {}",
+                reporting.len(),
+                plain(first, REASON_CHARS),
+                plain(second, REASON_CHARS)
+            );
+            Err(CliError::usage(message)
+                .hint("name one of them: its name with --plan, or the id of one of its results"))
+        }
+    }
+}
+
+/// Why a candidate cannot be tried without the searched metric.
+fn unmeasured(metric: &str, observed: &[Observed], named: &BTreeSet<usize>) -> String {
+    let tests = named.iter().filter_map(|at| observed.get(*at));
+    let known: BTreeSet<&str> =
+        tests.flat_map(|test| test.run.metrics.keys()).map(String::as_str).collect();
+    let known: Vec<&str> = known.into_iter().collect();
+    let reported = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    format!("the test does not report the metric {metric}; its metrics: {reported}")
 }
 
 fn word(answer: Option<Answer>) -> &'static str {

@@ -41,6 +41,10 @@ impl Subject {
             return Ok(Self::Made { work: Box::new(Work::plan(plan)?), wanted });
         }
         if let Ok(test) = args.test.parse::<TestId>() {
+            if let Some(flag) = flag.or(args.real.require_weights.then_some("--require-weights")) {
+                let message = format!("{flag} has no effect on {test}, which is a result");
+                return Err(CliError::usage(message).hint("remove the flag, or name the model"));
+            }
             return Ok(Self::Stored { test, tests: BTreeMap::new() });
         }
         let mut models = args.models.clone();
