@@ -2,7 +2,8 @@
 //!
 //! The module is pure. Promises: a side that did not run is never a failure or a success; results that
 //! differ between equal runs are flaky, not broken; a change of a metric counts only beyond the limits
-//! of [`crate::trends::sides`], and a change that may be noise is unclear, not absent.
+//! of [`crate::trends::sides`], and a change that may be noise is unclear, not absent. What only one
+//! side reported was not compared, and is unclear.
 
 use crate::trends::judgement::{Direction, Judgement, Verdict};
 use crate::trends::limits::{Better, Kind, Limits};
@@ -11,6 +12,8 @@ use crate::trends::sides::compare;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// Maximum number of names in a message.
+const MAX_NAMED: usize = 5;
 /// Number of rounds that decide whether a result that differs between the sides is flaky.
 const CONFIRMING: usize = 3;
 /// Smallest difference of outputs that counts, relative to the output before, by precision: ten times
@@ -70,7 +73,8 @@ pub enum Effect {
     BrokenBefore,
     /// A metric is worse beyond the limits: slower, or with more memory.
     Worse,
-    /// A metric changed, but there are too few runs to separate it from noise.
+    /// A metric changed, but there are too few runs to separate it from noise, or only one side reported
+    /// it.
     Unclear,
     /// The output or the error against the reference is another one.
     Different,
@@ -141,7 +145,7 @@ pub struct Change {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Outcome {
     pub effect: Effect,
-    /// Why a side failed or did not run.
+    /// Why a side failed or did not run, or what could not be compared.
     pub message: Option<String>,
     /// Metrics and errors that changed beyond the limits, or may have.
     pub changes: Vec<Change>,
@@ -194,6 +198,7 @@ fn failure(side: &[SideRun]) -> Option<String> {
 /// The verdict about a test that passed on both sides.
 fn numbers(before: &[SideRun], after: &[SideRun], dtype: Option<&str>) -> Outcome {
     let mut changes = changes(before, after);
+    let message = uncompared(before, after);
     let output_difference = output_difference(before, after);
     let limit = OUTPUT_LIMITS.iter().find(|(name, _)| Some(*name) == dtype);
     let limit = limit.map_or(OUTPUT_LIMITS[0].1, |(_, limit)| *limit);
@@ -205,9 +210,9 @@ fn numbers(before: &[SideRun], after: &[SideRun], dtype: Option<&str>) -> Outcom
     };
     let effect = if has(&|change| measured(change) && goes(change, Direction::Worse)) {
         Effect::Worse
-    } else if has(&|change| {
-        measured(change) && change.judgement.verdict == Verdict::InsufficientData
-    }) {
+    } else if message.is_some()
+        || has(&|change| measured(change) && change.judgement.verdict == Verdict::InsufficientData)
+    {
         Effect::Unclear
     } else if is_different || has(&|change| !measured(change)) {
         Effect::Different
@@ -217,7 +222,28 @@ fn numbers(before: &[SideRun], after: &[SideRun], dtype: Option<&str>) -> Outcom
         Effect::Same
     };
     changes.sort_by(|a, b| size(b).total_cmp(&size(a)));
-    Outcome { effect, message: None, changes, output_difference }
+    Outcome { effect, message, changes, output_difference }
+}
+
+/// Names the metrics, numeric errors and outputs that only one side reported.
+fn uncompared(before: &[SideRun], after: &[SideRun]) -> Option<String> {
+    let [before, after] = [before, after].map(|side| {
+        let reported = |run: &'_ SideRun| {
+            let names = run.metrics.keys().chain(run.errors.keys()).cloned();
+            names.chain(run.sketch.is_some().then(|| "its output".to_owned())).collect::<Vec<_>>()
+        };
+        side.iter().flat_map(reported).collect::<BTreeSet<String>>()
+    });
+    let only = |side: &BTreeSet<String>, other: &BTreeSet<String>, name: &str| {
+        let names: Vec<&str> = side.difference(other).map(String::as_str).collect();
+        let (shown, more) = names.split_at_checked(MAX_NAMED).unwrap_or((names.as_slice(), &[]));
+        let more =
+            if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
+        (!names.is_empty()).then(|| format!("only {name}: {}{more}", shown.join(", ")))
+    };
+    let parts = [only(&before, &after, "before"), only(&after, &before, "after")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("not compared, reported {}", parts.join("; ")))
 }
 
 /// Unit of a numeric error among the changes.
@@ -255,7 +281,7 @@ fn changes(before: &[SideRun], after: &[SideRun]) -> Vec<Change> {
         let judgement = compare(&of(before), &of(after), Some(Better::Lower), limits);
         // An error is computed, not measured: one run shows it. Improvements are not listed.
         let grew = median(&of(before)).zip(median(&of(after)));
-        if grew.is_some_and(|(from, to)| to - from > limits.change * from.abs() && from > 0.0) {
+        if grew.is_some_and(|(from, to)| to - from > limits.change * from.abs()) {
             changes.push(Change { metric: name.clone(), unit: ERROR_UNIT.to_owned(), judgement });
         }
     }
@@ -306,9 +332,11 @@ impl Sketch {
 #[must_use]
 pub fn wants_round(before: &[SideRun], after: &[SideRun], dtype: Option<&str>) -> bool {
     let rounds = before.len().min(after.len());
-    match judge(before, after, dtype).effect {
+    let Outcome { effect, changes, .. } = judge(before, after, dtype);
+    match effect {
         Effect::Broken | Effect::Fixed => rounds < CONFIRMING,
-        Effect::Unclear => true,
+        // Another round does not make the other side report what it never reported.
+        Effect::Unclear => !changes.is_empty(),
         _ => false,
     }
 }
@@ -413,5 +441,30 @@ mod tests {
         assert_eq!((grown.effect, grown.changes.len()), (Effect::Different, 1));
         assert_eq!(judge(&[error(1e-6)], &[error(2e-6)], None).effect, Effect::Same);
         assert_eq!(judge(&[error(1e-6)], &[error(1e-7)], None).effect, Effect::Same);
+        let from_zero = judge(&[error(0.0)], &[error(0.1)], None);
+        assert_eq!((from_zero.effect, from_zero.changes.len()), (Effect::Different, 1));
+        assert_eq!(judge(&[error(0.0)], &[error(0.0)], None).effect, Effect::Same);
+    }
+
+    #[test]
+    fn what_only_one_side_reports_is_not_compared() {
+        let error = || SideRun { errors: [("reference.rms".to_owned(), 1e-7)].into(), ..passed() };
+        for (before, after, reported) in [
+            (taking(1.0), passed(), "only before: latency_seconds"),
+            (passed(), taking(1.0), "only after: latency_seconds"),
+            (error(), passed(), "only before: reference.rms"),
+            (with_output(&[1.0]), error(), "only before: its output; only after: reference.rms"),
+        ] {
+            let (before, after) = ([before], [after]);
+            let outcome = judge(&before, &after, None);
+            assert_eq!(outcome.effect, Effect::Unclear, "{reported}");
+            let message = outcome.message.expect(reported);
+            assert_eq!(message, format!("not compared, reported {reported}"));
+            assert!(!wants_round(&before, &after, None), "{reported}");
+        }
+        // A regression that is known is not hidden by it.
+        let slower = SideRun { errors: error().errors, ..taking(1.2) };
+        let outcome = judge(&vec![taking(1.0); 5], &vec![slower; 5], None);
+        assert_eq!(outcome.effect, Effect::Worse);
     }
 }

@@ -22,8 +22,12 @@ const SCRIPT: &str = r#"
 import json, os, sys
 out = open(os.environ["DTF_RESULT"], "a")
 import demo
-print(json.dumps({"event": "metric", "name": "latency_seconds", "unit": "seconds", "better": "lower",
-                  "values": [demo.SECONDS]}), file=out)
+def metric(name, value):
+    line = {"event": "metric", "name": name, "unit": "seconds", "better": "lower", "values": [value]}
+    print(json.dumps(line), file=out)
+metric("load_seconds", 0.5)
+if hasattr(demo, "SECONDS"):
+    metric("latency_seconds", demo.SECONDS)
 right = demo.add(1, 2) == 3
 result = {"event": "result", "outcome": "passed" if right else "failed", "message": f"the sum is {demo.add(1, 2)}"}
 print(json.dumps(result), file=out)
@@ -180,6 +184,52 @@ fn the_first_bad_version_is_found_around_versions_that_cannot_be_installed() {
     // Ends that are not as given are mistakes.
     let wrong = bisect(&["--good", "1.5", "--bad", "1.6"]).expect_code(2).err;
     assert!(wrong.contains("the test fails with 1.5, the good end"), "{wrong}");
+}
+
+#[test]
+fn what_was_not_compared_is_neither_good_nor_safe() {
+    let index = Index::of(&[
+        ("0.9rc1", code("a - b", "0.010"), ""),
+        ("1.0", right(), ""),
+        ("1.1", "def add(a, b):\n    return a + b\n".to_owned(), ""),
+        ("1.2", code("a + b", "0.020"), ""),
+    ]);
+    let args = ["--plan", "plan.yaml", "--output", "json"];
+    let bisect = |more: &[&str]| {
+        index.dtf(&[&["bisect", "sum", "--package", "demo"][..], &args, more].concat())
+    };
+    let ends = ["--good", "1.0", "--bad", "1.2", "--metric"];
+    let found = bisect(&[&ends[..], &["latency_seconds"]].concat()).expect_code(101).json();
+    assert_eq!(found["untried"], serde_json::json!(["1.1"]));
+    let skipped = found["steps"].as_array().expect("steps").iter();
+    let mut skipped = skipped.filter(|step| step["name"] == "1.1");
+    let reason = skipped.next().expect("tried")["reason"].to_string();
+    assert!(reason.contains("does not report the metric latency_seconds"), "{reason}");
+    let misspelt = bisect(&[&ends[..], &["latency"]].concat()).expect_code(2).err;
+    assert!(misspelt.contains("its metrics: latency_seconds, load_seconds"), "{misspelt}");
+    // The named good end is searched from, also a pre-release, and not the next version.
+    let wrong = bisect(&["--good", "0.9rc1", "--bad", "1.2"]).expect_code(2).err;
+    assert!(wrong.contains("the test fails with 0.9rc1, the good end"), "{wrong}");
+    let flags = ["--package", "demo", "--good", "1.0", "--bad", "1.2", "--hw", "cpu"];
+    let refused = index.dtf(&[&["bisect", "r1.t0"][..], &flags].concat()).expect_code(2).err;
+    assert!(refused.contains("--hw has no effect on r1.t0"), "{refused}");
+    let commits = ["--good", "a", "--bad", "b", "--commits", "https://hidden@127.0.0.1:9/x.git"];
+    let refused = bisect(&commits).expect_code(2).err;
+    assert!(refused.contains("a token") && !refused.contains("hidden"), "{refused}");
+
+    let upgrade = |more: &[&str]| {
+        index.dtf(&[&["upgrade"][..], more, &args].concat()).expect_code(101).json()
+    };
+    // Without --from, the plan resolves to the newest version.
+    let same = upgrade(&["demo==1.2"]);
+    assert_eq!(same["is_safe"], false);
+    assert_eq!(same["tests"][0]["message"], "both sides have demo 1.2");
+    let unmeasured = upgrade(&["demo==1.1", "--from", "demo==1.0"]);
+    assert_eq!(unmeasured["tests"][0]["effect"], "unclear");
+    assert_eq!(
+        unmeasured["tests"][0]["message"],
+        "not compared, reported only before: latency_seconds"
+    );
 }
 
 #[test]

@@ -33,8 +33,11 @@ pub struct Observed {
     pub packages: BTreeMap<String, String>,
 }
 
-/// The results of every test of a run, in its order.
-pub async fn run(client: &Client, run: RunId) -> Result<Vec<Observed>, CliError> {
+/// The results of every test of a run, in its order. `expected` is the number of its tests.
+///
+/// # Errors
+/// The coordinator does not answer, or has other tests.
+pub async fn run(client: &Client, run: RunId, expected: usize) -> Result<Vec<Observed>, CliError> {
     let mut last: BTreeMap<u32, AttemptView> = BTreeMap::new();
     let mut cursor = None;
     loop {
@@ -77,7 +80,12 @@ pub async fn run(client: &Client, run: RunId) -> Result<Vec<Observed>, CliError>
         }
         match page.next {
             Some(next) => cursor = Some(next),
-            None => return Ok(observed),
+            None if observed.len() == expected => return Ok(observed),
+            None => {
+                let tests = observed.len();
+                let message = format!("{run} has results of {tests} tests, expected {expected}");
+                return Err(CliError::new(message));
+            }
         }
     }
 }

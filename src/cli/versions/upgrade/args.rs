@@ -15,8 +15,8 @@ Runs the plan twice, as it resolves today and with the upgrade, on the same work
 Results that differ and metrics that changed are measured again. The report lists what the upgrade
 breaks, with the first error, what was broken before, and what is slower or different.
 
-Exit codes: 0 nothing became worse, 100 the upgrade breaks something or makes it slower, 101 some tests have
-no result on both sides.
+Exit codes: 0 the upgrade is safe, 100 it breaks something or makes it slower, 101 it is not shown to be
+safe because tests did not run, are flaky or were not compared, 5 no test ran on both sides.
 
 Examples:
   dtf upgrade transformers==5.24.0 --plan nightly.yaml

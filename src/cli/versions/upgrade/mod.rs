@@ -29,7 +29,12 @@ use crate::trends::upgrade::wants_round;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-pub async fn run(console: Console, global: &Global, args: UpgradeArgs) -> Result<Exit, CliError> {
+pub async fn run(
+    console: Console,
+    global: &Global,
+    mut args: UpgradeArgs,
+) -> Result<Exit, CliError> {
+    args.place.allow(&args.models);
     let (before, after) = pins(&args)?;
     let mut work = work(&args)?;
     work.apply(args.real);
@@ -43,10 +48,10 @@ pub async fn run(console: Console, global: &Global, args: UpgradeArgs) -> Result
     check(&sides, &after)?;
     let submissions = [&sides[0], &sides[1]];
     let comparison = Comparison { console, sides: &sides, rounds: args.rounds };
-    let texts = [before.label(), after.label()];
+    let pins = [before, after];
     place
         .perform((console, global), &args.place, (&work.library, &submissions), async |runs| {
-            let view = comparison.perform(&runs, texts).await?;
+            let view = comparison.perform(&runs, pins).await?;
             console.result(&match args.output {
                 Format::Json => return print_json(console, &view),
                 Format::Table => render::table(&view, console.width()),
@@ -133,16 +138,14 @@ struct Comparison<'a> {
 
 impl Comparison<'_> {
     /// Runs the rounds and returns the report.
-    async fn perform(&self, runs: &Runs, texts: [String; 2]) -> Result<UpgradeView, CliError> {
+    async fn perform(&self, runs: &Runs, pins: [Pins; 2]) -> Result<UpgradeView, CliError> {
         let workers = self.workers(runs).await?;
         let sides = [0, 1].map(|side: usize| placed(&self.sides[side].tests, &workers));
         let mut tested: Vec<Tested> = sides[1]
             .iter()
             .map(|test| Tested::new(&test.name, labels(test), is_pinned(test)))
             .collect();
-        let [before, after] = texts;
-        let mut ids = [Vec::new(), Vec::new()];
-        let mut packages = [BTreeMap::new(), BTreeMap::new()];
+        let mut reported = pins.map(|pins| Side::of(&pins));
         let mut wanted: BTreeSet<usize> = tested
             .iter()
             .enumerate()
@@ -168,20 +171,18 @@ impl Comparison<'_> {
             }
             let started = runs.together(&submissions).await?;
             for (side, run) in order.into_iter().zip(started) {
-                ids[side].push(run);
-                let observed = observe::run(&runs.client, run).await?;
+                reported[side].runs.push(run);
+                let observed = observe::run(&runs.client, run, kept.len()).await?;
                 for (at, observed) in kept.iter().zip(observed) {
-                    let Observed { run, packages: versions, is_quarantined, .. } = observed;
-                    packages[side].extend(versions);
+                    let Observed { run, packages, is_quarantined, .. } = observed;
+                    reported[side].add(&packages);
                     tested[*at].is_quarantined |= is_quarantined;
                     tested[*at].sides[side].push(run);
+                    tested[*at].packages[side].extend(packages);
                 }
             }
         }
-        let [from, to] = packages;
-        let [first, second] = ids;
-        let before = Side { pins: before, runs: first, packages: from };
-        let after = Side { pins: after, runs: second, packages: to };
+        let [before, after] = reported;
         Ok(UpgradeView::new(before, after, &tested))
     }
 
@@ -207,6 +208,7 @@ impl Comparison<'_> {
         let place = |test: &Arc<TestSpec>| {
             let fitting: Vec<&WorkerView> = workers
                 .iter()
+                .filter(|worker| test.requirement.allows(worker.worker).is_ok())
                 .filter(|worker| test.requirement.met_by(&worker.capability).is_ok())
                 .collect();
             let labels = labels(test);

@@ -1,11 +1,14 @@
 //! The report of an upgrade for people, for spreadsheets and for pull requests.
 
-use crate::cli::versions::upgrade::view::{Cell, OutputDifference, Row, UpgradeView};
+use crate::cli::versions::upgrade::view::{
+    Cell, OutputDifference, Row, UpgradeView, versions_text,
+};
 use crate::results::render::csv_field;
 use crate::results::render::words::plain;
 use crate::trends::upgrade::Effect;
 use comfy_table::presets::NOTHING;
 use comfy_table::{ContentArrangement, Table};
+use std::collections::BTreeSet;
 
 /// Maximum length of a shown reason and of a shown name, in characters.
 const REASON_CHARS: usize = 300;
@@ -25,13 +28,23 @@ fn conclusion(view: &UpgradeView) -> String {
         0 => String::new(),
         more => format!(" ({more} in quarantine do not count)"),
     };
-    let conclusion = match (view.is_safe, count(Effect::Different)) {
-        (true, 0) => "safe: every test ran on both sides, and nothing became worse".to_owned(),
-        (true, different) => format!(
-            "safe: every test ran on both sides, and nothing became worse; the numbers of {different} \
-             differ"
-        ),
-        (false, _) => format!("not shown to be safe: {}", risks.join(", ")),
+    let notes: Vec<String> = [
+        (Effect::Different, "has other numbers", "have other numbers"),
+        (Effect::BrokenBefore, "fails on both sides", "fail on both sides"),
+    ]
+    .into_iter()
+    .filter_map(|(effect, one, several)| match count(effect) {
+        0 => None,
+        1 => Some(format!("; 1 {one}")),
+        more => Some(format!("; {more} {several}")),
+    })
+    .collect();
+    let conclusion = if view.is_safe {
+        "safe: every test ran on both sides, and nothing became worse".to_owned() + &notes.concat()
+    } else if effects.is_empty() {
+        "not shown to be safe: no test counts".to_owned()
+    } else {
+        format!("not shown to be safe: {}", risks.join(", "))
     };
     conclusion + &quarantined
 }
@@ -42,13 +55,17 @@ fn sides(view: &UpgradeView) -> String {
         let runs: Vec<String> = side.runs.iter().map(ToString::to_string).collect();
         runs.join(", ")
     };
-    let differing: Vec<String> = view
-        .after
-        .packages
-        .iter()
-        .filter_map(|(name, to)| {
-            let from = view.before.packages.get(name).map_or("none", String::as_str);
-            (from != to).then(|| format!("{} {from} → {to}", plain(name, NAME_CHARS)))
+    let names: BTreeSet<&String> =
+        view.before.packages.keys().chain(view.after.packages.keys()).collect();
+    let differing: Vec<String> = names
+        .into_iter()
+        .filter_map(|name| {
+            let [from, to] = [&view.before, &view.after].map(|side| side.packages.get(name));
+            let shown = |versions: Option<&BTreeSet<String>>| {
+                versions.map_or_else(|| "none".to_owned(), versions_text)
+            };
+            let line = || format!("{name} {} → {}", shown(from), shown(to));
+            (from != to).then(|| plain(&line(), NAME_CHARS))
         })
         .collect();
     let changed = match differing.as_slice() {
@@ -203,7 +220,8 @@ mod tests {
         let side = |pins: &str| Side {
             pins: pins.to_owned(),
             runs: Vec::new(),
-            packages: [("x".to_owned(), pins.to_owned())].into(),
+            packages: [("x".to_owned(), [pins.to_owned()].into())].into(),
+            pinned: ["x".to_owned()].into(),
         };
         UpgradeView::new(side("x==1"), side("x==2"), tested)
     }
@@ -223,6 +241,11 @@ mod tests {
         assert!(shown.contains("broken  1 of 2  a/2: wrong"), "{shown}");
         assert!(shown.contains("not shown to be safe: 1 broken"), "{shown}");
         assert!(shown.contains("versions: x x==1 → x==2"), "{shown}");
+        let failing = tested("c", "c", failed());
+        let mut before = failing.clone();
+        before.sides[0] = failing.sides[1].clone();
+        let shown = table(&self::tests::view(&[before]), None);
+        assert!(shown.contains("nothing became worse; 1 fails on both sides"), "{shown}");
     }
 
     #[test]
@@ -239,6 +262,30 @@ mod tests {
         assert!(view.is_safe && view.exit() == Exit::Passed);
         assert!(table(&view, None).contains("1 in quarantine do not count"));
         assert!(!self::tests::view(&[]).is_safe);
+    }
+
+    #[test]
+    fn success_is_reported_only_for_an_upgrade_that_is_safe() {
+        let passed = || tested("a/1", "a", Ending::Passed);
+        let mut flaky = passed();
+        flaky.sides[1][0].flaky = true;
+        let mut unclear = passed();
+        unclear.sides[0][0].errors.insert("reference.rms".to_owned(), 1e-7);
+        let mut unchanged = passed();
+        unchanged.packages = [0, 1].map(|_| [("X".to_owned(), "3".to_owned())].into());
+        for (test, effect) in
+            [(flaky, Effect::Flaky), (unclear, Effect::Unclear), (unchanged, Effect::NotRun)]
+        {
+            let view = view(&[passed(), test]);
+            assert_eq!((view.tests[1].effect, view.is_safe), (effect, false));
+            assert_eq!(view.exit(), Exit::Infrastructure, "{effect:?}");
+        }
+        // Nothing that counts was compared.
+        let mut quarantined = passed();
+        quarantined.is_quarantined = true;
+        let view = view(&[quarantined]);
+        assert_eq!((view.is_safe, view.exit()), (false, Exit::NoTest));
+        assert!(table(&view, None).contains("not shown to be safe: no test counts"));
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use crate::api;
 use crate::cli::exit::Exit;
 use crate::domain::id::RunId;
+use crate::plan::packages::{Pins, normalised};
+use crate::results::render::figures::with_unit;
 use crate::trends::judgement::Direction;
 use crate::trends::upgrade::{Change, Effect, Outcome, SideRun, judge};
 use serde::Serialize;
@@ -19,6 +21,8 @@ pub struct Tested {
     pub is_quarantined: bool,
     /// Its runs before and after.
     pub sides: [Vec<SideRun>; 2],
+    /// Versions of its packages before and after, as it reported them.
+    pub packages: [BTreeMap<String, String>; 2],
 }
 
 impl Tested {
@@ -29,7 +33,25 @@ impl Tested {
             is_pinned,
             is_quarantined: false,
             sides: Default::default(),
+            packages: Default::default(),
         }
+    }
+
+    /// The version that both sides have of every pinned package. `None` if one differs or is unknown.
+    fn unchanged(&self, pinned: &BTreeSet<String>) -> Option<String> {
+        let same = pinned.iter().map(|package| {
+            let version = |side: &BTreeMap<String, String>| {
+                let own = side.iter().find(|(name, _)| normalised(name) == *package);
+                own.map(|(_, version)| version.clone())
+            };
+            let [before, after] = [0, 1].map(|side: usize| version(&self.packages[side]));
+            before
+                .zip(after)
+                .filter(|(before, after)| before == after)
+                .map(|(_, version)| format!("{package} {version}"))
+        });
+        let same: Vec<String> = same.collect::<Option<_>>()?;
+        (!same.is_empty()).then(|| same.join(", "))
     }
 
     pub fn dtype(&self) -> Option<&str> {
@@ -47,8 +69,44 @@ pub struct Side {
     /// Pinned packages; empty for the versions that the plan resolves to.
     pub pins: String,
     pub runs: Vec<RunId>,
-    /// Installed versions, as the tests reported them.
-    pub packages: BTreeMap<String, String>,
+    /// Installed versions, as the tests reported them: several if the tests differ.
+    #[serde(serialize_with = "joined")]
+    pub packages: BTreeMap<String, BTreeSet<String>>,
+    /// Names of the pinned packages.
+    #[serde(skip)]
+    pub pinned: BTreeSet<String>,
+}
+
+impl Side {
+    /// A side with these pins, before its runs.
+    pub fn of(pins: &Pins) -> Self {
+        Self {
+            pins: pins.label(),
+            runs: Vec::new(),
+            packages: BTreeMap::new(),
+            pinned: pins.iter().map(|pin| pin.package().to_owned()).collect(),
+        }
+    }
+
+    /// Adds the versions that a test reported.
+    pub fn add(&mut self, packages: &BTreeMap<String, String>) {
+        for (name, version) in packages {
+            self.packages.entry(name.clone()).or_default().insert(version.clone());
+        }
+    }
+}
+
+/// The versions of each package as one text.
+fn joined<S: serde::Serializer>(
+    packages: &BTreeMap<String, BTreeSet<String>>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(packages.iter().map(|(name, versions)| (name, versions_text(versions))))
+}
+
+/// Versions of one package as a text.
+pub fn versions_text(versions: &BTreeSet<String>) -> String {
+    versions.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
 }
 
 /// The report of an upgrade.
@@ -57,7 +115,7 @@ pub struct UpgradeView {
     pub schema: u32,
     pub before: Side,
     pub after: Side,
-    /// Whether every test ran on both sides, and nothing became worse.
+    /// Whether every test ran and was compared on both sides, and nothing became worse.
     pub is_safe: bool,
     /// Number of tests by effect.
     pub totals: BTreeMap<&'static str, usize>,
@@ -146,7 +204,8 @@ impl ChangeView {
 
 impl UpgradeView {
     pub fn new(before: Side, after: Side, tested: &[Tested]) -> Self {
-        let tests: Vec<Row> = tested.iter().map(Row::of).collect();
+        let pinned = before.pinned.union(&after.pinned).cloned().collect();
+        let tests: Vec<Row> = tested.iter().map(|test| Row::of(test, &pinned)).collect();
         let mut groups: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
         for row in &tests {
             groups.entry((&row.model, &row.backend)).or_default().push(row);
@@ -154,26 +213,26 @@ impl UpgradeView {
         let mut cells: Vec<Cell> =
             groups.into_values().filter_map(|rows| Cell::of(&rows)).collect();
         cells.sort_by_key(|cell| cell.effect);
-        let mut counted = tests.iter().filter(|row| !row.is_quarantined);
-        let is_safe = !tests.is_empty() && counted.all(|row| !row.effect.is_risk());
+        let counted: Vec<&Row> = tests.iter().filter(|row| !row.is_quarantined).collect();
+        let is_safe = !counted.is_empty() && counted.iter().all(|row| !row.effect.is_risk());
         let totals = counts(tests.iter().map(|row| row.effect));
         Self { schema: api::SCHEMA, before, after, is_safe, totals, cells, tests }
     }
 
-    /// The exit code: that of failed tests if something became worse, that of missing results if a test
-    /// did not run.
+    /// The exit code: success only if the upgrade is safe. That of failed tests if something became
+    /// worse, that of a missing verdict if a test did not run, is flaky or unclear, and that of no test
+    /// if nothing that counts ran on both sides.
     pub fn exit(&self) -> Exit {
-        let mut counted = self.tests.iter().filter(|row| !row.is_quarantined);
-        let effects: BTreeSet<Effect> = counted.by_ref().map(|row| row.effect).collect();
-        let has = |effect| effects.contains(&effect);
-        if has(Effect::Broken) || has(Effect::Worse) {
+        let counted = || self.tests.iter().filter(|row| !row.is_quarantined);
+        let ran = |row: &Row| row.runs.iter().all(|runs| *runs > 0);
+        if self.is_safe {
+            Exit::Passed
+        } else if counted().any(|row| matches!(row.effect, Effect::Broken | Effect::Worse)) {
             Exit::TestsFailed
-        } else if !self.tests.iter().any(|row| row.runs.iter().all(|runs| *runs > 0)) {
-            Exit::NoTest
-        } else if has(Effect::NotRun) {
+        } else if counted().any(ran) {
             Exit::Infrastructure
         } else {
-            Exit::Passed
+            Exit::NoTest
         }
     }
 }
@@ -187,19 +246,23 @@ fn counts(effects: impl Iterator<Item = Effect>) -> BTreeMap<&'static str, usize
 }
 
 impl Row {
-    fn of(test: &Tested) -> Self {
+    fn of(test: &Tested, pinned: &BTreeSet<String>) -> Self {
         let [before, after] = &test.sides;
-        let Outcome { effect, message, changes, output_difference } = if test.is_pinned {
-            judge(before, after, test.dtype())
-        } else {
-            let why = "it uses the environment of the worker, which the upgrade does not change";
-            Outcome {
-                effect: Effect::NotRun,
-                message: Some(why.to_owned()),
-                changes: Vec::new(),
-                output_difference: None,
-            }
+        let not_run = |why: String| Outcome {
+            effect: Effect::NotRun,
+            message: Some(why),
+            changes: Vec::new(),
+            output_difference: None,
         };
+        let judged = match test.unchanged(pinned) {
+            _ if !test.is_pinned => not_run(
+                "it uses the environment of the worker, which the upgrade does not change"
+                    .to_owned(),
+            ),
+            Some(same) => not_run(format!("both sides have {same}")),
+            None => judge(before, after, test.dtype()),
+        };
+        let Outcome { effect, message, changes, output_difference } = judged;
         let model = match test.label("model") {
             model if model.is_empty() => test.name.clone(),
             model => model,
@@ -226,19 +289,22 @@ impl Row {
 
     /// The reason for the effect, for people.
     pub fn reason(&self) -> String {
-        if let Some(message) = &self.message {
-            return message.clone();
-        }
-        let change = |change: &ChangeView| match change.change {
-            Some(ratio) => {
+        let change = |change: &ChangeView| match (change.change, change.unit.as_str()) {
+            (Some(ratio), "error") => format!("{} {ratio:.1} times as large", change.metric),
+            (Some(ratio), _) => {
                 let percent = (ratio - 1.0) * 100.0;
                 let runs = change.n_before.min(change.n_after);
-                match (change.unit.as_str(), ratio) {
-                    ("error", ratio) => format!("{} {ratio:.1} times as large", change.metric),
-                    _ => format!("{} {percent:+.1} % ({runs} runs each)", change.metric),
-                }
+                format!("{} {percent:+.1} % ({runs} runs each)", change.metric)
             }
-            None => format!("{} changed from zero", change.metric),
+            (None, unit) => {
+                let shown = |value: Option<f64>| match (value, unit) {
+                    (None, _) => "-".to_owned(),
+                    (Some(value), "error") => format!("{value:.1e}"),
+                    (Some(value), unit) => with_unit(value, unit),
+                };
+                let (before, after) = (shown(change.before), shown(change.after));
+                format!("{} changed from {before} to {after}", change.metric)
+            }
         };
         let output = match self.output_difference {
             Some(OutputDifference::OtherShape) => Some("the output has another shape".to_owned()),
@@ -248,7 +314,7 @@ impl Row {
             _ => None,
         };
         let changes = self.changes.iter().take(2).map(change);
-        changes.chain(output).collect::<Vec<_>>().join("; ")
+        changes.chain(output).chain(self.message.clone()).collect::<Vec<_>>().join("; ")
     }
 }
 
