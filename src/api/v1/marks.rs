@@ -160,8 +160,7 @@ pub struct AcceptChanges {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::RunId>)]
     pub run: Option<RunId>,
-    /// The only metric that is accepted. If absent, all metrics of the test, or all changed metrics of
-    /// the run.
+    /// The only metric that is accepted. If absent, all changed metrics of the test or the run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, max_length = 128, example = "latency_seconds")]
     pub metric: Option<Box<str>>,

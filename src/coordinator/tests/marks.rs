@@ -9,6 +9,7 @@ use crate::client::{Client, ClientError, ClientOptions, Retry, Secret};
 use crate::domain::id::{QuarantineId, RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
+use serde_json::value::RawValue;
 
 fn quarantine(pattern: &str) -> AddQuarantine {
     let (pattern, reason) = (pattern.into(), "flakes since the new driver".into());
@@ -22,16 +23,27 @@ fn acceptance(test: TestId) -> AcceptChanges {
 
 /// Submits one test and has it end with an outcome.
 async fn run_one(client: &Client, hand: &mut Hand, outcome: Outcome) -> RunId {
+    run_with(client, hand, outcome, None).await
+}
+
+/// Submits one test and has it pass with a latency, and with a metric that never changes.
+async fn run_measured(client: &Client, hand: &mut Hand, latency: f64) -> RunId {
+    let metric = |name: &str, value: f64| serde_json::json!({"name": name, "unit": "seconds", "better": "lower", "values": [value]});
+    let metrics = [metric("latency_seconds", latency), metric("load_seconds", 3.0)];
+    let detail = serde_json::value::to_raw_value(&serde_json::json!({"metrics": metrics}));
+    run_with(client, hand, Outcome::Passed, Some(detail.expect("JSON"))).await
+}
+
+async fn run_with(
+    client: &Client,
+    hand: &mut Hand,
+    outcome: Outcome,
+    detail: Option<Box<RawValue>>,
+) -> RunId {
     let run = client.submit(&run_of(1), None).await.expect("submitted").run;
     let lease = hand.claim(10_000).await.leases.remove(0).lease;
-    let finished = vec![Report {
-        lease,
-        outcome,
-        class: None,
-        flaky: false,
-        duration_ms: Millis(5),
-        detail: None,
-    }];
+    let finished =
+        vec![Report { lease, outcome, class: None, flaky: false, duration_ms: Millis(5), detail }];
     let reports = Reports { incarnation: hand.incarnation, finished, returned: Vec::new() };
     assert_eq!(client.report(hand.worker, &reports).await.expect("reported").conflicts, []);
     run
@@ -98,10 +110,17 @@ async fn a_test_is_accepted_and_judged() {
     assert_eq!(test.recent, [true, false, true, false, true]);
     assert_eq!((&*view.workers[0].name, view.workers[0].rate.failed), ("hand", 2));
 
+    let unchanged = TestId { run: last, index: 0 };
+    let refused = client.accept(&acceptance(unchanged)).await.expect_err("nothing to accept");
+    assert!(refused.to_string().contains("no metric of r5.t0 changed"), "{refused}");
+    for latency in [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 2.0] {
+        last = run_measured(client, &mut hand, latency).await;
+    }
     let test = TestId { run: last, index: 0 };
     let accepted = client.accept(&acceptance(test)).await.expect("accepted");
     assert_eq!((accepted.run, accepted.series.len()), (last, 1));
     assert_eq!(accepted.series[0].name.as_deref(), Some("t0"));
+    assert_eq!(accepted.series[0].metric.as_deref(), Some("latency_seconds"), "only what changed");
     let mut other = acceptance(test);
     other.metric = Some("nope".into());
     let refused = client.accept(&other).await.expect_err("no such metric");

@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 
 /// Accept a change: later results are compared with the new values
 ///
-/// Without --metric, all metrics of a test are accepted, or all changed metrics of a run. The changes
-/// are compared among each other from the run on.
+/// Without --metric, all changed metrics of the test or the run are accepted. From the run on, their
+/// values are compared among each other.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:

@@ -7,7 +7,8 @@ pub mod args;
 
 use crate::api::v1::flaky::FlakyQuery;
 use crate::api::v1::marks::{AcceptChanges, AddQuarantine, MarkQuery, QuarantineState};
-use crate::cli::args::shared::{Global, Shape};
+use crate::cli::args::shared::{Backends, Global, Shape};
+use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::results::naming::{self, What};
@@ -15,15 +16,18 @@ use crate::cli::results::selection::Since;
 use crate::cli::results::stored::{Source, unreadable};
 use crate::cli::run::host::Host;
 use crate::cli::terminal::console::Console;
+use crate::cli::work::library;
 use crate::client::Client;
 use crate::domain::id::{AcceptanceId, RunId};
 use crate::results::render::figures::counted;
 use crate::results::render::marks as render;
 use crate::results::render::words::{instant, plain};
 use crate::sys::clock::Clock;
+use crate::text::suggest::{did_you_mean_name, nearest};
 use args::{
     AcceptArgs, AddArgs, FlakyArgs, ListArgs, QuarantineArgs, QuarantineCommand, RemoveArgs,
 };
+use std::collections::BTreeSet;
 
 /// User that makes changes in the results of `dtf run`.
 const USER: &str = "dtf-results";
@@ -39,10 +43,7 @@ pub async fn flaky(console: Console, global: &Global, args: FlakyArgs) -> Result
         Since::At(time) => time.0,
     });
     let query = FlakyQuery { since_ms, limit: Some(args.limit) };
-    let view = match &source {
-        Source::Coordinator(client) => client.flaky(&query).await?,
-        Source::Stored(stored) => stored.reader().flaky(&query, now).map_err(unreadable)?,
-    };
+    let view = source.flaky(&query).await?;
     match args.output {
         Shape::Json => console.json(&view)?,
         Shape::Table => console.result(&render::flaky(&view, console.width()))?,
@@ -66,6 +67,9 @@ pub async fn quarantine(
 async fn add(console: Console, global: &Global, args: AddArgs) -> Result<Exit, CliError> {
     let AddArgs { pattern, worker, backend, reason, duration, results } = args;
     let source = Source::of(console, global, results).await?;
+    if let Some(name) = &backend {
+        check_backend(global, &source, name).await?;
+    }
     let new = AddQuarantine {
         pattern: pattern.into(),
         worker: worker.map(Into::into),
@@ -78,12 +82,38 @@ async fn add(console: Console, global: &Global, args: AddArgs) -> Result<Exit, C
             .await?;
     let until = instant(added.expires_at);
     let until = until.map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string()).unwrap_or_default();
+    let shown = |text: &str| plain(text, TEXT_CHARS);
+    let places = [("worker", &added.worker), ("back-end", &added.backend)];
+    let places = places
+        .into_iter()
+        .filter_map(|(kind, name)| Some(format!(" on the {kind} {}", shown(name.as_deref()?))));
     console.result(&format!(
-        "{}: the tests {:?} do not count in the verdict of their runs until {until}",
+        "{}: the tests {:?}{} do not count in the verdict of their runs until {until}",
         added.quarantine,
-        plain(&added.pattern, TEXT_CHARS)
+        shown(&added.pattern),
+        places.collect::<String>()
     ))?;
     Ok(Exit::Passed)
+}
+
+/// Refuses a back-end that neither the table of back-ends nor a worker of the coordinator has: no test
+/// would ever be covered.
+async fn check_backend(global: &Global, source: &Source, name: &str) -> Result<(), CliError> {
+    let table = library::backends(&settings(global)?, &Backends::default())?;
+    let mut known: BTreeSet<String> = table.names().map(str::to_owned).collect();
+    if let Source::Coordinator(client) = source {
+        let workers = client.workers().await?.items;
+        let offered = workers.iter().flat_map(|worker| &worker.capability.backends);
+        known.extend(offered.map(|backend| backend.name().to_owned()));
+    }
+    if known.contains(name) {
+        return Ok(());
+    }
+    let message = format!("there is no back-end {:?}", plain(name, TEXT_CHARS));
+    Err(CliError::usage(message).hint(match nearest(name, known.iter().map(String::as_str)) {
+        Some(meant) => did_you_mean_name(meant),
+        None => "docs/backends.md lists the back-ends".to_owned(),
+    }))
 }
 
 async fn list(console: Console, global: &Global, args: ListArgs) -> Result<Exit, CliError> {

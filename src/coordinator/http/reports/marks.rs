@@ -110,7 +110,7 @@ pub(crate) async fn accept(
     let AcceptChanges { test, run, metric, reason } = wanted;
     app.settled().await?;
     let (run, series) = match (test, run) {
-        (Some(test), None) => (test.run, vec![of_test(&app, test, metric).await?]),
+        (Some(test), None) => (test.run, of_test(&app, test, metric).await?),
         (None, Some(run)) => (run, of_run(&app, run, metric).await?),
         _ => {
             let message = "give either a test or a run";
@@ -156,12 +156,12 @@ async fn find(app: &App, id: AcceptanceId) -> Result<Acceptance, ApiError> {
     found.ok_or_else(|| ApiError::not_found(id))
 }
 
-/// The series of a test that has run.
+/// The metric of a test that has run, or those that changed.
 async fn of_test(
     app: &App,
     test: TestId,
     metric: Option<Box<str>>,
-) -> Result<AcceptedSeries, ApiError> {
+) -> Result<Vec<AcceptedSeries>, ApiError> {
     let known = app.results(move |results| results.store().series_of(test)).await?;
     let (case, series) = known.ok_or_else(|| {
         ApiError::new(Code::NotFound, format!("{test} has no results that can be compared"))
@@ -176,7 +176,18 @@ async fn of_test(
         return Err(ApiError::new(Code::Unprocessable, message)
             .hint(format!("its metrics are: {}", known.join(", "))));
     }
-    Ok(AcceptedSeries { case, series, metric })
+    if metric.is_some() {
+        return Ok(vec![AcceptedSeries { case, series, metric }]);
+    }
+    // A metric that did not change keeps its earlier values.
+    let mut changed = of_run(app, test.run, None).await?;
+    changed.retain(|of_run| of_run.case == case && of_run.series == series);
+    if changed.is_empty() {
+        let message = format!("no metric of {test} changed");
+        return Err(ApiError::new(Code::Unprocessable, message)
+            .hint("name the metric whose later values are to be compared among each other"));
+    }
+    Ok(changed)
 }
 
 /// The changed metrics of a run.
