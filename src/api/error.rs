@@ -12,7 +12,23 @@ pub struct ErrorBody {
     /// The suggested next step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+    /// Every mistake of a document, at most 100, if it has several. `message` is about the first one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(max_items = 100)]
+    pub problems: Vec<Problem>,
 }
+
+/// A mistake in a document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Problem {
+    /// The field.
+    #[schema(example = "tests[3].launch")]
+    pub path: String,
+    pub message: String,
+}
+
+/// Maximum number of mistakes of one answer.
+pub const MAX_PROBLEMS: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]

@@ -53,9 +53,15 @@ impl From<ClientError> for CliError {
             ClientError::BadUrl { .. }
             | ClientError::BadToken
             | ClientError::OtherProtocol { .. } => Exit::Usage,
+            // A run, a test or another object with this id.
+            ClientError::NotFound(_) => Exit::NoTest,
             _ => Exit::Failed,
         };
-        Self { hint: error.hint(), exit, ..Self::from_error(&error) }
+        // The message is about the first mistake of a document.
+        let problems = error.refusal().map(|refusal| refusal.body.problems.as_slice());
+        let also = problems.unwrap_or_default().iter().skip(1);
+        let also = also.map(|one| Self::new(format!("{}: {}", one.path, one.message)));
+        Self { hint: error.hint(), exit, also: also.collect(), ..Self::from_error(&error) }
     }
 }
 

@@ -144,7 +144,8 @@ fn foreign(status: u16, body: &[u8]) -> ErrorBody {
         .filter(|c| !c.is_control())
         .take(MAX_SHOWN_CHARS)
         .collect();
-    ErrorBody { code: Code::Unknown, message: format!("status {status} {shown}"), hint: None }
+    let message = format!("status {status} {shown}");
+    ErrorBody { code: Code::Unknown, message, hint: None, problems: Vec::new() }
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Parsing of requests: ids in paths, queries, JSON bodies. An error in a value
 //! of a JSON body names its field.
 
-use crate::api::error::Code;
+use crate::api::error::{Code, MAX_PROBLEMS, Problem};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::respond::ApiError;
@@ -10,6 +10,8 @@ use axum::body::Bytes;
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -95,6 +97,42 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, ApiError> {
     })
 }
 
+/// Reads a document with a list of items, each of which may have a mistake. The error has the first one of
+/// each item.
+pub(crate) fn parse_items<T, I>(bytes: &[u8], list: &'static str) -> Result<T, ApiError>
+where
+    T: DeserializeOwned,
+    I: DeserializeOwned,
+{
+    serde_json::from_slice(bytes).or_else(|_| {
+        let problems = problems::<I>(bytes, list);
+        if problems.len() > 1 {
+            return Err(ApiError::problems(Code::BadRequest, problems));
+        }
+        parse(bytes)
+    })
+}
+
+/// The first mistake of each item of a list.
+fn problems<I: DeserializeOwned>(bytes: &[u8], list: &str) -> Vec<Problem> {
+    let Ok(document) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(bytes) else {
+        return Vec::new();
+    };
+    let items = document.get(list).map(|items| serde_json::from_str::<Vec<&RawValue>>(items.get()));
+    let Some(Ok(items)) = items else { return Vec::new() };
+    let problem = |(at, item): (usize, &&RawValue)| {
+        let deserializer = &mut serde_json::Deserializer::from_str(item.get());
+        let error = serde_path_to_error::deserialize::<_, I>(deserializer).err()?;
+        let field = match error.path().to_string() {
+            path if path == "." => String::new(),
+            path => format!(".{path}"),
+        };
+        let message = format!("malformed JSON: {}", error.inner());
+        Some(Problem { path: format!("{list}[{at}]{field}"), message })
+    };
+    items.iter().enumerate().filter_map(problem).take(MAX_PROBLEMS).collect()
+}
+
 /// Reads a body. If `read` refuses it, tries again with whole numbers such as `5.0` or `5e0` written
 /// as integers: in JSON, and in languages with one type of numbers, these are equal.
 pub(crate) fn reading<T>(
@@ -164,6 +202,7 @@ impl FromRequestParts<Arc<App>> for Principal {
 mod tests {
     use super::*;
     use crate::api::v1::runs::SubmitRun;
+    use crate::domain::test::TestSpec;
     use axum::response::IntoResponse;
 
     #[test]
@@ -173,6 +212,24 @@ mod tests {
         let text = format!("{error:?}");
         assert!(text.contains("tests[0].priority"), "{text}");
         assert_eq!(error.into_response().status(), 400);
+    }
+
+    #[test]
+    fn the_mistakes_of_all_items_are_reported_at_once() {
+        let read = |text: &[u8]| parse_items::<SubmitRun, TestSpec>(text, "tests");
+        let text = br#"{"name":"n","tests":[{"name":"a","launch":{},"priority":500},
+            {"name":"b","launch":{}},{"name":7,"launch":{}},{"launch":{}}]}"#;
+        let body = problems::<TestSpec>(text, "tests");
+        let paths: Vec<&str> = body.iter().map(|problem| &*problem.path).collect();
+        assert_eq!(paths, ["tests[0].priority", "tests[2].name", "tests[3]"]);
+        let error = read(text).expect_err("malformed");
+        assert!(error.message().starts_with("tests[0].priority: malformed JSON"), "{error:?}");
+        // A mistake beside the items, and a document that ends too early.
+        for text in [&br#"{"name":7,"tests":[]}"#[..], b"{\"name\":"] {
+            assert!(read(text).expect_err("malformed").message().starts_with("malformed JSON"));
+        }
+        let many = format!(r#"{{"tests":[{}{{}}]}}"#, "{},".repeat(500));
+        assert_eq!(problems::<TestSpec>(many.as_bytes(), "tests").len(), MAX_PROBLEMS);
     }
 
     #[test]

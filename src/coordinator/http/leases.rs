@@ -1,13 +1,13 @@
 //! Claims and reports: the busiest routes. Launches and details are passed on as text, without
 //! being encoded again, and nothing is logged for a single test.
 
-use crate::api::error::Code;
+use crate::api::error::{Code, MAX_PROBLEMS, Problem};
 use crate::api::schema;
 use crate::api::v1::leases::{
     Claim, Claimed, MAX_DETAIL_BYTES, MAX_REPORTS, MAX_WAIT, Reported, Reports,
 };
 use crate::api::v1::test_views::AttemptDetail;
-use crate::blobs::{BlobDigest, InvalidDigest};
+use crate::blobs::BlobDigest;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Body, Id};
@@ -108,8 +108,8 @@ pub(crate) async fn report(
         ));
     }
     let mut checked = Vec::with_capacity(finished.len());
-    let mut files = Vec::new();
-    for report in finished {
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
+    for (at, report) in finished.into_iter().enumerate() {
         let report = Finished {
             lease: report.lease,
             outcome: report.outcome,
@@ -118,8 +118,18 @@ pub(crate) async fn report(
             duration: report.duration_ms,
             detail: report.detail,
         };
-        files.extend(check(&report)?);
+        match check(&report) {
+            Ok(named) => files.extend(named),
+            Err(mistakes) => problems.extend(mistakes.into_iter().map(|(field, why)| Problem {
+                path: format!("finished[{at}].{field}"),
+                message: format!("{}: {why}", report.lease.attempt),
+            })),
+        }
         checked.push(report);
+    }
+    if !problems.is_empty() {
+        problems.truncate(MAX_PROBLEMS);
+        return Err(ApiError::problems(Code::Unprocessable, problems));
     }
     if !files.is_empty() {
         require_stored(&app, files).await?;
@@ -138,46 +148,83 @@ struct NamedFile {
     size: u64,
 }
 
-/// Refuses outcomes and details that a worker may not report, and returns the files that the detail
-/// names. The parser refuses numbers outside
-/// the range of a 64-bit float, and JSON has neither NaN nor infinity.
-fn check(report: &Finished) -> Result<Vec<NamedFile>, ApiError> {
-    let attempt = report.lease.attempt;
-    let refuse = |why: String| ApiError::new(Code::Unprocessable, format!("{attempt}: {why}"));
+/// The files that the detail names, or every mistake: fields with what they may not be. The parser refuses
+/// numbers outside the range of a 64-bit float, and JSON has neither NaN nor infinity.
+fn check(report: &Finished) -> Result<Vec<NamedFile>, Vec<(String, String)>> {
+    let mut mistakes = Vec::new();
+    let mut refuse = |field: &str, why: String| mistakes.push((field.to_owned(), why));
     if !report.outcome.reportable() {
-        return Err(refuse(format!("a worker may not report the outcome {}", report.outcome)));
+        refuse("outcome", format!("a worker may not report the outcome {}", report.outcome));
     }
     if let Some(class) = report.class.filter(|class| !class.reportable()) {
-        return Err(refuse(format!("a worker may not report the class {class}")));
+        refuse("class", format!("a worker may not report the class {class}"));
     }
-    let Some(detail) = &report.detail else { return Ok(Vec::new()) };
-    let size = detail.get().len();
-    if size > MAX_DETAIL_BYTES {
-        return Err(refuse(format!(
-            "the detail is too large ({size} bytes, maximum {MAX_DETAIL_BYTES})"
-        ))
-        .hint("upload output and artifacts as blobs"));
-    }
-    if !detail.get().starts_with('{') {
-        return Err(refuse("the detail is not a JSON object".to_owned()));
-    }
-    let parsed: AttemptDetail =
-        serde_json::from_str(detail.get()).map_err(|error| refuse(format!("detail: {error}")))?;
-    let finite = parsed.metrics.iter().flat_map(|metric| &metric.values).all(|v| v.is_finite());
-    if !finite {
-        return Err(refuse("a value of a metric is not a finite number".to_owned()));
-    }
-    let logs = parsed.log.iter().map(|log| (&log.sha256, log.size_bytes));
-    let artifacts = parsed.artifacts.iter().map(|file| (&file.sha256, file.size_bytes));
-    let named = logs.chain(artifacts).map(|(sha256, size)| {
-        let digest = sha256.parse().map_err(|error: InvalidDigest| refuse(error.to_string()))?;
-        // The search for files that are still named reads the text of the detail.
-        if !detail.get().contains(sha256) {
-            return Err(refuse(format!("the digest {sha256} is written with escapes")));
+    let mut files = Vec::new();
+    if let Some(detail) = &report.detail {
+        match read_detail(detail.get()) {
+            Ok(parsed) => check_detail(report, detail.get(), &parsed, &mut files, &mut refuse),
+            Err((field, why)) => refuse(&field, why),
         }
-        Ok(NamedFile { attempt, digest, size })
-    });
-    named.collect()
+    }
+    if mistakes.is_empty() { Ok(files) } else { Err(mistakes) }
+}
+
+/// Reads the detail of a result, or returns the field that cannot be read and the reason.
+fn read_detail(text: &str) -> Result<AttemptDetail, (String, String)> {
+    let refused = |why: String| ("detail".to_owned(), why);
+    let size = text.len();
+    if size > MAX_DETAIL_BYTES {
+        return Err(refused(format!(
+            "the detail is too large ({size} bytes, maximum {MAX_DETAIL_BYTES}); upload output and \
+             artifacts as blobs"
+        )));
+    }
+    if !text.starts_with('{') {
+        return Err(refused("the detail is not a JSON object".to_owned()));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        // Finding the path of the field takes time, so only an error does it.
+        let traced = &mut serde_json::Deserializer::from_str(text);
+        match serde_path_to_error::deserialize::<_, AttemptDetail>(traced) {
+            Err(traced) if traced.path().iter().next().is_some() => {
+                (format!("detail.{}", traced.path()), traced.inner().to_string())
+            }
+            _ => refused(error.to_string()),
+        }
+    })
+}
+
+/// Checks the values and the files of a detail.
+fn check_detail(
+    report: &Finished,
+    text: &str,
+    detail: &AttemptDetail,
+    files: &mut Vec<NamedFile>,
+    refuse: &mut dyn FnMut(&str, String),
+) {
+    for (at, metric) in detail.metrics.iter().enumerate() {
+        if !metric.values.iter().all(|value| value.is_finite()) {
+            let why = "a value of a metric is not a finite number".to_owned();
+            refuse(&format!("detail.metrics[{at}].values"), why);
+        }
+    }
+    let log = detail.log.iter().map(|log| ("log".to_owned(), &log.sha256, log.size_bytes));
+    let artifacts = detail.artifacts.iter().enumerate();
+    let artifacts =
+        artifacts.map(|(at, file)| (format!("artifacts[{at}]"), &file.sha256, file.size_bytes));
+    for (field, sha256, size) in log.chain(artifacts) {
+        let field = format!("detail.{field}.sha256");
+        match sha256.parse::<BlobDigest>() {
+            Err(error) => refuse(&field, error.to_string()),
+            // The search for files that are still named reads the text of the detail.
+            Ok(_) if !text.contains(sha256) => {
+                refuse(&field, format!("the digest {sha256} is written with escapes"));
+            }
+            Ok(digest) => {
+                files.push(NamedFile { attempt: report.lease.attempt, digest, size });
+            }
+        }
+    }
 }
 
 /// Refuses reports that name a file that is not stored, or is damaged, or has another size.
@@ -262,6 +309,21 @@ mod tests {
         let infinite = r#"{"metrics":[{"name":"x","unit":"s","better":"lower","values":[1e999]}]}"#;
         assert!(check(&report(Outcome::Passed, Some(infinite))).is_err());
         assert!(check(&report(Outcome::Passed, Some("[1]"))).is_err());
+        // All mistakes are reported at once, with their fields.
+        let several = r#"{"metrics":[{"name":"x","unit":"s","better":"lower","values":[1]}],
+            "log":{"sha256":"../../x","size_bytes":1,"written_bytes":1},
+            "artifacts":[{"name":"a","sha256":"AA","size_bytes":1}]}"#;
+        let several =
+            Finished { class: Some(Class::Overdue), ..report(Outcome::WorkerLost, Some(several)) };
+        let Err(mistakes) = check(&several) else { panic!("mistakes") };
+        let fields: Vec<&str> = mistakes.iter().map(|(field, _)| &**field).collect();
+        let files = ["detail.log.sha256", "detail.artifacts[0].sha256"];
+        assert_eq!(fields, [&["outcome", "class"][..], &files].concat());
+        let Err(mistakes) = check(&report(Outcome::Passed, Some(r#"{"metrics":[{"name":7}]}"#)))
+        else {
+            panic!("a mistake")
+        };
+        assert_eq!(mistakes[0].0, "detail.metrics[0].name");
         for detail in [
             r#"{"log":{"sha256":"../../x","size_bytes":1,"written_bytes":1}}"#.to_owned(),
             r#"{"artifacts":[{"name":"a","sha256":"AA","size_bytes":1}]}"#.to_owned(),

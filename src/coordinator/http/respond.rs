@@ -1,6 +1,6 @@
 //! The error type of the handlers, and the code of each error of the layers below.
 
-use crate::api::error::{Code, ErrorBody};
+use crate::api::error::{Code, ErrorBody, Problem};
 use crate::blobs::{BlobError, is_full};
 use crate::coordinator::http::auth::AuthError;
 use crate::coordinator::live::LiveError;
@@ -16,16 +16,30 @@ pub(crate) struct ApiError {
     code: Code,
     message: String,
     hint: Option<String>,
+    problems: Vec<Problem>,
 }
 
 impl ApiError {
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), hint: None }
+        Self { code, message: message.into(), hint: None, problems: Vec::new() }
     }
 
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
+    }
+
+    /// The mistakes of a document. The message is that of the first one.
+    pub fn problems(code: Code, mut problems: Vec<Problem>) -> Self {
+        let message = match problems.first() {
+            Some(Problem { path, message }) if path.is_empty() => message.clone(),
+            Some(Problem { path, message }) => format!("{path}: {message}"),
+            None => "the document is not acceptable".to_owned(),
+        };
+        if problems.len() < 2 {
+            problems.clear();
+        }
+        Self { problems, ..Self::new(code, message) }
     }
 
     /// The same error between these texts.
@@ -75,8 +89,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status =
             StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let (code, message, hint) = (self.code, self.message, self.hint);
-        let body = ErrorBody { code, message, hint };
+        let Self { code, message, hint, problems } = self;
+        let body = ErrorBody { code, message, hint, problems };
         let mut answer = (status, Json(body.clone())).into_response();
         // Browsers get a page with the same content.
         answer.extensions_mut().insert(body);
@@ -148,7 +162,7 @@ impl From<Rejected> for ApiError {
                 (Code::NotFound, Some("`dtf results accept --list` lists them"))
             }
         };
-        Self { code, message: rejected.to_string(), hint: hint.map(str::to_owned) }
+        Self { hint: hint.map(str::to_owned), ..Self::new(code, rejected.to_string()) }
     }
 }
 

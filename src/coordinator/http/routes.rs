@@ -3,7 +3,7 @@
 //! The router and the OpenAPI document are made from this table. So a route without a requirement on
 //! its sender cannot be written, and a route that is served cannot lack its description.
 
-use crate::api::error::ErrorBody;
+use crate::api::error::{ErrorBody, Problem};
 use crate::api::v1::reports::SNAPSHOT_TIME;
 use crate::api::{MAX_BLOB_BYTES, MAX_BODY_BYTES, transfer_time};
 use crate::coordinator::http::app::App;
@@ -115,7 +115,7 @@ macro_rules! routes {
                 (name = "program", description = "The program of the coordinator, for workers on the same platform"),
                 (name = "health", description = "State and metrics of the coordinator")
             ),
-            components(schemas(ErrorBody)),
+            components(schemas(ErrorBody, Problem)),
             paths($(super::$module::$handler),*)
         )]
         struct Document;

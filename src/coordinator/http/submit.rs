@@ -4,7 +4,7 @@
 //! names is stored.
 
 use crate::api::SCHEMA;
-use crate::api::error::Code;
+use crate::api::error::{Code, MAX_PROBLEMS, Problem};
 use crate::api::schema;
 use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, Miss, SubmitRun, Submitted, Unschedulable};
 use crate::blobs::{BlobDigest, InvalidDigest};
@@ -12,7 +12,7 @@ use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blobs::begin_count;
 use crate::coordinator::http::blocking::blocking;
-use crate::coordinator::http::extract::{Id, body, parse, reading};
+use crate::coordinator::http::extract::{Id, body, parse_items, reading};
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::weights::{Held, WeightsError};
 use crate::domain::access::Principal;
@@ -57,7 +57,7 @@ pub(crate) async fn submit(
     let ((run, files), digest) = blocking(move || {
         let digest = key.is_some().then(|| sha256_hex(&bytes));
         let run = reading(&bytes, |bytes| {
-            let mut run: SubmitRun = parse(bytes)?;
+            let mut run: SubmitRun = parse_items::<_, TestSpec>(bytes, "tests")?;
             let files = check_tests(&checker, None, &mut run.tests)?;
             Ok((run, files))
         })?;
@@ -98,7 +98,7 @@ pub(crate) async fn add_tests(
     let checker = Arc::clone(&app);
     let (AddTests { part, tests, more }, files) = blocking(move || {
         reading(&bytes, |bytes| {
-            let mut part: AddTests = parse(bytes)?;
+            let mut part: AddTests = parse_items::<_, TestSpec>(bytes, "tests")?;
             let files = check_tests(&checker, Some(run), &mut part.tests)?;
             Ok((part, files))
         })
@@ -127,75 +127,126 @@ fn count_files(app: &App, answer: &Answer, bytes: u64) {
     }
 }
 
-/// Refuses the first test whose launch is not acceptable or names a file that is not stored, and tests
-/// for which there is no space. Sets the weights that the tests require. Returns the size of their
-/// files in bytes; each file counts once.
+/// Refuses tests whose launch is not acceptable or names a file that is not stored, all of them at once,
+/// and tests for which there is no space. Sets the weights that the tests require. Returns the size of
+/// their files in bytes; each file counts once.
 fn check_tests(
     app: &App,
     run: Option<RunId>,
     tests: &mut [Arc<TestSpec>],
 ) -> Result<u64, ApiError> {
     app.space.check(Purpose::Work, 0)?;
-    let mut seen: HashSet<String> = HashSet::new();
-    let mut weights: HashSet<(String, bool)> = HashSet::new();
-    let mut requirements = Requirements::new();
-    let mut bytes = 0;
-    for test in tests {
+    let mut checked = Checked::default();
+    let (mut problems, mut hint) = (Vec::new(), None);
+    for (at, test) in tests.iter_mut().enumerate() {
+        match checked.check(app, run, test) {
+            Ok(()) => {}
+            Err(Refused::Test { why, next }) => {
+                let name: String = test.name.chars().take(200).collect();
+                let (path, message) = (format!("tests[{at}]"), format!("test {name:?}: {why}"));
+                problems.push(Problem { path, message });
+                hint = hint.or(next);
+            }
+            Err(Refused::Request(error)) => return Err(error),
+        }
+        if problems.len() == MAX_PROBLEMS {
+            break;
+        }
+    }
+    if problems.is_empty() {
+        return Ok(checked.bytes);
+    }
+    let error = ApiError::problems(Code::Unprocessable, problems);
+    Err(match hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    })
+}
+
+/// Why a test is not accepted.
+enum Refused {
+    /// A mistake of the test, with the next step.
+    Test { why: String, next: Option<&'static str> },
+    /// The request as a whole fails, whatever the other tests are.
+    Request(ApiError),
+}
+
+impl Refused {
+    fn test(why: impl Into<String>) -> Self {
+        Self::Test { why: why.into(), next: None }
+    }
+}
+
+impl From<ApiError> for Refused {
+    fn from(error: ApiError) -> Self {
+        Self::Request(error)
+    }
+}
+
+/// Files, weights and requirements of the tests of a request that were checked.
+#[derive(Default)]
+struct Checked {
+    files: HashSet<String>,
+    weights: HashSet<(String, bool)>,
+    requirements: Requirements,
+    /// Size of the files.
+    bytes: u64,
+}
+
+impl Checked {
+    fn check(
+        &mut self,
+        app: &App,
+        run: Option<RunId>,
+        test: &mut Arc<TestSpec>,
+    ) -> Result<(), Refused> {
         let text = test.launch.get();
-        let refuse = |why: String| {
-            let name: String = test.name.chars().take(200).collect();
-            ApiError::new(Code::Unprocessable, format!("test {name:?}: {why}"))
-        };
         if text.len() > MAX_LAUNCH_BYTES {
             let size = text.len();
-            return Err(refuse(format!(
-                "the launch is too large ({size} bytes, maximum {MAX_LAUNCH_BYTES})"
-            ))
-            .hint("upload large inputs as files"));
+            let why = format!("the launch is too large ({size} bytes, maximum {MAX_LAUNCH_BYTES})");
+            return Err(Refused::Test { why, next: Some("upload large inputs as files") });
         }
-        let launch: Launch =
-            serde_json::from_str(text).map_err(|error| refuse(format!("launch: {error}")))?;
-        launch.check().map_err(|error| refuse(error.to_string()))?;
+        let launch: Launch = serde_json::from_str(text)
+            .map_err(|error| Refused::test(format!("launch: {error}")))?;
+        launch.check().map_err(|error| Refused::test(error.to_string()))?;
         if let Some(Weights::Folder { manifest, in_place, .. }) = &launch.weights
-            && weights.insert((manifest.clone(), *in_place))
+            && self.weights.insert((manifest.clone(), *in_place))
         {
-            check_weights(app, manifest, *in_place, &refuse)?;
+            check_weights(app, manifest, *in_place)?;
         }
         for file in launch.files.iter().chain(launch.environment.wheels()) {
             // The search for files that are still named reads the text of each launch.
             if !text.contains(&file.sha256) {
-                return Err(refuse(format!("the digest of {} is written with escapes", file.path)));
+                let why = format!("the digest of {} is written with escapes", file.path);
+                return Err(Refused::test(why));
             }
-            if seen.contains(&file.sha256) {
+            if self.files.contains(&file.sha256) {
                 continue;
             }
-            let digest: BlobDigest =
-                file.sha256.parse().map_err(|error: InvalidDigest| refuse(error.to_string()))?;
+            let digest: BlobDigest = file
+                .sha256
+                .parse()
+                .map_err(|error: InvalidDigest| Refused::test(error.to_string()))?;
             let Some(size) = app.stored_blob(&digest)? else {
                 let path = &file.path;
-                return Err(refuse(format!(
-                    "the file {path} ({digest}) has not been uploaded, or is damaged"
-                ))
-                .hint("upload it first: PUT /api/v1/blobs/{sha256}"));
+                let why =
+                    format!("the file {path} ({digest}) has not been uploaded, or is damaged");
+                let next = Some("upload it first: PUT /api/v1/blobs/{sha256}");
+                return Err(Refused::Test { why, next });
             };
-            bytes += size;
-            app.run_files.check(run, bytes)?;
-            seen.insert(file.sha256.clone());
+            app.run_files.check(run, self.bytes + size).map_err(ApiError::from)?;
+            self.bytes += size;
+            self.files.insert(file.sha256.clone());
         }
-        require_weights(test, launch.weights.as_ref(), &mut requirements);
+        require_weights(test, launch.weights.as_ref(), &mut self.requirements);
+        Ok(())
     }
-    Ok(bytes)
 }
 
 /// Refuses a test whose weights are not stored completely. The check postpones their removal.
-fn check_weights(
-    app: &App,
-    manifest: &str,
-    in_place: bool,
-    refuse: &dyn Fn(String) -> ApiError,
-) -> Result<(), ApiError> {
+fn check_weights(app: &App, manifest: &str, in_place: bool) -> Result<(), Refused> {
     let digest: BlobDigest =
-        manifest.parse().map_err(|error: InvalidDigest| refuse(error.to_string()))?;
+        manifest.parse().map_err(|error: InvalidDigest| Refused::test(error.to_string()))?;
     let held = app.weights.held(&digest, app.clock.now()).map_err(|error| match error {
         WeightsError::Storage(error) => app.blob_error(error),
         error => ApiError::internal("stored weights cannot be read", &error),
@@ -207,8 +258,9 @@ fn check_weights(
         Held::Incomplete(missing) => format!("{missing} of their chunks are missing or damaged"),
         Held::Unknown => "they have not been pushed".to_owned(),
     };
-    Err(refuse(format!("the weights sha256:{digest} are not stored: {problem}"))
-        .hint("push them first: `dtf submit` does so, and PUT /api/v1/weights/{sha256}"))
+    let why = format!("the weights sha256:{digest} are not stored: {problem}");
+    let next = Some("push them first: `dtf submit` does so, and PUT /api/v1/weights/{sha256}");
+    Err(Refused::Test { why, next })
 }
 
 /// Requirements with the weights that replace their own, so that tests share the result.

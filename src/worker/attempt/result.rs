@@ -13,8 +13,8 @@ use serde_json::value::RawValue;
 
 /// Maximum number of checks that remain in details that are too large.
 const MAX_REDUCED_CHECKS: usize = 100;
-/// Replaces details that the coordinator refused.
-const REFUSED_DETAIL: &str = r#"{"message":"the coordinator refused the details of this result"}"#;
+/// Maximum length of the reason why details were refused, in characters.
+const MAX_REASON_CHARS: usize = 1000;
 
 /// The result of an attempt.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -50,7 +50,7 @@ impl AttemptResult {
         self.blobs.retain(|sha256| reason(sha256).is_none());
         let Some(raw) = &self.report.detail else { return };
         let Ok(mut detail) = serde_json::from_str::<AttemptDetail>(raw.get()) else {
-            self.drop_detail();
+            self.drop_detail("they cannot be read");
             return;
         };
         let mut notes = Vec::new();
@@ -77,9 +77,12 @@ impl AttemptResult {
         self.report.detail = Some(encode(detail));
     }
 
-    /// Drops the details, so that at least the outcome can be reported.
-    pub fn drop_detail(&mut self) {
-        self.report.detail = RawValue::from_string(REFUSED_DETAIL.to_owned()).ok();
+    /// Drops the details, so that at least the outcome can be reported. The message of the result has the
+    /// reason.
+    pub fn drop_detail(&mut self, reason: &str) {
+        let reason: String = reason.chars().take(MAX_REASON_CHARS).collect();
+        let message = format!("the coordinator refused the details of this result: {reason}");
+        self.report.detail = Some(encode(AttemptDetail { message, ..AttemptDetail::default() }));
     }
 }
 
@@ -122,7 +125,8 @@ mod tests {
         result.blobs = vec!["abc".to_owned()];
         result.drop_files(|_| Some("not stored"));
         let detail = result.report.detail.expect("a detail");
-        assert_eq!((result.blobs.len(), detail.get()), (0, REFUSED_DETAIL));
+        assert!(result.blobs.is_empty() && !detail.get().contains("abc"), "{detail}");
+        assert!(detail.get().contains("details of this result: they cannot be read"), "{detail}");
     }
 
     #[test]

@@ -131,7 +131,7 @@ impl<L: Link> Session<L> {
     fn report_failed(&mut self, error: &LinkError) {
         match error {
             LinkError::Refused(reason) => {
-                self.requests.report_refused(&mut self.machine, reason);
+                self.requests.report_refused(&mut self.machine, &self.spool, reason);
             }
             LinkError::MissingFile(reason) => {
                 self.requests.file_missing(&mut self.machine, reason);

@@ -18,6 +18,7 @@ use crate::worker::machine::Machine;
 use crate::worker::offer::Offer;
 use crate::worker::session::job::Job;
 use crate::worker::settings::Settings;
+use crate::worker::work_dir::spool::Spool;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::path::PathBuf;
@@ -58,6 +59,8 @@ pub struct Requests<L> {
     max_entries: usize,
     /// The lease whose result was sent again because the coordinator lacked one of its files.
     sent_again: Option<LeaseId>,
+    /// The last result that was refused, which is kept once.
+    kept_refused: Option<LeaseId>,
 }
 
 /// The answer to a heartbeat, with what the heartbeat reported.
@@ -90,6 +93,7 @@ impl<L: Link> Requests<L> {
             wait: if settings.ephemeral { EPHEMERAL_WAIT } else { MAX_WAIT },
             max_entries: MAX_REPORTS,
             sent_again: None,
+            kept_refused: None,
         }
     }
 
@@ -202,14 +206,29 @@ impl<L: Link> Requests<L> {
     }
 
     /// The coordinator refused a report as a whole, so repeating it is useless. Results are then
-    /// reported one by one, and a single result that is refused loses its details.
-    pub fn report_refused(&mut self, machine: &mut Machine<Job, AttemptResult>, reason: &str) {
+    /// reported one by one, and a single result that is refused is kept in the spool and reported without
+    /// its details.
+    pub fn report_refused(
+        &mut self,
+        machine: &mut Machine<Job, AttemptResult>,
+        spool: &Spool,
+        reason: &str,
+    ) {
         self.max_entries = 1;
         let Some(ended) = machine.refused() else { return };
-        if let Some(result) = &mut ended.result {
-            tracing::error!(lease = ?ended.lease, reason, "the coordinator refused a result; reporting it without details");
-            result.drop_detail();
+        let Some(result) = &mut ended.result else { return };
+        let lease = ended.lease;
+        if self.kept_refused.replace(lease) != Some(lease) {
+            let kept = spool.keep_refused(result, reason);
+            let kept = kept.unwrap_or_else(|error| format!("cannot be kept: {error}"));
+            tracing::error!(
+                ?lease,
+                reason,
+                kept,
+                "the coordinator refused a result; reporting it without details"
+            );
         }
+        result.drop_detail(reason);
     }
 
     /// The coordinator lacks a file that a report names. Results are then reported one by one, and a

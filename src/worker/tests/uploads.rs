@@ -114,6 +114,11 @@ async fn a_refused_result_delays_no_others_and_is_reported_without_its_details()
     }
     let (_, detail) = bench.fake.report(leases[1]).await;
     assert!(detail.output.is_empty() && detail.message.contains("refused"), "{detail:?}");
+    assert!(detail.message.ends_with("a detail that nobody may send"), "{detail:?}");
+    let kept = std::fs::read_to_string(bench.directory.path().join("spool/refused.jsonl"));
+    let kept: serde_json::Value = serde_json::from_str(&kept.expect("kept")).expect("one line");
+    assert_eq!(kept["reason"], "a detail that nobody may send");
+    assert_eq!(kept["result"]["report"]["detail"]["output"], "poison\n");
     assert_eq!(bench.fake.report(leases[2]).await.1.output, "two\n");
     let fake = bench.fake.clone();
     assert_eq!(bench.finish().await.unsent, 0);

@@ -1,6 +1,10 @@
 //! The spool: results that the coordinator has not acknowledged, on disk, one JSON line each.
 //!
-//! Limit: beyond [`MAX_FILE_BYTES`] the file is rewritten with the results that are still needed.
+//! Results that the coordinator refused are kept beside it with the reason, for people: they are not sent
+//! again.
+//!
+//! Limits: beyond [`MAX_FILE_BYTES`] the file is rewritten with the results that are still needed; of the
+//! refused results, the newest ones up to twice [`MAX_REFUSED_BYTES`] are kept.
 //!
 //! Promises: flushed results survive any end of this process. They may be lost in a power failure,
 //! after which the coordinator counts the lease as lost. An incomplete last line is ignored.
@@ -14,6 +18,17 @@ use std::path::Path;
 use std::path::PathBuf;
 
 pub const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+/// Maximum size of a file with refused results, in bytes. Beyond it, the file replaces the one before.
+const MAX_REFUSED_BYTES: u64 = 16 * 1024 * 1024;
+/// Names of the files with refused results: the newer and the older ones.
+const REFUSED: [&str; 2] = ["refused.jsonl", "refused.old.jsonl"];
+
+/// A result that the coordinator refused.
+#[derive(serde::Serialize)]
+struct Refused<'a> {
+    reason: &'a str,
+    result: &'a AttemptResult,
+}
 
 #[derive(Debug)]
 pub struct Spool {
@@ -89,6 +104,23 @@ impl Spool {
         if self.size > MAX_FILE_BYTES { self.rewrite(needed) } else { Ok(()) }
     }
 
+    /// Keeps a result that the coordinator refused, with the reason. Returns the path of the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_refused(&self, result: &AttemptResult, reason: &str) -> io::Result<String> {
+        let mut line = serde_json::to_vec(&Refused { reason, result })?;
+        line.push(b'\n');
+        let [newer, older] = REFUSED.map(|name| self.path.with_file_name(name));
+        let mut file = File::options().append(true).create(true).open(&newer)?;
+        if file.metadata()?.len() + line.len() as u64 > MAX_REFUSED_BYTES {
+            std::fs::rename(&newer, &older)?;
+            file = File::options().append(true).create(true).open(&newer)?;
+        }
+        file.write_all(&line)?;
+        Ok(newer.display().to_string())
+    }
+
     fn rewrite<'a>(&mut self, needed: impl Iterator<Item = &'a AttemptResult>) -> io::Result<()> {
         let mut content = Vec::new();
         for finished in needed {
@@ -140,6 +172,24 @@ mod tests {
         let (mut spool, _) = Spool::open(dir.path()).expect("a spool");
         spool.compact([].iter()).expect("emptied");
         assert!(epochs(dir.path()).is_empty());
+    }
+
+    #[test]
+    fn refused_results_are_kept_with_the_reason_within_their_limit() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let (spool, _) = Spool::open(dir.path()).expect("a spool");
+        let path = spool.keep_refused(&finished(7), "the detail is too large").expect("kept");
+        let line = std::fs::read_to_string(&path).expect("a file");
+        let kept: serde_json::Value = serde_json::from_str(&line).expect("one line of JSON");
+        assert_eq!(kept["reason"], "the detail is too large");
+        assert_eq!(kept["result"]["report"]["lease"], serde_json::json!(finished(7).report.lease));
+        let long = "x".repeat(MAX_REFUSED_BYTES as usize / 2);
+        for _ in 0..6 {
+            spool.keep_refused(&finished(8), &long).expect("kept");
+        }
+        let size = |name: &str| std::fs::metadata(dir.path().join(name)).expect(name).len();
+        assert!(REFUSED.iter().all(|name| (1..=MAX_REFUSED_BYTES).contains(&size(name))));
+        assert!(epochs(dir.path()).is_empty(), "they are not sent again");
     }
 
     #[test]
