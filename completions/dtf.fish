@@ -424,7 +424,7 @@ runtime\t''
 template\t''
 kind\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l metric -d 'Metric of the matrix, and of the history in the HTML report [default: `latency_seconds`]' -r
-complete -c dtf -n "__fish_dtf_using_subcommand report" -l limit -d 'Maximum number of rows to show' -r
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l limit -d 'Maximum number of tests to show [default: 1000 in a table, otherwise 100000]' -r
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l output -d 'Output format' -r -f -a "table\t'Tables that fit the width of the terminal'
 json\t'One JSON document, see docs/results.md'
 ndjson\t'One line of JSON for each test'
@@ -444,7 +444,7 @@ always\t''
 never\t''"
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l exit-code -d 'Exit with a code for the results (see `dtf --help`); 8 if tests are still pending'
 complete -c dtf -n "__fish_dtf_using_subcommand report" -l fail-on-flaky -d 'With --exit-code: exit with code 100 if a test passed only after a failed attempt'
-complete -c dtf -n "__fish_dtf_using_subcommand report" -l open -d 'Show the results in the browser instead of printing them'
+complete -c dtf -n "__fish_dtf_using_subcommand report" -l open -d 'Show the dashboard, or the page of one run, in the browser instead of printing'
 complete -c dtf -n "__fish_dtf_using_subcommand report" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand report" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand report" -s h -l help -d 'Print help (see more with \'--help\')'

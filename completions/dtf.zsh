@@ -413,7 +413,7 @@ _arguments "${_arguments_options[@]}" : \
 '--status=[Include only tests in these states\: outcomes, \`flaky\`, or \`pending\`]:STATE,…:_default' \
 '--group-by=[Rows of the matrix]:PROPERTY:(model family worker dtype batch runtime template kind)' \
 '--metric=[Metric of the matrix, and of the history in the HTML report \[default\: \`latency_seconds\`\]]:METRIC:_default' \
-'--limit=[Maximum number of rows to show]:N:_default' \
+'--limit=[Maximum number of tests to show \[default\: 1000 in a table, otherwise 100000\]]:N:_default' \
 '--output=[Output format]:OUTPUT:((table\:"Tables that fit the width of the terminal"
 json\:"One JSON document, see docs/results.md"
 ndjson\:"One line of JSON for each test"
@@ -431,7 +431,7 @@ jenkins-strict\:"Only what the schema of Jenkins allows"))' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
 '--exit-code[Exit with a code for the results (see \`dtf --help\`); 8 if tests are still pending]' \
 '--fail-on-flaky[With --exit-code\: exit with code 100 if a test passed only after a failed attempt]' \
-'(--exit-code --output)--open[Show the results in the browser instead of printing them]' \
+'(--exit-code --output --since --between --model --hw --worker --family --status --group-by --metric --limit --write --junit-dialect)--open[Show the dashboard, or the page of one run, in the browser instead of printing]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
 '(-v --verbose)-q[Print only results, warnings and errors]' \

@@ -61,7 +61,7 @@ Exit codes:
   1    dtf itself failed
   2    usage error: arguments, settings or plan
   4    authentication failed
-  5    no test matched or ran
+  5    no test matched or ran, or there is no object with the given id
   8    tests were still pending at the wait timeout
   100  tests failed, or were flaky with --fail-on-flaky
   101  no test failed, but some have no verdict: infrastructure errors, cancelled, expired

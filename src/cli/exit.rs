@@ -15,7 +15,7 @@ pub enum Exit {
     Failed = 1,
     Usage = 2,
     Authentication = 4,
-    /// A filter or a plan matched no test, or no test of a run ran.
+    /// A filter or a plan matched no test, no test of a run ran, or there is no object with the given id.
     NoTest = 5,
     /// The run was not finished when the wait timed out.
     Pending = 8,
@@ -38,6 +38,16 @@ impl Exit {
         match signal {
             Signal::Interrupt => Self::Interrupted,
             Signal::Terminate => Self::Terminated,
+        }
+    }
+
+    /// The exit code of a command that wrote files with the report: a missing file is a failure of dtf,
+    /// unless the results have their own code, which a CI system must see.
+    #[must_use]
+    pub fn with_files(self, is_complete: bool) -> Self {
+        match self {
+            Self::Passed if !is_complete => Self::Failed,
+            other => other,
         }
     }
 
@@ -119,6 +129,9 @@ mod tests {
             Exit::TestsFailed
         );
         assert_eq!(all_skipped(&[(Outcome::Skipped, 2)], 2), Exit::NoTest);
+        assert_eq!(Exit::Passed.with_files(false), Exit::Failed);
+        assert_eq!(Exit::TestsFailed.with_files(false), Exit::TestsFailed);
+        assert_eq!(Exit::Passed.with_files(true), Exit::Passed);
         assert_eq!(of(&[(Outcome::Cancelled, 1)], 0), Exit::Infrastructure);
         assert_eq!(Exit::of_run(&Totals::default(), true), Exit::NoTest);
         // Tests in quarantine do not count, in whichever way they ended.

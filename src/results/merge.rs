@@ -87,7 +87,7 @@ mod tests {
             quarantined: quarantined(1),
         };
         let (runs, rows) = (vec![RunId(run)], Vec::new());
-        ReportView { schema: 1, since: None, runs, totals, rows, truncated: run == 2 }
+        ReportView { schema: 1, since: None, until: None, runs, totals, rows, truncated: run == 2 }
     }
 
     #[test]

@@ -29,6 +29,7 @@ impl Reader {
         let limit = query.limit.unwrap_or(MAX_ROWS) as usize;
         let (store, selection) = (self.store(), selection(query));
         let mut view = report_view(store.run_report(selection.clone(), limit)?);
+        view.until = selection.until;
         if query.details {
             let mut details = store.details(&selection, limit, query.metric())?;
             for row in &mut view.rows {
@@ -98,6 +99,7 @@ fn report_view(report: rows::ReportRows) -> ReportView {
     ReportView {
         schema: api::SCHEMA,
         since,
+        until: None,
         runs,
         totals: Totals {
             tests: totals.tests,

@@ -221,7 +221,7 @@ fn malformed_http_is_answered_and_does_no_harm() {
 }
 
 /// Sends one request without an HTTP client, and returns the answer.
-fn post(address: &str, path: &str, body: &str) -> String {
+pub fn post(address: &str, path: &str, body: &str) -> String {
     let length = body.len();
     let request = format!(
         "POST {path} HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\

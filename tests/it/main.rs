@@ -21,6 +21,7 @@ mod pytest;
 mod python;
 mod recovery;
 mod reports;
+mod results;
 mod settings;
 mod simulation;
 mod support;

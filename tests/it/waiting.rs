@@ -32,7 +32,7 @@ fn tests_that_no_worker_can_run_are_reported_and_given_up() {
     let ended = home.at(&coordinator, &["wait", "r1"]).expect_code(0);
     assert!(ended.out.contains("3 passed"), "{}", ended.out);
     home.at(&coordinator, &report).expect_code(0);
-    let unknown = home.at(&coordinator, &["wait", "r99"]).expect_code(1);
+    let unknown = home.at(&coordinator, &["wait", "r99"]).expect_code(5);
     assert!(unknown.err.contains("r99"), "{}", unknown.err);
 }
 

@@ -31,6 +31,10 @@ pub struct ReportView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub since: Option<Timestamp>,
+    /// Latest time of submission of the runs. Absent if the report is not limited by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<u64>)]
+    pub until: Option<Timestamp>,
     #[schema(value_type = Vec<schema::RunId>)]
     pub runs: Vec<RunId>,
     pub totals: Totals,

@@ -1,10 +1,8 @@
-//! Output formats of a report: on the standard output, and in files.
+//! Output formats of a report, and the names of files with them.
 
 use crate::cli::args::shared::Output;
 use crate::cli::error::CliError;
-use crate::cli::terminal::console::Console;
 use crate::results::render::{self, Dialect, Report};
-use crate::sys::fs::write_whole;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -104,40 +102,11 @@ pub fn report_file(text: &str) -> Result<ReportFile, String> {
     Ok(ReportFile { format, path: PathBuf::from(path) })
 }
 
-/// Prints a report, and writes it to the files.
+/// Renders a report. Only JUnit XML may have several files.
 ///
 /// # Errors
-/// A file cannot be written, or the report does not fit the format on the standard output.
-pub fn publish(
-    console: Console,
-    report: &Report,
-    format: Format,
-    files: &ReportFiles,
-) -> Result<(), CliError> {
-    let dialect = files.junit_dialect.into();
-    for file in &files.write {
-        let style = render::Style::default();
-        let texts = render(report, file.format, style, dialect)?;
-        let paths = shards(&file.path, texts.len());
-        for (path, text) in paths.iter().zip(texts) {
-            write(path, &text)?;
-            console.note(&format!("report written to {}", path.display()));
-        }
-    }
-    let style = render::Style { colour: console.colour, width: console.width() };
-    match &render(report, format, style, dialect)?[..] {
-        [text] => console.result(text),
-        texts => Err(CliError::usage(format!(
-            "the report has more than {} tests, which makes {} JUnit files",
-            render::MAX_CASES,
-            texts.len()
-        ))
-        .hint("write them with --write junit=junit.xml, or show fewer tests with --limit")),
-    }
-}
-
-/// Renders a report. Only JUnit XML may have several files.
-fn render(
+/// Does not occur: every report can be encoded.
+pub fn render(
     report: &Report,
     format: Format,
     style: render::Style,
@@ -160,7 +129,7 @@ fn render(
 }
 
 /// The paths of several files: `junit.xml` becomes `junit-0001.xml`, `junit-0002.xml`.
-fn shards(path: &Path, count: usize) -> Vec<PathBuf> {
+pub fn shards(path: &Path, count: usize) -> Vec<PathBuf> {
     if count == 1 {
         return vec![path.to_owned()];
     }
@@ -169,14 +138,6 @@ fn shards(path: &Path, count: usize) -> Vec<PathBuf> {
     let dot = if extension.is_empty() { "" } else { "." };
     let name = |number| path.with_file_name(format!("{stem}-{number:04}{dot}{extension}"));
     (1..=count).map(name).collect()
-}
-
-/// Writes a file completely or not at all. Its directory is created.
-fn write(path: &Path, text: &str) -> Result<(), CliError> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    let made = parent.map_or(Ok(()), std::fs::create_dir_all);
-    made.and_then(|()| write_whole(path, text.as_bytes()))
-        .map_err(|error| CliError::new(format!("cannot write {}: {error}", path.display())))
 }
 
 #[cfg(test)]

@@ -1,69 +1,119 @@
-//! Gathers what the output formats of a report show, from a coordinator or from stored results.
+//! Gathers what an output format of a report shows, from a coordinator or from stored results. Each
+//! format is gathered alone, so that a file never changes what is printed.
 //!
-//! Limit: the output of at most [`MAX_OUTPUTS`] tests is read.
+//! Limits: the output of at most [`MAX_OUTPUTS`] tests is read, and of all together at most
+//! [`MAX_OUTPUTS_BYTES`] are kept. What is left out is replaced by the reason.
 
 use crate::api::v1::changes::ChangesQuery;
-use crate::api::v1::reports::{ReportQuery, ReportView};
+use crate::api::v1::flaky::{FlakyQuery, MAX_TESTS};
+use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportRow, ReportView};
 use crate::cli::error::CliError;
-use crate::cli::results::formats::{Format, ReportFiles};
+use crate::cli::exit::Exit;
+use crate::cli::results::formats::Format;
 use crate::cli::results::stored::Source;
-use crate::domain::id::TestId;
+use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
-use crate::results::render::Report;
+use crate::results;
+use crate::results::render::{Report, ends};
+use futures::stream::{self, StreamExt as _};
 use std::collections::{BTreeMap, HashSet};
 
-/// Maximum number of tests whose output is read.
-const MAX_OUTPUTS: usize = 500;
+/// Maximum number of rows of a table, unless a flag gives another one.
+const TABLE_ROWS: u32 = 1000;
+/// Maximum number of tests whose output is read: the tests of one JUnit file.
+const MAX_OUTPUTS: usize = 10_000;
+/// Maximum size of the kept outputs, in bytes.
+const MAX_OUTPUTS_BYTES: usize = 64 * 1024 * 1024;
+/// Maximum size of the kept output of a test, in bytes: the formats show no more.
+const MAX_OUTPUT_BYTES: usize = 64 * 1024;
+/// Number of outputs that are read at the same time.
+const READS: usize = 8;
 
-/// The parts of a report that the requested formats show.
-#[derive(Debug, Clone, Copy)]
-pub struct Parts {
-    sections: bool,
-    details: bool,
+/// The tests of a report.
+#[derive(Debug, Clone, Default)]
+pub struct Selection {
+    /// Conditions on the tests, and the period.
+    pub query: ReportQuery,
+    /// The only runs. Empty for those of the period.
+    pub runs: Vec<RunId>,
+    /// Maximum number of rows of every format.
+    pub limit: Option<u32>,
 }
 
-impl Parts {
-    pub fn of(format: Format, files: &ReportFiles) -> Self {
-        let formats = || files.write.iter().map(|file| file.format).chain([format]);
-        Self {
-            sections: formats().any(Format::has_sections),
-            details: formats().any(Format::has_details),
-        }
-    }
-
-    /// Without matrix, slowest tests and workers.
-    #[must_use]
-    pub fn without_sections(self) -> Self {
-        Self { sections: false, ..self }
-    }
-
-    /// The query of the rows.
-    pub fn query(self, query: ReportQuery) -> ReportQuery {
-        ReportQuery { details: self.details, ..query }
+impl Selection {
+    /// All tests of a run.
+    pub fn run(run: RunId) -> Self {
+        Self { runs: vec![run], ..Self::default() }
     }
 }
 
-/// Adds the other parts to the rows of a report. `query` selects the tests of the sections.
-pub async fn complete(
+/// The report in a format: the rows, and the parts that the format shows. `sections` includes matrix,
+/// changes, slowest tests and workers in formats that have them.
+///
+/// # Errors
+/// A selected run does not exist, or the results cannot be read.
+pub async fn report(
     source: &Source,
-    view: ReportView,
-    query: &ReportQuery,
-    parts: Parts,
+    selection: &Selection,
+    format: Format,
+    sections: bool,
 ) -> Result<Report, CliError> {
-    let mut report = Report::from(view);
-    if parts.sections {
-        report.matrix = Some(source.matrix(query).await?);
-        report.summary = Some(source.summary(query).await?);
-        add_changes(source, &mut report, query).await?;
+    let limit = selection.limit.unwrap_or(match format {
+        Format::Table => TABLE_ROWS,
+        _ => MAX_ROWS,
+    });
+    let rows = ReportQuery {
+        limit: Some(limit),
+        details: format.has_details(),
+        ..selection.query.clone()
+    };
+    let mut report = Report::from(rows_of(source, selection, &rows).await?);
+    // The sections are about one run or a period.
+    if sections && format.has_sections() && selection.runs.len() < 2 {
+        let query = ReportQuery {
+            run: selection.runs.first().copied(),
+            limit: None,
+            ..selection.query.clone()
+        };
+        report.matrix = Some(source.matrix(&query).await?);
+        report.summary = Some(source.summary(&query).await?);
+        add_changes(source, &mut report, &query).await?;
     }
-    if parts.details {
+    if format.has_details() {
         report.outputs = outputs(source, &report.view).await;
     }
     Ok(report)
 }
 
-/// Adds changes and flaky tests: of the tests of the report, if the query does not select all. Changes
-/// of a period that ends before now are not known.
+/// The rows of the selected tests.
+async fn rows_of(
+    source: &Source,
+    selection: &Selection,
+    query: &ReportQuery,
+) -> Result<ReportView, CliError> {
+    if selection.runs.is_empty() {
+        return source.report(query).await;
+    }
+    let mut reports = Vec::new();
+    for run in &selection.runs {
+        let report = source.report(&ReportQuery { run: Some(*run), ..query.clone() }).await?;
+        if report.runs.is_empty() {
+            return Err(no_run(*run));
+        }
+        reports.push(report);
+    }
+    let merged = results::merge(reports);
+    merged.ok_or_else(|| CliError::new("there are no runs").with_exit(Exit::NoTest))
+}
+
+/// The error for a run that does not exist.
+pub fn no_run(run: RunId) -> CliError {
+    let error = CliError::new(format!("there is no run {run}"));
+    error.with_exit(Exit::NoTest).hint("dtf report lists the newest runs")
+}
+
+/// Adds changes and flaky tests: those of the selected tests. What changed in a period that ends before
+/// now is not known.
 async fn add_changes(
     source: &Source,
     report: &mut Report,
@@ -72,21 +122,36 @@ async fn add_changes(
     let ReportQuery { model, hw, worker, family, status, .. } = query;
     let names = [model, hw, worker, family].into_iter().flatten();
     report.is_filtered = names.count() > 0 || status.is_some();
-    let names: HashSet<&str> = report.view.rows.iter().map(|row| &*row.name).collect();
-    let is_part = |name: &str| !report.is_filtered || names.contains(name);
-    let mut flaky = source.flaky(query).await?;
-    flaky.tests.retain(|test| is_part(&test.name));
-    report.flaky_tests = Some(flaky);
-    if query.from_run.is_none() && query.to_run.is_none() && query.until_ms.is_none() {
-        let about =
-            ChangesQuery { to: query.run, since_ms: query.since_ms, ..ChangesQuery::default() };
-        let mut changes = source.changes(&about).await?;
-        if let Some(changes) = &mut changes {
-            changes.tests.retain(|test| is_part(&test.name));
-        }
-        report.changes = changes;
+    if query.from_run.is_some() || query.to_run.is_some() || query.until_ms.is_some() {
+        return Ok(());
     }
+    let names = names_of(source, &report.view, query).await?;
+    let flaky = FlakyQuery { since_ms: query.since_ms, limit: Some(MAX_TESTS) };
+    let mut flaky = source.flaky(&flaky).await?;
+    flaky.tests.retain(|test| names.contains(&test.name));
+    report.flaky_tests = Some(flaky);
+    let about = ChangesQuery { to: query.run, since_ms: query.since_ms, ..ChangesQuery::default() };
+    let mut changes = source.changes(&about).await?;
+    if let Some(changes) = changes.as_mut().filter(|_| report.is_filtered) {
+        changes.tests.retain(|test| names.contains(&test.name));
+    }
+    report.changes = changes;
     Ok(())
+}
+
+/// The names of all selected tests, also of those whose rows were cut.
+async fn names_of(
+    source: &Source,
+    view: &ReportView,
+    query: &ReportQuery,
+) -> Result<HashSet<String>, CliError> {
+    let names =
+        |rows: &[ReportRow]| rows.iter().map(|row| row.name.clone()).collect::<HashSet<_>>();
+    if !view.truncated {
+        return Ok(names(&view.rows));
+    }
+    let all = ReportQuery { limit: Some(MAX_ROWS), details: false, ..query.clone() };
+    Ok(names(&source.report(&all).await?.rows))
 }
 
 /// Output of tests that did not pass. What cannot be read is replaced by the reason.
@@ -94,14 +159,24 @@ async fn outputs(source: &Source, view: &ReportView) -> BTreeMap<TestId, String>
     let has_output = |outcome: Option<Outcome>| {
         !matches!(outcome, None | Some(Outcome::Passed | Outcome::Skipped | Outcome::WorkerLost))
     };
-    let mut outputs = BTreeMap::new();
     let rows = view.rows.iter().filter(|row| has_output(row.outcome) && row.attempts > 0);
-    for row in rows.take(MAX_OUTPUTS) {
-        let text = match source.log(row.test.attempt(row.attempts)).await {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) => format!("(the output cannot be read: {})", error.message),
-        };
-        outputs.insert(row.test, text);
-    }
+    let (read, left): (Vec<_>, Vec<_>) = rows.enumerate().partition(|(at, _)| *at < MAX_OUTPUTS);
+    let size = (MAX_OUTPUTS_BYTES / read.len().max(1)).min(MAX_OUTPUT_BYTES);
+    let one = |row: &ReportRow| {
+        let (test, attempt) = (row.test, row.test.attempt(row.attempts));
+        async move {
+            let text = match source.log(attempt).await {
+                Ok(bytes) => ends(&String::from_utf8_lossy(&bytes), size),
+                Err(error) => format!("(the output cannot be read: {})", error.message),
+            };
+            (test, text)
+        }
+    };
+    let read = stream::iter(read.into_iter().map(|(_, row)| one(row)));
+    let mut outputs: BTreeMap<TestId, String> = read.buffer_unordered(READS).collect().await;
+    outputs.extend(left.into_iter().map(|(_, row)| {
+        let test = row.test;
+        (test, format!("(left out after the output of {MAX_OUTPUTS} tests: dtf logs {test})"))
+    }));
     outputs
 }

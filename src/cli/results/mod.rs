@@ -8,6 +8,7 @@ pub mod gather;
 pub mod logs;
 pub mod marks;
 pub mod naming;
+pub mod publish;
 pub mod report;
 pub mod segments;
 pub mod selection;

@@ -1,13 +1,14 @@
 //! `dtf report`: prints a report of a coordinator or of stored results.
 
-use crate::api::v1::reports::{GroupBy, MAX_ROWS, ReportQuery, ReportView, Totals};
+use crate::api::v1::reports::{GroupBy, MAX_ROWS, ReportQuery, Totals};
 use crate::cli::args::results::ResultsArgs;
 use crate::cli::args::shared::Global;
 use crate::cli::connect::settings;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::results::formats::{Format, ReportFiles, publish};
-use crate::cli::results::gather::{self, Parts};
+use crate::cli::results::formats::{Format, ReportFiles};
+use crate::cli::results::gather::{Selection, no_run};
+use crate::cli::results::publish::{Printed, Published, publish};
 use crate::cli::results::selection::{Bound, Since, WhichRun, bound, since, which_run};
 use crate::cli::results::stored::Source;
 use crate::cli::run::open;
@@ -16,7 +17,6 @@ use crate::config::Resolver;
 use crate::config::roles::LocalSettings;
 use crate::domain::id::RunId;
 use crate::domain::time::Millis;
-use crate::results;
 use crate::sys::clock::Clock;
 use crate::text::selection::{Patterns, Statuses};
 use clap::Args;
@@ -54,17 +54,20 @@ pub struct ReportArgs {
     pub between: Vec<Bound>,
     #[command(flatten)]
     pub filter: Filter,
-    /// Maximum number of rows to show
-    #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROWS)))]
-    pub limit: u32,
+    /// Maximum number of tests to show [default: 1000 in a table, otherwise 100000]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_ROWS)))]
+    pub limit: Option<u32>,
     /// Exit with a code for the results (see `dtf --help`); 8 if tests are still pending
     #[arg(long)]
     pub exit_code: bool,
     /// With --exit-code: exit with code 100 if a test passed only after a failed attempt
     #[arg(long, requires = "exit_code")]
     pub fail_on_flaky: bool,
-    /// Show the results in the browser instead of printing them
-    #[arg(long, conflicts_with_all = ["exit_code", "output"])]
+    /// Show the dashboard, or the page of one run, in the browser instead of printing
+    #[arg(long, conflicts_with_all = [
+        "exit_code", "output", "since", "between", "model", "hw", "worker", "family", "status", "group_by",
+        "metric", "limit", "write", "junit_dialect",
+    ])]
     pub open: bool,
     /// Output format
     #[arg(long, value_enum, default_value_t)]
@@ -130,40 +133,32 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
     if args.open {
         return show(console, global, source, &args.run).await;
     }
-    let parts = Parts::of(args.output, &args.files);
-    let query = ReportQuery { limit: Some(args.limit), ..parts.query(args.filter.query()) };
-    let (view, query, parts) = if args.run.is_empty() {
+    let query = args.filter.query();
+    let selection = if args.run.is_empty() {
         let query = period(query, &args.between, args.since.unwrap_or(DEFAULT_SINCE))?;
-        (source.report(&query).await?, query, parts)
+        for run in [query.from_run, query.to_run].into_iter().flatten() {
+            if !source.has_run(run).await? {
+                return Err(no_run(run));
+            }
+        }
+        Selection { query, runs: Vec::new(), limit: args.limit }
     } else {
         let runs = selected_runs(&source, &args.run).await?;
-        let mut reports = Vec::new();
-        for run in &runs {
-            let of_run = ReportQuery { run: Some(*run), ..query.clone() };
-            let report = source.report(&of_run).await?;
-            if report.runs.is_empty() {
-                let error = CliError::new(format!("there is no run {run}"));
-                return Err(error.with_exit(Exit::NoTest).hint("dtf report lists the newest runs"));
-            }
-            reports.push(report);
+        if runs.is_empty() {
+            return Err(CliError::new("there are no runs").with_exit(Exit::NoTest));
         }
-        let merged = results::merge(reports);
-        let none = || CliError::new("there are no runs").with_exit(Exit::NoTest);
-        // The sections are about one run or a period.
-        let parts = if runs.len() == 1 { parts } else { parts.without_sections() };
-        let query = ReportQuery { run: runs.first().copied(), ..query };
-        (merged.ok_or_else(none)?, query, parts)
+        Selection { query, runs, limit: args.limit }
     };
-    let report = gather::complete(&source, view, &query, parts).await?;
-    publish(console, &report, args.output, &args.files)?;
-    let view = &report.view;
-    warn_truncated(console, view, args.output);
-    Ok(match view.totals {
+    let printed = Printed { format: args.output, sections: true };
+    let Published { view, is_complete } =
+        publish(console, &source, &selection, printed, &args.files).await?;
+    let exit = match view.totals {
         _ if view.rows.is_empty() => Exit::NoTest,
         Totals { pending: 1.., .. } if args.exit_code => Exit::Pending,
         _ if args.exit_code => Exit::of_run(&view.totals, args.fail_on_flaky),
         _ => Exit::Passed,
-    })
+    };
+    Ok(exit.with_files(is_complete))
 }
 
 /// Shows the results in the browser: the page of the only selected run, or the first page. Results
@@ -174,9 +169,13 @@ async fn show(
     source: Source,
     runs: &[WhichRun],
 ) -> Result<Exit, CliError> {
-    let path = match selected_runs(&source, runs).await?[..] {
+    let selected = selected_runs(&source, runs).await?;
+    let path = match selected.as_slice() {
+        [] if runs.is_empty() => "/".to_owned(),
+        [] => return Err(CliError::new("there are no runs").with_exit(Exit::NoTest)),
+        [run] if !source.has_run(*run).await? => return Err(no_run(*run)),
         [run] => format!("/runs/{run}"),
-        _ => "/".to_owned(),
+        _ => return Err(CliError::usage("--open shows one run, and several are selected")),
     };
     match source {
         Source::Coordinator(client) => {
@@ -239,15 +238,4 @@ async fn selected_runs(source: &Source, selected: &[WhichRun]) -> Result<Vec<Run
     runs.sort_unstable();
     runs.dedup();
     Ok(runs)
-}
-
-/// Warns if tests are missing in a format without a line about it.
-fn warn_truncated(console: Console, view: &ReportView, format: Format) {
-    if view.truncated && format != Format::Table {
-        console.warning(&format!(
-            "only {} of {} tests are shown; use --limit N to show more",
-            view.rows.len(),
-            view.totals.tests
-        ));
-    }
 }

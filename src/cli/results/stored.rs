@@ -12,6 +12,7 @@ use crate::cli::args::results::ResultsArgs;
 use crate::cli::args::shared::{Global, Server};
 use crate::cli::connect::{connect, connection, settings};
 use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
 use crate::cli::results::serving;
 use crate::cli::terminal::console::Console;
 use crate::client::{Client, ClientError};
@@ -122,14 +123,25 @@ impl Source {
         }
     }
 
-    /// Flaky tests in the period of `query`.
-    pub async fn flaky(&self, query: &ReportQuery) -> Result<FlakyView, CliError> {
-        let query = FlakyQuery { since_ms: query.since_ms, limit: None };
+    /// Flaky tests.
+    pub async fn flaky(&self, query: &FlakyQuery) -> Result<FlakyView, CliError> {
         match self {
-            Self::Coordinator(client) => Ok(client.flaky(&query).await?),
+            Self::Coordinator(client) => Ok(client.flaky(query).await?),
             Self::Stored(stored) => {
-                stored.reader.flaky(&query, Clock::start().now()).map_err(unreadable)
+                stored.reader.flaky(query, Clock::start().now()).map_err(unreadable)
             }
+        }
+    }
+
+    /// Whether there is a run with this id.
+    pub async fn has_run(&self, run: RunId) -> Result<bool, CliError> {
+        match self {
+            Self::Coordinator(client) => match client.run(run).await {
+                Ok(_) => Ok(true),
+                Err(ClientError::NotFound(_)) => Ok(false),
+                Err(error) => Err(error.into()),
+            },
+            Self::Stored(stored) => Ok(stored.reader.run(run).map_err(unreadable)?.is_some()),
         }
     }
 
@@ -274,7 +286,9 @@ impl Stored {
     }
 
     fn absent(&self, id: impl std::fmt::Display) -> CliError {
-        CliError::new(format!("there is no {id} in {}", self.directory.display()))
+        let error = CliError::new(format!("there is no {id} in {}", self.directory.display()));
+        error
+            .with_exit(Exit::NoTest)
             .hint("dtf report lists the tests; --coordinator names a coordinator that may have it")
     }
 }

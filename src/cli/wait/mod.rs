@@ -4,14 +4,14 @@ pub mod args;
 pub mod patience;
 mod stuck;
 
-use crate::api::v1::reports::{ReportQuery, ReportView};
 use crate::api::v1::runs::RunView;
 use crate::cli::args::shared::{Global, Output, Verdict};
 use crate::cli::connect::client;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
-use crate::cli::results::formats::{Format, ReportFiles, publish};
-use crate::cli::results::gather::{self, Parts};
+use crate::cli::results::formats::{Format, ReportFiles};
+use crate::cli::results::gather::Selection;
+use crate::cli::results::publish::{Printed, Published, publish};
 use crate::cli::results::stored::Source;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::{Progress, counts};
@@ -27,8 +27,6 @@ use std::time::Duration;
 
 /// Interval at which the state of the run is requested.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
-/// Maximum number of rows of the report at the end.
-const MAX_REPORT_ROWS: u32 = 1_000;
 
 /// Time limits of a wait.
 #[derive(Debug, Clone, Copy, Default)]
@@ -74,7 +72,7 @@ pub async fn to_the_end(
                     "no worker can run the remaining {}; {further}",
                     counted(tests.into(), "test")
                 ));
-                Ok(match Exit::of_run(&report.totals, verdict.fail_on_flaky) {
+                Ok(match Exit::of_run(&report.view.totals, verdict.fail_on_flaky) {
                     worse @ (Exit::TestsFailed | Exit::Infrastructure) => worse,
                     _ => Exit::Unschedulable,
                 })
@@ -160,7 +158,8 @@ pub async fn finish(
     (output, files): (Output, &ReportFiles),
 ) -> Result<Exit, CliError> {
     let report = show(console, client, view.run, (output, files)).await?;
-    Ok(Exit::of_run(&report.totals, verdict.fail_on_flaky))
+    let exit = Exit::of_run(&report.view.totals, verdict.fail_on_flaky);
+    Ok(exit.with_files(report.is_complete))
 }
 
 async fn show(
@@ -168,20 +167,9 @@ async fn show(
     client: &Client,
     run: RunId,
     (output, files): (Output, &ReportFiles),
-) -> Result<ReportView, CliError> {
-    let format = Format::from(output);
-    // The table and the JSON document at the end of a run are about its tests alone.
-    let parts = if files.write.is_empty() {
-        Parts::of(format, files).without_sections()
-    } else {
-        Parts::of(format, files)
-    };
-    let query =
-        ReportQuery { run: Some(run), limit: Some(MAX_REPORT_ROWS), ..ReportQuery::default() };
-    let query = parts.query(query);
-    let view = client.report_view(&query).await?;
+) -> Result<Published, CliError> {
     let source = Source::Coordinator(client.clone());
-    let report = gather::complete(&source, view, &query, parts).await?;
-    publish(console, &report, format, files)?;
-    Ok(report.view)
+    // What is printed at the end of a run is about its tests alone.
+    let printed = Printed { format: Format::from(output), sections: false };
+    publish(console, &source, &Selection::run(run), printed, files).await
 }

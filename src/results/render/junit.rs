@@ -126,7 +126,8 @@ impl File<'_> {
             let model = plain(model, MAX_NAME);
             let suite = if several { format!("{} {model}", row.test.run) } else { model };
             let mut name = plain(&row.name, MAX_NAME);
-            if !taken.insert((suite.clone(), name.clone())) {
+            // A test may have the name that another one gets here.
+            while !taken.insert((suite.clone(), name.clone())) {
                 name = format!("{name} ({})", row.test);
             }
             suites.entry(suite).or_default().push(Case { row, name });

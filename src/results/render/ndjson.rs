@@ -3,6 +3,7 @@
 use super::report::Report;
 use super::words;
 use crate::api::v1::reports::{ReportRow, ReportView};
+use crate::domain::time::Timestamp;
 use serde::Serialize;
 
 /// One line. `kind` is `report` or `test`.
@@ -21,12 +22,16 @@ struct Line<'a, T> {
 pub fn ndjson(report: &Report) -> Result<String, serde_json::Error> {
     #[derive(Serialize)]
     struct Head<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        since: Option<Timestamp>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
         runs: &'a [crate::domain::id::RunId],
         totals: &'a crate::api::v1::reports::Totals,
         truncated: bool,
     }
-    let ReportView { schema, runs, totals, rows, truncated, .. } = &report.view;
-    let head = Head { runs, totals, truncated: *truncated };
+    let ReportView { schema, since, until, runs, totals, rows, truncated } = &report.view;
+    let head = Head { since: *since, until: *until, runs, totals, truncated: *truncated };
     let mut out = line("report", *schema, &head)?;
     for row in rows {
         out.push_str(&line::<ReportRow>("test", *schema, row)?);

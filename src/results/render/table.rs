@@ -12,6 +12,7 @@ use super::words::{COLOURS, cases, instant, plain, state};
 use crate::api::v1::reports::{MetricSummary, ReportRow, ReportView};
 use crate::domain::id::TestId;
 use crate::domain::outcome::{Class, Outcome};
+use crate::domain::time::Timestamp;
 use crate::results::run_report::PEAK_MEMORY;
 use crate::store::MAX_SPREAD;
 use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, Table, presets};
@@ -133,17 +134,24 @@ fn case_line(view: &ReportView) -> Option<String> {
 /// The first line, e.g. `run r1, 3 tests: 2 passed, 0 failed, 1 not done`.
 pub(super) fn headline(view: &ReportView) -> String {
     let totals = &view.totals;
-    let runs = match (&view.runs[..], view.since) {
+    let shown = |at: Option<Timestamp>| {
+        at.and_then(instant).map(|at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    };
+    let period = match (shown(view.since), shown(view.until)) {
+        (None, None) => String::new(),
+        (Some(since), None) => format!("since {since}, "),
+        (None, Some(until)) => format!("until {until}, "),
+        (Some(since), Some(until)) => format!("from {since} to {until}, "),
+    };
+    let runs = match (&view.runs[..], period.as_str()) {
         ([], _) => "no runs".to_owned(),
-        ([run], None) => format!("run {run}"),
+        ([run], "") => format!("run {run}"),
         ([_], _) => "1 run".to_owned(),
         (runs, _) => format!("{} runs", runs.len()),
     };
-    let since = view.since.and_then(instant);
-    let since = since.map(|at| at.strftime("since %Y-%m-%d %H:%M UTC, ").to_string());
     let tests = figures::counted(totals.tests, "test");
     // Writing to a string cannot fail, here and below.
-    let mut line = format!("{}{runs}, {tests}: ", since.unwrap_or_default());
+    let mut line = format!("{period}{runs}, {tests}: ");
     let of = |outcome| totals.outcomes.get(&outcome).copied().unwrap_or(0);
     let passed = of(Outcome::Passed).saturating_sub(totals.flaky);
     let mut parts = vec![format!("{passed} passed")];

@@ -95,7 +95,8 @@ pub(super) fn view(rows: Vec<ReportRow>) -> ReportView {
         totals.noisy += u64::from(row.noisy);
         totals.attempts += u64::from(row.attempts);
     }
-    ReportView { schema: 1, since: None, runs: vec![RunId(1)], totals, rows, truncated: false }
+    let runs = vec![RunId(1)];
+    ReportView { schema: 1, since: None, until: None, runs, totals, rows, truncated: false }
 }
 
 /// Two models on two back-ends, with tests in every state.
@@ -157,6 +158,7 @@ fn plain_tests_have_few_columns() {
     lost.attempts = 3;
     let mut report = view(vec![row(0, "first", Some(Outcome::Passed)), lost]);
     report.since = Some(Timestamp(1_763_900_000_000));
+    report.until = Some(Timestamp(1_763_990_000_000));
     report.totals.late_results = 1;
     report.truncated = true;
     insta::assert_snapshot!(table(&report, Style::default()));
@@ -562,6 +564,12 @@ fn a_large_report_has_several_junit_files() {
         .collect();
     assert_eq!(counts, [true, true]);
     assert!(files[0].contains("same name (r1.t9999)"));
+    // A test may have the name that another one got.
+    let names = ["a", "a", "a (r1.t1)"];
+    let rows = (0u32..).zip(names).map(|(index, name)| row(index, name, Some(Outcome::Passed)));
+    let file = super::junit(&view(rows.collect()).into(), Dialect::Common).remove(0);
+    assert_eq!(file.matches("name=\"a (r1.t1)\"").count(), 1, "{file}");
+    assert!(file.contains("name=\"a (r1.t1) (r1.t2)\""), "{file}");
 }
 
 /// A matrix leaves out columns rather than break words, and is left out if no test has a model.
