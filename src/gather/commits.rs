@@ -204,7 +204,7 @@ mod tests {
             ("https://secret:@host/x y", "token"),
             ("git+ssh://git:secret@host/x", "password"),
             ("https://host/x.git?token=secret", "query"),
-            ("https://[secret@host/x", "cannot be read"),
+            ("https://host:secret/x", "cannot be read"),
             ("./no/such/directory", "cannot open"),
             (empty.path().to_str().expect("a plain path"), "git"),
         ] {
