@@ -4,6 +4,7 @@
 //! unchanged, so it is never encoded again.
 
 use crate::domain::accelerator::Backend;
+use crate::domain::added::change_limits::{self, CHANGE_LIMITS, ParseLimitError};
 use crate::domain::digest::is_sha256_hex;
 use crate::domain::time::Millis;
 use crate::domain::weights::{Weights, WeightsError};
@@ -15,6 +16,9 @@ use std::num::NonZeroU32;
 pub const MAX_LAUNCH_BYTES: usize = 64 * 1024;
 /// Maximum number of files, arguments, environment variables, packages or labels of one test.
 pub const MAX_LIST: usize = 1024;
+/// Label of a test that repeats another one to confirm a change: the id of that test. It is reserved for the
+/// coordinator, and not part of a case.
+pub const CONFIRMS: &str = "confirms";
 
 /// The program of a test, its files and environment, and its limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,8 +248,13 @@ pub enum LaunchError {
     BadWheel(String),
     #[error("{0} contains a NUL character")]
     Nul(&'static str),
+    /// The coordinator marks its repetitions with it.
+    #[error("the label {CONFIRMS:?} is reserved for tests that the coordinator runs again")]
+    ReservedLabel,
     #[error("the timeout is zero")]
     ZeroTimeout,
+    #[error("the label {CHANGE_LIMITS:?}: {0}")]
+    ChangeLimits(#[from] ParseLimitError),
     #[error("the weights of the test: {0}")]
     Weights(#[from] WeightsError),
 }
@@ -259,6 +268,12 @@ impl Launch {
         self.check_lengths()?;
         if self.timeout_ms == Millis(0) {
             return Err(LaunchError::ZeroTimeout);
+        }
+        if self.labels.contains_key(CONFIRMS) {
+            return Err(LaunchError::ReservedLabel);
+        }
+        if let Some(limits) = self.labels.get(CHANGE_LIMITS) {
+            change_limits::parse(limits)?;
         }
         if let Some(weights) = &self.weights {
             weights.check()?;
@@ -385,6 +400,17 @@ mod tests {
         let file: FileRef = serde_json::from_str(text).expect("a file");
         assert!(!file.executable);
         assert_eq!(serde_json::to_string(&file).expect("json"), text);
+    }
+
+    #[test]
+    fn a_reserved_label_is_refused() {
+        let mut launch = command(&["true"]);
+        launch.labels.insert(CONFIRMS.to_owned(), "r1.t0".to_owned());
+        assert_eq!(launch.check(), Err(LaunchError::ReservedLabel));
+        launch.labels = [(CHANGE_LIMITS.to_owned(), "*=10".to_owned())].into();
+        assert!(matches!(launch.check(), Err(LaunchError::ChangeLimits(_))));
+        launch.labels = [(CHANGE_LIMITS.to_owned(), "*=10%".to_owned())].into();
+        assert_eq!(launch.check(), Ok(()));
     }
 
     #[test]

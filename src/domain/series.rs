@@ -7,7 +7,8 @@
 //! addresses and commands enter only through the digest.
 
 use crate::domain::accelerator::Backend;
-use crate::domain::launch::{Environment, Launch, Program};
+use crate::domain::added::change_limits::CHANGE_LIMITS;
+use crate::domain::launch::{CONFIRMS, Environment, Launch, Program};
 use crate::domain::weights::Weights;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -20,9 +21,6 @@ const FORMAT: u32 = 1;
 /// Label with the packages that are pinned for a comparison of versions: PEP 508 requirements without
 /// blanks, separated by blanks. They are not part of a case, because they are what is compared.
 pub const PINNED_PACKAGES: &str = "packages";
-/// Label of a test that repeats another one to confirm a change: the id of that test. It is not part of
-/// a case.
-pub const CONFIRMS: &str = "confirms";
 /// Labels of a generated test that describe what it tests. Labels that a plan adds do not count.
 const DESCRIBING: [&str; 19] = [
     "model",
@@ -106,7 +104,7 @@ impl CaseId {
         let labels = launch.labels.iter().map(|(label, value)| (&**label, &**value));
         let is_generated = ["model", "template"].iter().all(|l| launch.labels.contains_key(*l));
         let describes = |label: &str| match label {
-            PINNED_PACKAGES | CONFIRMS => false,
+            PINNED_PACKAGES | CONFIRMS | CHANGE_LIMITS => false,
             _ => !is_generated || DESCRIBING.contains(&label),
         };
         Self(digest(&CaseText {
@@ -312,6 +310,7 @@ mod tests {
             ("/labels/template_digest", json!("bb")),
             ("/labels/weights_reason", json!("not in the cache")),
             ("/labels/confirms", json!("r1.t2")),
+            ("/labels/change_limits", json!("*=10%")),
             ("/timeout_ms", json!(5)),
             ("/isolation", json!("warm")),
             ("/env", json!({"A": "b"})),

@@ -1,5 +1,6 @@
 //! The sizes of changes that count, by kind of metric.
 
+use crate::domain::added::change_limits::ChangeLimit;
 use serde::{Deserialize, Serialize};
 
 /// Minimum number of earlier values for a verdict.
@@ -73,5 +74,31 @@ impl Limits {
             Kind::NumericError => ERROR_CHANGE,
         };
         Self { z: Z, change }
+    }
+
+    /// The limits of a metric: those that a test sets for it or for all metrics, otherwise those of its kind.
+    #[must_use]
+    pub fn of_metric(kind: Kind, metric: &str, own: &[ChangeLimit]) -> Self {
+        let usual = Self::of(kind);
+        let named = own.iter().find(|limit| limit.metric.as_deref() == Some(metric));
+        match named.or_else(|| own.iter().find(|limit| limit.metric.is_none())) {
+            Some(limit) => Self { change: limit.change, z: limit.z.unwrap_or(usual.z) },
+            None => usual,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::added::change_limits::parse;
+
+    #[test]
+    fn a_test_sets_limits_for_one_metric_or_for_all() {
+        let own = parse("*=20% a=10%/7").expect("limits");
+        let of = |metric: &str| Limits::of_metric(Kind::Memory, metric, &own);
+        assert_eq!(of("a"), Limits { z: 7.0, change: 0.1 });
+        assert_eq!(of("b"), Limits { z: Z, change: 0.2 });
+        assert_eq!(Limits::of_metric(Kind::Memory, "b", &[]), Limits::of(Kind::Memory));
     }
 }

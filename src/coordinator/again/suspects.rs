@@ -3,8 +3,8 @@
 use crate::api::v1::runs::RunView;
 use crate::api::v1::test_views::{TestQuery, TestView};
 use crate::domain::id::{RunId, TestId, WorkerId};
+use crate::domain::launch::CONFIRMS;
 use crate::domain::outcome::Outcome;
-use crate::domain::series::CONFIRMS;
 use crate::domain::test::MAX_TESTS_PER_RUN;
 use crate::results::Reader;
 use crate::store::StoreError;

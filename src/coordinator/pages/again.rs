@@ -1,7 +1,7 @@
 //! Submits a test again, in a new run, with the tests that it depends on.
 //!
 //! Limit: [`MAX_TESTS`] tests. Promise: the specifications are those of the event log, unchanged but for
-//! the positions of dependencies.
+//! the positions of dependencies and the label of a repetition.
 
 use crate::api::error::Code;
 use crate::api::v1::runs::{SubmitRun, Submitted};
@@ -11,10 +11,12 @@ use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::{submit, test_routes};
 use crate::domain::access::Principal;
 use crate::domain::id::TestId;
+use crate::domain::launch::{CONFIRMS, Launch};
 use crate::domain::test::TestSpec;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
+use serde_json::value::to_raw_value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -62,12 +64,19 @@ async fn collect(app: &Arc<App>, test: TestId) -> Result<BTreeMap<u32, Arc<TestS
     Ok(found)
 }
 
-/// The tests of a new run, in their order.
+/// The tests of a new run, in their order. A repetition that confirmed a change is an ordinary test there.
 fn renumbered(tests: BTreeMap<u32, Arc<TestSpec>>) -> Vec<Arc<TestSpec>> {
     let positions: BTreeMap<u32, u32> = tests.keys().copied().zip(0..).collect();
     let renumber = |mut test: Arc<TestSpec>| {
         let on = test.depends_on.iter().filter_map(|on| positions.get(on).copied()).collect();
-        Arc::make_mut(&mut test).depends_on = on;
+        let spec = Arc::make_mut(&mut test);
+        spec.depends_on = on;
+        if let Ok(mut launch) = serde_json::from_str::<Launch>(spec.launch.get())
+            && launch.labels.remove(CONFIRMS).is_some()
+            && let Ok(launch) = to_raw_value(&launch)
+        {
+            spec.launch = launch;
+        }
         test
     };
     tests.into_values().map(renumber).collect()
@@ -88,5 +97,17 @@ mod tests {
         let on: Vec<_> = renumbered.iter().map(|test| test.depends_on.to_vec()).collect();
         assert_eq!(on, [vec![], vec![0], vec![1, 0]]);
         assert_eq!(&*renumbered[2].name, "c");
+    }
+
+    #[test]
+    fn a_repetition_that_confirmed_a_change_can_be_submitted_again() {
+        let spec = serde_json::json!({"name": "a", "launch": {
+            "run": { "command": ["true"] }, "labels": { "confirms": "r1.t0", "model": "m" },
+        }});
+        let test = Arc::new(serde_json::from_str(&spec.to_string()).expect("a test"));
+        let again = renumbered([(0, test)].into()).remove(0);
+        let launch: Launch = serde_json::from_str(again.launch.get()).expect("a launch");
+        assert_eq!(launch.labels.keys().collect::<Vec<_>>(), ["model"]);
+        assert_eq!(launch.check(), Ok(()));
     }
 }

@@ -1,4 +1,5 @@
-//! Objects that users add to a coordinator beside runs: templates, and marks on results.
+//! Objects that users add to a coordinator beside runs: templates, marks on results, and limits of changes.
 
+pub mod change_limits;
 pub mod marks;
 pub mod template;
