@@ -4,7 +4,7 @@
 //! is a suspect; a second one against the same values, in the same direction, confirms it, whether it comes
 //! from the next run or from a repetition that was started for this purpose. A smaller change is confirmed
 //! when several values prove a shift of the level. A confirmed regression is reported with each later value,
-//! until it is accepted or two values in a row are as before.
+//! until it is accepted or two values in a row are as before it; a level between the two is a part of it.
 
 use crate::trends::judgement::{Direction, Judgement, Verdict, ratio};
 use crate::trends::limits::{Better, Limits, MAX_VALUES, MIN_VALUES};
@@ -60,22 +60,27 @@ pub fn newest(
     let current = &current[current.len().saturating_sub(MAX_SEARCHED)..];
     let levels: Vec<f64> = current.iter().map(|(_, value)| *value).collect();
     let least = PART_OF_CHANGE * limits.change;
-    let proven = shifts(&levels, least, Certainty::Proven).pop();
-    let held = proven.map(|shift| (shift, Direction::of(shift.before, shift.after, better)));
-    let held = held.filter(|(shift, direction)| match direction {
-        Direction::Worse => !is_gone(shift, &levels),
-        Direction::Better | Direction::None => shift.n_after <= MAX_NEWS,
-    });
-    let (current, levels) = match proven {
-        Some(shift) => (&current[shift.at..], &levels[shift.at..]),
-        None => (current, &levels[..]),
-    };
-    let single = walked(current, better, limits);
-    if let Some((shift, _)) = held
+    let proven = shifts(&levels, least, Certainty::Proven);
+    let last = proven.last().copied();
+    let start = last.map_or(0, |shift| shift.at);
+    let single = walked(&current[start..], better, limits);
+    if let Some(held) = held(&proven, &levels, better, limits) {
+        let is_other =
+            single.verdict == Verdict::Confirmed && single.direction != Direction::Better;
+        if !is_other {
+            return Judgement {
+                since: Some(current[held.at].0),
+                ..regressed(&held, better, &single)
+            };
+        }
+    } else if let Some(shift) = last
         && single.verdict != Verdict::Confirmed
+        && shift.n_after <= MAX_NEWS
+        && Direction::of(shift.before, shift.after, better) != Direction::Worse
     {
-        return shifted(&shift, current[0].0, Verdict::Confirmed, better);
+        return shifted(&shift, current[shift.at].0, Verdict::Confirmed, better);
     }
+    let (current, levels) = (&current[start..], &levels[start..]);
     let suspected = shifts(levels, least, Certainty::Suspected).pop();
     match suspected.filter(|shift| shift.n_after <= MAX_NEWS) {
         Some(shift) if single.verdict == Verdict::Steady => {
@@ -85,10 +90,48 @@ pub fn newest(
     }
 }
 
-/// Whether the two newest values are nearer to the level before a shift than to the one after it.
-fn is_gone(shift: &Shift, levels: &[f64]) -> bool {
+/// The regression that has not ended: from the level before the first shift to the worse that no later level
+/// undoes, to the present level. It has ended when the two newest values are as before: within the limits of the
+/// values before it, and nearer to their level than to the present one.
+fn held(proven: &[Shift], levels: &[f64], better: Option<Better>, limits: Limits) -> Option<Shift> {
+    let is_worse =
+        |shift: &Shift| Direction::of(shift.before, shift.after, better) == Direction::Worse;
+    let is_beyond = |before: &[f64], value: f64| {
+        let judged = against(before, value, better, limits);
+        judged.verdict == Verdict::Suspect && judged.direction == Direction::Worse
+    };
+    let least = PART_OF_CHANGE * limits.change;
+    let mut held: Option<Shift> = None;
+    for (position, shift) in proven.iter().enumerate() {
+        let end = proven.get(position + 1).map_or(levels.len(), |next| next.at);
+        held = match held {
+            Some(begun) => {
+                let before = &levels[begun.at - begun.n_before..begun.at];
+                let both = [before, &levels[shift.at..end]].concat();
+                let remains = shifts(&both, least, Certainty::Proven).last().is_some_and(is_worse)
+                    || is_beyond(before, shift.after);
+                remains.then_some(Shift { after: shift.after, ..begun })
+            }
+            None => Some(*shift).filter(is_worse),
+        };
+    }
+    let held = held?;
+    let before = &levels[held.at - held.n_before..held.at];
+    let is_as_before = |value: &f64| {
+        !is_beyond(before, *value) && (value - held.before).abs() < (value - held.after).abs()
+    };
     let latest = &levels[levels.len().saturating_sub(CONFIRMING)..];
-    latest.iter().all(|value| (value - shift.before).abs() < (value - shift.after).abs())
+    let n_after = levels.len() - held.at;
+    (!latest.iter().all(is_as_before)).then_some(Shift { n_after, ..held })
+}
+
+/// A regression that has not ended. A confirmed improvement since, which does not undo it, is its present level.
+fn regressed(held: &Shift, better: Option<Better>, single: &Judgement) -> Judgement {
+    let after = match (single.verdict, single.after) {
+        (Verdict::Confirmed, Some(after)) => after,
+        _ => held.after,
+    };
+    shifted(&Shift { after, ..*held }, held.at, Verdict::Confirmed, better)
 }
 
 /// Judges the newest values one after the other against the segment before them. Values beyond the limits
@@ -306,6 +349,30 @@ mod tests {
         let accepted = newest(&values, &[11], Some(Better::Lower), limits);
         assert_eq!((accepted.verdict, accepted.since), (Verdict::Accepted, Some(8)));
         assert_eq!((accepted.before, accepted.n_after), (Some(1.0), 4));
+    }
+
+    #[test]
+    fn a_partial_recovery_does_not_end_a_regression() {
+        let around = |level: f64, count: usize| {
+            (0..count).map(|n| level * [1.0, 1.01, 0.99][n % 3]).collect::<Vec<_>>()
+        };
+        for count in [2, 3, 6, 12, 40] {
+            let values = [around(1.5, 12), around(1.2, count)].concat();
+            let held = after(&values);
+            let found = (held.verdict, held.direction, held.since);
+            let wanted = (Verdict::Confirmed, Direction::Worse, Some(STEADY.len()));
+            assert_eq!(found, wanted, "{count} values between the levels: {held:?}");
+            assert!(held.before.is_some_and(|before| (before - 1.0).abs() < 0.02), "{held:?}");
+            let change = held.change.expect("a ratio");
+            assert!((1.18..1.52).contains(&change), "{held:?}");
+            assert!(count < 6 || change < 1.22, "the present level: {held:?}");
+            let gone = after(&[values, around(1.0, 2)].concat());
+            assert!(!gone.is_regression(), "{count} values, then two as before: {gone:?}");
+        }
+        let worse_again = after(&[around(1.5, 12), around(1.2, 12), around(1.4, 12)].concat());
+        assert_eq!((worse_again.is_regression(), worse_again.since), (true, Some(8)));
+        let recovered = after(&[around(1.5, 12), around(1.0, 40)].concat());
+        assert_eq!(recovered.verdict, Verdict::Steady, "{recovered:?}");
     }
 
     #[test]

@@ -44,7 +44,7 @@ pub fn mad_sigma(values: &[f64], centre: f64) -> Option<f64> {
     Some(MAD_TO_SIGMA * correction * median(&deviations)?)
 }
 
-/// The logarithm of the geometric mean of positive ratios. `None` without ratios.
+/// The geometric mean of the positive ratios. `None` without one, or if it cannot be expressed.
 #[must_use]
 pub fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     let logs: Vec<f64> =
@@ -54,5 +54,5 @@ pub fn geometric_mean(ratios: &[f64]) -> Option<f64> {
     }
     #[expect(clippy::cast_precision_loss, reason = "numbers of values are small")]
     let count = logs.len() as f64;
-    Some((logs.iter().sum::<f64>() / count).exp())
+    Some((logs.iter().sum::<f64>() / count).exp()).filter(|mean| mean.is_normal())
 }
