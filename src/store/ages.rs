@@ -51,13 +51,13 @@ impl Store {
         })
     }
 
-    /// Identity of the data directory of the database. Zero if it has adopted none.
+    /// Identity of the data directory of the database.
     pub(super) fn identity(&self) -> Result<StorageId, StoreError> {
         let sql = "SELECT max(id) FROM identity";
         let text: Option<String> = self
             .pool
             .read(|connection| connection.query_row(sql, [], |row| row.get(0)).doing("read"))?;
-        let known = text.as_deref().and_then(|text| text.parse().ok());
-        Ok(known.unwrap_or(StorageId::from_bytes([0; 16])))
+        let text = text.unwrap_or_default();
+        text.parse().map_err(|_| StoreError::Value { what: "its identity", value: text })
     }
 }

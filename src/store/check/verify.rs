@@ -1,7 +1,7 @@
 //! Reads every value of a database, which finds each damaged block.
 
 use crate::store::error::{Doing, StoreError, is_out_of_memory};
-use crate::store::migrate::fill::in_steps;
+use crate::store::migrate::fill::{MAX_STEP, in_steps};
 use duckdb::{Connection, params};
 
 /// Reads all tables.
@@ -47,7 +47,7 @@ pub(in crate::store) fn read_table(
         };
         // DuckDB reads 2,048 rows at once, which may be larger than its memory if they are lists.
         let whole = match read(0, end) {
-            Err(error) if is_out_of_memory(&error) => in_steps(end, read),
+            Err(error) if is_out_of_memory(&error) => in_steps(end, MAX_STEP, read),
             whole => whole,
         };
         whole.doing("read all rows of")?;

@@ -7,7 +7,7 @@ use crate::store::error::is_out_of_memory;
 use duckdb::{Connection, params};
 
 /// Maximum number of rows of one transaction. DuckDB reads this number of rows at once.
-pub(super) const MAX_STEP: u64 = 2048;
+pub(in crate::store) const MAX_STEP: u64 = 2048;
 
 /// Each statement has the first and the last row of a step as `?1` and `?2`.
 const METRICS: &[&str] = &[
@@ -79,22 +79,24 @@ pub(super) fn fill_tables(
     for (table, statements) in tables {
         let sql = format!("SELECT coalesce(max(rowid) + 1, 0) FROM {table}");
         let rows: u64 = connection.query_row(&sql, [], |row| row.get(0))?;
-        in_steps(rows, |first, last| fill_rows(connection, statements, first, last))?;
+        in_steps(rows, MAX_STEP, |first, last| fill_rows(connection, statements, first, last))?;
     }
     Ok(())
 }
 
-/// Calls `step` for ranges of rows, which are halved as long as one does not fit into memory.
+/// Calls `step` for ranges of at most `most` rows, which are halved as long as one does not fit into memory. A
+/// step that fails must change nothing, because its rows are part of the next one.
 pub(in crate::store) fn in_steps(
     rows: u64,
+    most: u64,
     mut step: impl FnMut(u64, u64) -> duckdb::Result<()>,
 ) -> duckdb::Result<()> {
-    let (mut first, mut size) = (0, MAX_STEP);
+    let (mut first, mut size) = (0, most);
     while first < rows {
         match step(first, first + size - 1) {
             Ok(()) => {
                 first += size;
-                size = (size * 2).min(MAX_STEP);
+                size = (size * 2).min(most);
             }
             Err(error) if size > 1 && is_out_of_memory(&error) => size /= 2,
             Err(error) => return Err(error),
@@ -115,4 +117,26 @@ fn fill_rows(
         transaction.execute(statement, params![first, last])?;
     }
     transaction.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_steps;
+    use duckdb::Error;
+
+    #[test]
+    fn a_step_that_does_not_fit_is_divided_and_no_row_is_taken_twice() {
+        let mut taken = Vec::new();
+        let steps = in_steps(1000, 256, |first, last| {
+            assert!(last - first < 256, "{first} to {last}");
+            if (first..=last).contains(&300) && last - first > 20 {
+                return Err(Error::InvalidColumnName("Out of Memory Error".to_owned()));
+            }
+            taken.extend(first..=last);
+            Ok(())
+        });
+        steps.expect("all of them");
+        let rows: Vec<u64> = taken.into_iter().filter(|row| *row < 1000).collect();
+        assert_eq!(rows, (0..1000).collect::<Vec<_>>());
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Limits: as in [`super::fill`]. Promise: an interrupted migration fills all rows again.
 
-use super::fill::{MAX_STEP, fill_tables, in_steps};
+use super::fill::{fill_tables, in_steps};
 use crate::store::project::detail::Detail;
 use crate::store::project::{Hardware, Held, Software};
 use duckdb::{Appender, Connection, Row, params};
@@ -47,19 +47,13 @@ pub(super) fn fill(connection: &Connection) -> duckdb::Result<()> {
     let mut environments = HashSet::new();
     let sql = "SELECT coalesce(max(rowid) + 1, 0) FROM attempts";
     let rows: u64 = connection.query_row(sql, [], |row| row.get(0))?;
-    in_steps(rows, |first, last| {
-        // The parts of large details are read by this number of rows at most.
-        for first in (first..=last).step_by(MAX_READ) {
-            let last = last.min(first + MAX_READ as u64 - 1);
-            fill_attempts(connection, &hardware, &mut environments, first, last)?;
-        }
-        Ok(())
+    in_steps(rows, MAX_READ, |first, last| {
+        fill_attempts(connection, &hardware, &mut environments, first, last)
     })
 }
 
 /// Maximum number of details in memory.
-const MAX_READ: usize = 256;
-const _: () = assert!(MAX_READ as u64 <= MAX_STEP);
+const MAX_READ: u64 = 256;
 
 /// Capabilities of each worker, by time.
 type KnownHardware = HashMap<u32, Vec<(u64, Hardware)>>;
@@ -132,6 +126,8 @@ fn fill_attempts(
     let mut versions = transaction.appender("environments")?;
     let mut figures = transaction.appender("check_values")?;
     let unknown = Hardware::default();
+    // Rows of a transaction that fails do not count.
+    let mut added = environments.clone();
     for attempt in &attempts {
         let detail = Detail::parse(attempt.detail.as_deref());
         let offered = hardware.get(&attempt.worker).map_or(&[][..], Vec::as_slice);
@@ -141,7 +137,7 @@ fn fill_attempts(
         let software = attempt.environment.as_deref().and_then(Software::of);
         let environment = software.as_ref().map(|software| software.id);
         found.append_row(params![attempt.id, product, driver, environment])?;
-        if let Some(software) = software.filter(|software| environments.insert(software.id)) {
+        if let Some(software) = software.filter(|software| added.insert(software.id)) {
             for (package, version) in &software.versions {
                 versions.append_row(params![software.id, package, version])?;
             }
@@ -157,7 +153,9 @@ fn fill_attempts(
          environment_id = found.environment_id FROM found WHERE attempts.rowid = found.id; \
          DROP TABLE found",
     )?;
-    transaction.commit()
+    transaction.commit()?;
+    *environments = added;
+    Ok(())
 }
 
 fn add_figures(

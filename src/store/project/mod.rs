@@ -107,6 +107,10 @@ impl<'a> Projection<'a> {
             Fact::WorkerRegistered { worker, name, capability, at, .. } => {
                 let json = serde_json::to_string(&**capability).unwrap_or_default();
                 let Timestamp(at) = *at;
+                if !self.ended.is_empty() {
+                    // A quarantine of a worker is about its name at the end of the test.
+                    self.flush()?;
+                }
                 self.known.worker(*worker, capability);
                 let (os, arch) = (&capability.os, &capability.arch);
                 let row = params![sequence, worker.0, name, os, arch, json, at];

@@ -238,8 +238,8 @@ fn cells(metric: &str, limit: u32) -> String {
          cells AS (SELECT row_name, column_name, count(*) AS tests, \
            count(*) FILTER (outcome IS NULL) AS pending, \
            count(*) FILTER (outcome = 'passed' AND flaky) AS flaky, \
-           CASE count(value) WHEN 1 THEN max(value) ELSE exp(avg(ln(value))) END AS value, max(unit) AS unit, max(better) AS better, \
-           exp(avg(ln(value / earlier))) AS change, max(run) FILTER (place = 1) AS run, \
+           CASE count(value) WHEN 1 THEN max(value) ELSE {} END AS value, max(unit) AS unit, max(better) AS better, \
+           {} AS change, max(run) FILTER (place = 1) AS run, \
            max(test) FILTER (place = 1) AS test, max(attempt) FILTER (place = 1) AS attempt, {} \
            FROM ranked GROUP BY row_name, column_name) \
          SELECT cells.run, cells.test, coalesce(ended.message, attempts.message, ''), \
@@ -251,8 +251,15 @@ fn cells(metric: &str, limit: u32) -> String {
          AND attempts.attempt = cells.attempt ORDER BY row_name, column_name LIMIT {limit}",
         quoted(metric),
         places.join(" "),
+        geometric("ln(value)"),
+        geometric("ln(value) - ln(earlier)"),
         counts.join(", ")
     )
+}
+
+/// The geometric mean of values with these logarithms. NULL: it cannot be expressed.
+fn geometric(logarithm: &str) -> String {
+    format!("CASE WHEN avg({logarithm}) BETWEEN -708 AND 709 THEN exp(avg({logarithm})) END")
 }
 
 fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {

@@ -167,30 +167,14 @@ fn attempts_of_a_case_are_listed_over_runs() {
 }
 
 #[test]
-fn recent_values_end_with_those_of_the_run() {
-    let measured = |run: u32, seconds: f64| {
-        let detail = serde_json::json!({
-            "metrics": [{ "name": "latency_seconds", "unit": "seconds", "better": "lower",
-                "values": [seconds] }],
-            "checks": [{ "name": "reference", "passed": true, "values": { "rms": 0.001 } }],
-        });
-        let next = crate::domain::fact::Next::Done { flaky: false };
-        let mut fact = finished(id(run, 0), 1, Outcome::Passed, next, &detail);
-        if let Fact::AttemptFinished { at, .. } = &mut fact {
-            *at = Timestamp(10_000 + u64::from(run));
-        }
-        vec![submitted(run, 9000 + u64::from(run)), added(run, &["t"]), fact]
-    };
-    let mut facts = vec![registered(1, "lab")];
-    facts.extend((1..=8).flat_map(|run| measured(run, f64::from(run))));
-    let (_place, opened) = with(&facts);
-    let rows = opened.store.recent_values(RunId(7), 66).expect("reads");
-    let names: Vec<_> = rows.iter().map(|row| (&*row.metric, row.is_figure)).collect();
-    assert_eq!(names, [("latency_seconds", false), ("reference.rms", true)]);
-    let values: Vec<f64> = rows[0].values.iter().map(|value| value.value).collect();
-    assert_eq!(values, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], "not that of the later run");
-    assert_eq!((&*rows[0].better, rows[0].values[6].test), ("lower", id(7, 0)));
-    let newest = opened.store.recent_values(RunId(7), 2).expect("reads");
-    assert_eq!(newest[0].values.len(), 2);
-    assert_eq!(opened.store.recent_values(RunId(9), 2).expect("reads"), []);
+fn a_quarantine_of_a_worker_is_about_its_name_at_the_end_of_the_test() {
+    let (_place, before) = with(&marked());
+    let mut facts = marked();
+    facts.push(registered(1, "renamed"));
+    facts.push(quarantine(6, "*", Some("renamed"), 1 << 40));
+    facts.extend([submitted(4, 9900), added(4, &["good"]), done(id(4, 0), Outcome::Failed)]);
+    let (_place, after) = with(&facts);
+    let mut expected = covered(&before);
+    expected.push((4, 0, 6));
+    assert_eq!(covered(&after), expected);
 }

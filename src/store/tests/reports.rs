@@ -7,8 +7,9 @@ use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::Store;
 use crate::store::reports::history::HistoryRows;
+use crate::store::reports::matrix::Group;
 use crate::store::reports::run_report::ReportRows;
-use crate::store::reports::selection::Runs;
+use crate::store::reports::selection::{Runs, Selection};
 use proptest::prelude::*;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -103,9 +104,8 @@ fn the_documented_queries_are_answered() {
         rows.map(|row| row.expect("a row")).count()
     };
     let counts: Vec<usize> = queries.map(rows).collect();
-    // The last series has no metrics, the rows are older than 30 days, and no test ran out of memory or
-    // measured without neighbours.
-    assert_eq!(counts, [2, 0, 1, 0, 4, 0, 0, 0, 1, 1, 1, 0]);
+    // The rows are older than 30 days, and no test ran out of memory or measured without neighbours.
+    assert_eq!(counts, [2, 1, 1, 0, 4, 0, 0, 0, 1, 1, 1, 0]);
     let named = |what: &str| {
         let sql = format!("SELECT {what}_name FROM duckdb_{what}s() WHERE NOT internal");
         let mut statement = connection.prepare(&sql).expect("asks");
@@ -290,4 +290,30 @@ fn the_history_of_a_model_is_grouped_by_test() {
     assert_eq!(opened.store.history(("model", "ber")).expect("nothing"), HistoryRows::default());
     let odd = opened.store.history(("model", "a\"b%_\\' --")).expect("no mistake");
     assert_eq!(odd, HistoryRows::default());
+}
+
+#[test]
+fn extreme_values_break_no_matrix() {
+    let measured = |run: u32, value: f64| {
+        let detail = json!({
+            "metrics": [{ "name": "m", "unit": "seconds", "better": "lower", "values": [value] }],
+        });
+        let next = Next::Done { flaky: false };
+        let fact = finished(id(run, 0), 1, Outcome::Passed, next, &detail);
+        [submitted(run, 9000 + u64::from(run)), added(run, &["t"]), fact]
+    };
+    let extremes = [f64::MAX, 1e-20, 5e-324, 0.0, -1e308, 1.0];
+    for before in extremes {
+        for after in extremes {
+            let facts = [measured(1, before), measured(2, after)].concat();
+            let (_place, opened) = with(&facts);
+            let cells = opened.store.matrix(&Selection::default(), Group::Model, "m", 9);
+            let cells = cells.unwrap_or_else(|error| panic!("{before:e}, {after:e}: {error:?}"));
+            let [cell] = &cells[..] else { panic!("{cells:?}") };
+            assert_eq!(cell.value, Some(after).filter(|value| *value > 0.0), "{before:e}");
+            assert!(cell.change.is_none_or(f64::is_normal), "{before:e}, {after:e}: {cell:?}");
+            let is_known = before == 1.0 && after == 1.0;
+            assert!(!is_known || cell.change == Some(1.0), "{cell:?}");
+        }
+    }
 }
