@@ -85,7 +85,8 @@ pub fn from_log(data_dir: &Path, path: &Path) -> Result<Store, CatchUpError> {
 }
 
 /// Writes the database of `data_dir` anew from the log, and from the archive for the records that compaction
-/// removed, and replaces the old one by it in one step. Returns the number of records.
+/// removed, and replaces the old one by it. Returns the number of records. An interruption leaves the old one, or
+/// none, which the next start writes anew.
 ///
 /// # Errors
 /// A coordinator uses the directory, the log or the archive cannot be used, or the old database proves that

@@ -2,8 +2,9 @@
 //! that were lost, and a clock that was set.
 //!
 //! Promises: after a loss, no number of a run or worker and no epoch repeats one that the lost
-//! records may have used. After a change of the clock, the time that has passed since each stored
-//! moment is the same as before, so that nothing expires and no lease ends because of the change.
+//! records may have used. After a change of the clock, the time that a test has waited, and the time since each
+//! worker and lease was heard of, are the same as before, so that no test expires and no lease ends because of the
+//! change. Dates that people have set, such as the end of a quarantine, stay.
 
 use super::deadline::NEVER;
 use super::state::{Scheduler, State};

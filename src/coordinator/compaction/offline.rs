@@ -2,8 +2,9 @@
 //! event log.
 //!
 //! The steps are those of a compaction, in an order in which an interruption loses nothing: the rows that
-//! are kept are exported to an archive, the database is restored from it and replaces the old one, and
-//! then the log is compacted. After an interruption, the same call completes the rest.
+//! are kept are exported to an archive, the log is compacted behind it, and then the database is restored from it
+//! and replaces the old one. So the old runs are either in the database, and the same call removes them, or
+//! nowhere: a database that is written anew begins with the archive.
 
 use crate::coordinator::compaction::choice::{is_in_doubt, last_older};
 use crate::coordinator::compaction::time_of;
@@ -111,19 +112,20 @@ pub fn remove_old(
         bytes: size(&path),
         bytes_after: size(&path),
     };
-    if old.runs.is_empty() {
-        removed.records = 0;
+    if old.runs.is_empty() && upto == base {
         return Ok(removed);
     }
     let archive = keep_young(data_dir, &leader, &store, &old, step)?;
-    store.close();
-    drop((store, writer));
-    step("writing the results database anew");
-    replace(&archive, &path)?;
-    removed.bytes_after = size(&path);
     if upto > base {
         step("compacting the event log");
         compact(&mut leader, upto)?;
+    }
+    store.close();
+    drop((store, writer));
+    if !old.runs.is_empty() {
+        step("writing the results database anew");
+        replace(&archive, &path)?;
+        removed.bytes_after = size(&path);
     }
     archive.remove_others()?;
     Ok(removed)
@@ -166,4 +168,124 @@ fn cutoff(keep: Millis) -> Timestamp {
 
 fn size(path: &Path) -> u64 {
     std::fs::metadata(path).map_or(0, |file| file.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::fact::Fact;
+    use crate::domain::id::RunId;
+    use crate::domain::storage_id::StorageId;
+    use crate::log::{EmbeddedLog, EventLog};
+    use crate::results;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use tempfile::TempDir;
+
+    const DAY: u64 = 86_400_000;
+    const KEEP: Millis = Millis(30 * DAY);
+
+    /// A run with this number of tests that was cancelled this number of days ago.
+    fn run(number: u32, days: u64, tests: usize) -> Vec<Fact> {
+        let (run, at) = (RunId(number), Timestamp(wall().0 - days * DAY));
+        let test = |index: usize| {
+            let name = format!("{}/{index}", "x".repeat(300));
+            let launch = serde_json::json!({ "run": { "command": ["true"] } });
+            let spec = serde_json::json!({ "name": name, "launch": launch });
+            Arc::new(serde_json::from_str(&spec.to_string()).expect("a test"))
+        };
+        let tests = (0..tests).map(test).collect();
+        vec![
+            Fact::RunSubmitted {
+                run,
+                name: "a run".into(),
+                idempotency: None,
+                user: "anna".into(),
+                closed_world: false,
+                at,
+            },
+            Fact::TestsAdded { run, first: 0, tests, last: true, part: 0, at },
+            Fact::RunCancelled { run, by: "anna".into(), notices: Vec::new(), at },
+        ]
+    }
+
+    /// A data directory with two old runs and a young one, which the database contains.
+    fn data_dir() -> TempDir {
+        let directory = tempfile::tempdir().expect("a directory");
+        let id = StorageId::from_bytes([7; 16]);
+        let mut log = EmbeddedLog::create(directory.path(), id).expect("created");
+        let term = log.begin_term().expect("a term");
+        for facts in [run(1, 60, 4000), run(2, 50, 1), run(3, 2, 2)] {
+            for fact in facts {
+                log.append(log.last(), term, &[fact]).expect("stored");
+            }
+        }
+        drop(log);
+        restart(directory.path());
+        directory
+    }
+
+    /// Starts as a coordinator does, and projects everything.
+    fn restart(data_dir: &Path) {
+        let recovered = recovery::recover(data_dir, false).expect("a start");
+        let (last, reader) = (recovered.leader.log.last(), recovered.leader.log.reader());
+        let mut opened = recovered.store;
+        project_until(&mut opened.writer, &*reader, last).expect("projected");
+    }
+
+    fn runs(data_dir: &Path) -> Vec<u32> {
+        let store = Store::open_read_only(&data_dir.join(store::FILE_NAME)).expect("opens");
+        let runs = store.runs(None, 10).expect("reads");
+        runs.into_iter().map(|row| row.run.0).collect()
+    }
+
+    #[test]
+    fn old_runs_are_removed_for_good_and_the_file_shrinks() {
+        let directory = data_dir();
+        let path = directory.path();
+        assert_eq!(runs(path), [3, 2, 1]);
+        let expected = count_old(path, KEEP).expect("counted");
+        let removed = remove_old(path, KEEP, &mut |_| {}).expect("removed");
+        assert_eq!((removed.runs, removed.rows), (2, expected.rows));
+        assert_eq!(removed.records, 6, "the records of both runs");
+        assert!(removed.bytes_after < removed.bytes, "{removed:?}");
+        assert_eq!(runs(path), [3]);
+        for _ in 0..2 {
+            restart(path);
+            assert_eq!(runs(path), [3], "after a restart");
+            results::rebuild(path).expect("rebuilt");
+            assert_eq!(runs(path), [3], "written anew");
+        }
+        let again = remove_old(path, KEEP, &mut |_| {}).expect("nothing to do");
+        assert_eq!((again.runs, again.records, again.bytes), (0, 0, again.bytes_after));
+        let all = remove_old(path, Millis(DAY), &mut |_| {}).expect("removed");
+        assert_eq!((all.runs, runs(path)), (1, Vec::new()));
+    }
+
+    #[test]
+    fn an_interrupted_removal_loses_nothing_and_is_completed_by_the_next_call() {
+        let mut steps = Vec::new();
+        let directory = data_dir();
+        remove_old(directory.path(), KEEP, &mut |step| steps.push(step.to_owned()))
+            .expect("removed");
+        assert_eq!(steps.len(), 4, "{steps:?}");
+        for interrupted in steps {
+            for is_rebuilt in [false, true] {
+                let directory = data_dir();
+                let path = directory.path();
+                let mut step = |step: &str| assert_ne!(step, interrupted, "interrupted");
+                let ended = catch_unwind(AssertUnwindSafe(|| remove_old(path, KEEP, &mut step)));
+                assert!(ended.is_err(), "{interrupted}");
+                restart(path);
+                if is_rebuilt {
+                    results::rebuild(path).expect("rebuilt");
+                }
+                assert_eq!(runs(path)[0], 3, "{interrupted}: the young run");
+                remove_old(path, KEEP, &mut |_| {}).expect("completed");
+                assert_eq!(runs(path), [3], "{interrupted}");
+                results::rebuild(path).expect("rebuilt");
+                assert_eq!(runs(path), [3], "{interrupted}: written anew");
+            }
+        }
+    }
 }

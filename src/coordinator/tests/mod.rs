@@ -15,5 +15,6 @@ mod marks;
 mod pages;
 mod refusals;
 mod repair;
+mod snapshot;
 mod templates;
 mod weights;

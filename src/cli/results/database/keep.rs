@@ -59,7 +59,7 @@ pub fn gc(console: Console, global: &Global, args: &GcArgs) -> Result<Exit, CliE
     let removed = remove_old(&directory, keep, &mut |step| progress.show(step));
     drop(progress);
     let removed = removed.map_err(|error| CliError::from_error(&error))?;
-    if removed.runs == 0 {
+    if removed.runs == 0 && removed.records == 0 {
         console.result("no run is older")?;
         return Ok(Exit::Passed);
     }
