@@ -3,8 +3,9 @@
 //! It is meant for a separate process, so that a query ends with its process. Promises: the
 //! database is opened read-only; the query is a part of a SELECT, so that it cannot be another statement; it
 //! has no access to files, the network, extensions and settings, except for its own output file.
-//! Limits: the number of rows, the working memory, and `MAX_SPILLED` of temporary files.
+//! Limits: the number of rows, the working memory, and `MAX_SPILLED` of temporary files. The query runs once.
 
+mod json;
 mod question;
 
 pub use question::{Answer, Form, MAX_QUERY_BYTES, Question, SqlError};
@@ -19,6 +20,8 @@ use std::io::{BufWriter, Write as _};
 const MAX_SPILLED: &str = "8GiB";
 /// Number of threads of a query.
 const THREADS: i64 = 2;
+/// The temporary table with the rows.
+const ROWS: &str = "temp.\"rows of the query\"";
 
 /// Answers a question and writes the rows to its output file.
 ///
@@ -29,15 +32,20 @@ pub fn answer(question: &Question) -> Result<Answer, SqlError> {
     confine(&connection, question)?;
     let sql = question.query()?;
     check_select(&connection, &sql)?;
-    let rows = match question.form {
-        Form::Table => write_cells(&connection, &sql, question)?,
-        Form::Csv => copy(&connection, &sql, question, "FORMAT csv, HEADER")?,
+    keep(&connection, &sql, question)?;
+    match question.form {
+        Form::Table => write_cells(&connection, question)?,
+        Form::Csv => copy(&connection, question, "FORMAT csv, HEADER")?,
         Form::Json => {
-            let sql = finite(&connection, &sql)?;
-            copy(&connection, &sql, question, "FORMAT json, ARRAY true")?
+            copy(&connection, question, "FORMAT json, ARRAY true")?;
+            let path = &question.output;
+            json::without_infinities(path)
+                .map_err(|source| SqlError::Output { path: path.clone(), source })?;
         }
-        Form::Parquet => copy(&connection, &sql, question, "FORMAT parquet, COMPRESSION zstd")?,
-    };
+        Form::Parquet => copy(&connection, question, "FORMAT parquet, COMPRESSION zstd")?,
+    }
+    let sql = format!("SELECT count(*) FROM {ROWS}");
+    let rows: u64 = connection.query_row(&sql, [], |row| row.get(0)).map_err(SqlError::query)?;
     Ok(Answer { rows: rows.min(question.rows), is_cut: rows > question.rows })
 }
 
@@ -71,23 +79,21 @@ fn confine(connection: &Connection, question: &Question) -> Result<(), SqlError>
     connection.execute_batch(&sql).map_err(SqlError::query)
 }
 
-/// Writes the rows in a format of DuckDB. Returns their number, at most one more than the maximum.
-fn copy(
-    connection: &Connection,
-    sql: &str,
-    question: &Question,
-    format: &str,
-) -> Result<u64, SqlError> {
-    let limited = |rows: u64| format!("SELECT * FROM ({sql}\n) LIMIT {rows}");
+/// Runs the query once, and keeps its rows: at most one more than the maximum.
+fn keep(connection: &Connection, sql: &str, question: &Question) -> Result<(), SqlError> {
+    let limit = question.rows.saturating_add(1);
+    let sql = format!("CREATE TEMP TABLE {ROWS} AS SELECT * FROM ({sql}\n) LIMIT {limit}");
+    connection.execute_batch(&sql).map_err(SqlError::query)
+}
+
+/// Writes the rows in a format of DuckDB.
+fn copy(connection: &Connection, question: &Question, format: &str) -> Result<(), SqlError> {
     let output = quoted(&question.output.to_string_lossy());
-    let sql =
-        format!("COPY ({}) TO {output} ({format}, USE_TMP_FILE false)", limited(question.rows));
-    let rows = connection.execute(&sql, []).map_err(SqlError::query)? as u64;
-    if rows < question.rows {
-        return Ok(rows);
-    }
-    let more = format!("SELECT count(*) FROM ({})", limited(question.rows.saturating_add(1)));
-    connection.query_row(&more, [], |row| row.get(0)).map_err(SqlError::query)
+    let sql = format!(
+        "COPY (SELECT * FROM {ROWS} LIMIT {}) TO {output} ({format}, USE_TMP_FILE false)",
+        question.rows
+    );
+    connection.execute(&sql, []).map(drop).map_err(SqlError::query)
 }
 
 /// The answer of DuckDB about the text of a query.
@@ -114,29 +120,18 @@ fn check_select(connection: &Connection, sql: &str) -> Result<(), SqlError> {
             Err(SqlError::Query(error_message))
         }
         Parsed { error: false, statements, .. } if statements.len() == 1 => Ok(()),
+        // DuckDB reads it as several statements.
+        _ if sql.to_ascii_lowercase().contains("pivot") => Err(SqlError::PivotWithoutValues),
         _ => Err(SqlError::NotOneSelect),
     }
 }
 
-/// Names and types of the columns of a query, in their order.
-fn columns(connection: &Connection, sql: &str) -> Result<Vec<(String, String)>, SqlError> {
-    let sql = format!("SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM ({sql}\n))");
+/// Names of the columns of the rows, in their order.
+fn columns(connection: &Connection) -> Result<Vec<String>, SqlError> {
+    let sql = format!("SELECT column_name FROM (DESCRIBE {ROWS})");
     let mut statement = connection.prepare(&sql).map_err(SqlError::query)?;
-    let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
-    columns.map_err(SqlError::query)?.collect::<duckdb::Result<_>>().map_err(SqlError::query)
-}
-
-/// The query with NULL instead of numbers that JSON does not have.
-fn finite(connection: &Connection, sql: &str) -> Result<String, SqlError> {
-    let column = |(name, kind): (String, String)| {
-        let name = identifier(&name);
-        match &*kind {
-            "DOUBLE" | "FLOAT" => format!("CASE WHEN isfinite({name}) THEN {name} END AS {name}"),
-            _ => name,
-        }
-    };
-    let columns: Vec<String> = columns(connection, sql)?.into_iter().map(column).collect();
-    Ok(format!("SELECT {} FROM ({sql}\n)", columns.join(", ")))
+    let columns = statement.query_map([], |row| row.get(0)).map_err(SqlError::query)?;
+    columns.collect::<duckdb::Result<_>>().map_err(SqlError::query)
 }
 
 /// The rows of a table, as texts.
@@ -146,23 +141,16 @@ struct Cells {
     rows: Vec<Vec<Option<String>>>,
 }
 
-/// Writes the rows as JSON with texts. Returns their number, at most one more than the maximum.
-fn write_cells(connection: &Connection, sql: &str, question: &Question) -> Result<u64, SqlError> {
-    let columns: Vec<String> =
-        columns(connection, sql)?.into_iter().map(|(name, _)| name).collect();
+/// Writes the rows as JSON with texts.
+fn write_cells(connection: &Connection, question: &Question) -> Result<(), SqlError> {
+    let columns = columns(connection)?;
     let cells: Vec<String> =
         columns.iter().map(|name| format!("CAST({} AS VARCHAR)", identifier(name))).collect();
-    let limit = question.rows.saturating_add(1);
-    let sql = format!("SELECT {} FROM ({sql}\n) LIMIT {limit}", cells.join(", "));
+    let sql = format!("SELECT {} FROM {ROWS} LIMIT {}", cells.join(", "), question.rows);
     let mut statement = connection.prepare(&sql).map_err(SqlError::query)?;
     let mut read = statement.query([]).map_err(SqlError::query)?;
     let mut table = Cells { columns, rows: Vec::new() };
-    let mut count = 0;
     while let Some(row) = read.next().map_err(SqlError::query)? {
-        count += 1;
-        if count > question.rows {
-            break;
-        }
         let cells = (0..table.columns.len()).map(|column| row.get::<_, Option<String>>(column));
         table.rows.push(cells.collect::<duckdb::Result<_>>().map_err(SqlError::query)?);
     }
@@ -171,8 +159,7 @@ fn write_cells(connection: &Connection, sql: &str, question: &Question) -> Resul
         serde_json::to_writer(&mut file, &table)?;
         file.flush()
     });
-    written.map_err(|source| SqlError::Output { path: question.output.clone(), source })?;
-    Ok(count)
+    written.map_err(|source| SqlError::Output { path: question.output.clone(), source })
 }
 
 /// A name in SQL.

@@ -54,6 +54,10 @@ pub enum SqlError {
     TooLarge { size: usize },
     #[error("only one SELECT is allowed")]
     NotOneSelect,
+    #[error(
+        "PIVOT needs the values of its column here, such as: ON outcome IN ('passed', 'failed')"
+    )]
+    PivotWithoutValues,
     /// The message of DuckDB, which names the place in the query.
     #[error("{0}")]
     Query(String),
@@ -75,10 +79,15 @@ impl SqlError {
     }
 }
 
-/// The message of DuckDB without the code, which has no meaning.
+/// Begin of DuckDB's advice about settings, which a query cannot change.
+const ADVICE: &str = "Possible solutions:";
+
+/// The message of DuckDB without the code, which has no meaning, and without advice about settings.
 fn text(error: &Error) -> String {
     match error {
-        Error::DuckDBFailure(_, Some(message)) => message.trim().to_owned(),
+        Error::DuckDBFailure(_, Some(message)) => {
+            message.split(ADVICE).next().unwrap_or_default().trim().to_owned()
+        }
         other => other.to_string(),
     }
 }

@@ -60,7 +60,14 @@ fn rows_have_the_requested_form() {
     let json: serde_json::Value =
         serde_json::from_str(&site.text(infinite, Form::Json)).expect("JSON");
     assert_eq!(json[0], serde_json::json!({"d": null, "f": null, "g": 0.5}));
+    let nested = "SELECT ['nan'::DOUBLE, 1] AS l, {'a': 'inf'::FLOAT} AS s, 'NaN' AS t";
+    let json: serde_json::Value =
+        serde_json::from_str(&site.text(nested, Form::Json)).expect("JSON");
+    assert_eq!(json[0], serde_json::json!({"l": [null, 1.0], "s": {"a": null}, "t": "NaN"}));
     let error = |sql: &str| site.ask(sql, Form::Csv).expect_err("refused").to_string();
+    let pivot = |values: &str| format!("PIVOT test_outcomes ON outcome {values} USING count(*)");
+    assert!(error(&pivot("")).starts_with("PIVOT needs the values of its column"));
+    assert!(site.text(&pivot("IN ('passed')"), Form::Csv).contains("passed"));
     for other in ["DELETE FROM tests", "SELECT 1; SELECT 2", "SELECT 1)); ATTACH 'x' AS y; --"] {
         let error = error(other);
         assert!(!error.contains("LINE") && !error.contains("))\n"), "{other}: {error}");
@@ -71,6 +78,13 @@ fn rows_have_the_requested_form() {
         assert!(site.text(query, Form::Table).contains("\"7\""), "{query}");
     }
     assert!(site.text("DESCRIBE tests", Form::Table).contains("column_name"));
+}
+
+#[test]
+fn columns_with_the_same_name_are_kept() {
+    let site = site();
+    let duplicates = site.text("SELECT 1 AS a, 2 AS a", Form::Csv);
+    assert!(duplicates.ends_with("\n1,2\n"), "{duplicates}");
 }
 
 #[test]
@@ -149,6 +163,7 @@ fn a_query_that_needs_too_much_memory_fails() {
     question.memory_bytes = 16_000_000;
     let error = answer(&question).expect_err("too much").to_string();
     assert!(error.contains("Out of Memory"), "{error}");
+    assert!(!error.contains("SET "), "a query cannot change settings: {error}");
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! `dtf results export` and `dtf results import`: all tables as Parquet files, and such files of another
 //! coordinator as a database beside the own results.
 //!
-//! Promise: an import changes neither the event log nor the results of the data directory. It is for
-//! comparisons; nothing is scheduled from it.
+//! Promises: an import changes neither the event log nor the results of the data directory, and one that fails
+//! changes nothing. It is for comparisons; nothing is scheduled from it.
 
-use super::source::{Closed, IMPORTED, data_dir, no_directory};
+use super::source::{Closed, IMPORTED, data_dir, imported, no_directory};
 use crate::cli::args::results::ResultsArgs;
 use crate::cli::args::shared::Global;
 use crate::cli::error::CliError;
@@ -21,6 +21,9 @@ use std::path::{Path, PathBuf};
 
 /// Maximum length of the name of imported results, in bytes.
 const MAX_NAME_BYTES: usize = 64;
+/// Names that DuckDB gives a meaning as databases or schemas, and the name of the own database.
+const RESERVED: [&str; 6] =
+    ["main", "temp", "system", "information_schema", "pg_catalog", "results"];
 
 /// Write all tables as Parquet files
 ///
@@ -103,30 +106,56 @@ pub fn import(console: Console, global: &Global, args: ImportArgs) -> Result<Exi
         CliError::usage("the imported results need a name of letters, digits, `-` and `_`")
             .hint("give one with --name")
     })?;
-    let place = directory.join(IMPORTED).join(&name);
-    if place.exists() && !args.replace {
-        return Err(CliError::usage(format!("there are imported results with the name {name:?}"))
-            .hint("--replace replaces them, --name gives another name"));
+    if RESERVED.iter().any(|reserved| reserved.eq_ignore_ascii_case(&name)) {
+        return Err(CliError::usage(format!("the name {name:?} has a meaning in SQL"))
+            .hint("--name gives another name"));
     }
+    let known: Vec<String> = imported(&directory)?.into_iter().map(|(known, _)| known).collect();
+    let known = known.into_iter().find(|known| known.eq_ignore_ascii_case(&name));
+    if let Some(known) = known.filter(|known| !args.replace || *known != name) {
+        // SQL does not distinguish the case of names.
+        return Err(CliError::usage(format!("there are imported results with the name {known:?}"))
+            .hint("--replace replaces results of exactly this name, --name gives another name"));
+    }
+    let (imports, place) = (directory.join(IMPORTED), directory.join(IMPORTED).join(&name));
     let archive = Archive::at(&args.directory).map_err(unusable)?;
     let progress = Progress::new(console);
     progress.show("importing the tables");
-    create_private_dir(&place)
-        .map_err(|error| CliError::new(format!("cannot create {}: {error}", place.display())))?;
-    let (fresh, database) = (place.join("new.duckdb"), place.join(store::FILE_NAME));
+    let create = |path: &Path| {
+        create_private_dir(path)
+            .map_err(|error| CliError::new(format!("cannot create {}: {error}", path.display())))
+    };
+    create(&imports)?;
+    // Removed again if the import fails. No name of imported results begins with a dot.
+    let site = tempfile::Builder::new().prefix(".new-").tempdir_in(&imports);
+    let site = site.map_err(|error| no_directory(&error))?;
+    let (fresh, database) = (site.path().join(store::FILE_NAME), place.join(store::FILE_NAME));
     archive.restore(&fresh).map_err(unusable)?;
     // An export of an earlier version gets the present schema.
     let identity = archive.manifest.identity;
     let opened = Store::open(&fresh, identity).map_err(|error| CliError::from_error(&error))?;
     opened.store.close();
+    if opened.rebuilt.is_some() {
+        // The error is in the log, and what was opened is empty.
+        return Err(CliError::new("the tables cannot be read as a results database"));
+    }
     drop(opened);
+    create(&place)?;
     store::remove_database(&database).map_err(|error| CliError::from_error(&error))?;
     rename_durably(&fresh, &database)
         .map_err(|error| CliError::new(format!("cannot create {}: {error}", database.display())))?;
     drop(progress);
     let rows = counted(archive.manifest.rows(), "row");
-    console.note(&format!("imported {rows} as {name}: dtf results query 'FROM {name}.runs'"));
+    let quoted = quoted_name(&name);
+    console.note(&format!("imported {rows} as {name}: dtf results query 'FROM {quoted}.runs'"));
     Ok(Exit::Passed)
+}
+
+/// The name in a query.
+fn quoted_name(name: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+    let is_word = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_plain);
+    if is_word { name.to_owned() } else { format!("\"{name}\"") }
 }
 
 /// Whether a text is a name of a directory, and one that SQL takes after quoting.

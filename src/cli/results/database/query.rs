@@ -11,6 +11,7 @@ use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::config::SizeLimit;
 use crate::domain::time::Millis;
+use crate::results::render::figures::seconds;
 use crate::results::render::words::plain;
 use crate::store::sql::{Answer, Form, Question};
 use clap::{Args, ValueEnum};
@@ -128,8 +129,8 @@ pub async fn run(console: Console, global: &Global, args: QueryArgs) -> Result<E
         tokio::select! {
             answer = &mut asked => answer?,
             () = tokio::time::sleep(QUIET) => {
-                let seconds = args.timeout.0 / 1000;
-                progress.show(&format!("the query is running; it is stopped after {seconds} s"));
+                let limit = duration(args.timeout);
+                progress.show(&format!("the query is running; it is stopped after {limit}"));
                 asked.await?
             }
         }
@@ -173,7 +174,7 @@ async fn ask(order: Order) -> Result<Answer, CliError> {
     let output = match tokio::time::timeout(order.time, answered).await {
         Ok(output) => output.map_err(failed)?,
         Err(_) => {
-            return Err(CliError::new(format!("the query was stopped after {} s", limit.0 / 1000))
+            return Err(CliError::new(format!("the query was stopped after {}", duration(limit)))
                 .hint("--timeout gives it more time"));
         }
     };
@@ -183,6 +184,11 @@ async fn ask(order: Order) -> Result<Answer, CliError> {
         });
     }
     Err(refused(&String::from_utf8_lossy(&output.stderr), output.status.code()))
+}
+
+/// A duration in words.
+fn duration(time: Millis) -> String {
+    seconds(time.0 as f64 / 1000.0)
 }
 
 /// The error of a process that gave no answer.

@@ -56,7 +56,10 @@ pub fn no_directory(error: &std::io::Error) -> CliError {
 }
 
 /// The imported databases in a data directory, in the order of their names.
-fn imported(data_dir: &Path) -> Result<Vec<(String, PathBuf)>, CliError> {
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn imported(data_dir: &Path) -> Result<Vec<(String, PathBuf)>, CliError> {
     let directory = data_dir.join(IMPORTED);
     let failed = |error: std::io::Error| {
         CliError::new(format!("cannot read {}: {error}", directory.display()))
@@ -69,9 +72,9 @@ fn imported(data_dir: &Path) -> Result<Vec<(String, PathBuf)>, CliError> {
     for entry in entries {
         let path = entry.map_err(failed)?.path();
         let database = path.join(store::FILE_NAME);
-        if let (Some(name), true) =
-            (path.file_name().and_then(|name| name.to_str()), database.is_file())
-        {
+        // A name with a dot at its beginning is an import that runs.
+        let name = path.file_name().and_then(|name| name.to_str());
+        if let Some(name) = name.filter(|name| !name.starts_with('.') && database.is_file()) {
             found.push((name.to_owned(), database));
         }
     }
