@@ -24,15 +24,14 @@ pub mod render;
 mod reproduce;
 mod run_report;
 mod substitute;
-mod suspects;
 pub mod uncompared;
 mod why;
 
 pub use catch_up::{Completion, complete, from_log, project_until, rebuild};
+pub use changes::Changed;
 pub use error::CatchUpError;
 pub use merge::merge;
 pub use open::{open_compared, open_in};
 pub use output::{Output, OutputError, output};
 pub use reader::Reader;
 pub use substitute::{CurrentStore, Substitute};
-pub use suspects::Changed;

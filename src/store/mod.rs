@@ -39,6 +39,9 @@ pub use project::summary::{MAX_SPREAD, Summary};
 pub use weight::weight;
 pub use writer::{MAX_TRANSACTION_BYTES, Writer};
 
+#[cfg(test)]
+pub(crate) use tests::fixture;
+
 use crate::domain::storage_id::StorageId;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

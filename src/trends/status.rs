@@ -7,17 +7,18 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum StatusChange {
-    /// It passed before, and fails now.
+    /// It fails now, and did not fail before: it passed, did not run, or is not known from before.
     NewlyFailing,
     /// It failed before, and passes now.
     Fixed,
     StillFailing,
     /// It passed after a failed attempt.
     Flaky,
-    /// It ran before, and did not run now.
+    /// It did not run now, and ran before or is not known from before.
     NewlyNotRun,
+    /// It ran neither before nor now.
     StillNotRun,
-    /// It is not known from before.
+    /// It passes, and is not known from before.
     New,
     /// It passed before and passes now.
     Steady,
@@ -69,13 +70,13 @@ impl StatusChange {
     pub fn of(before: Option<Status>, after: Option<Status>) -> Self {
         use Status::{Failed, Flaky, NotRun, Passed};
         match (before, after) {
-            (None | Some(NotRun), None | Some(NotRun)) => Self::StillNotRun,
-            (Some(Passed | Flaky | Failed), None | Some(NotRun)) => Self::NewlyNotRun,
+            (Some(NotRun), None | Some(NotRun)) | (None, None) => Self::StillNotRun,
+            (_, None | Some(NotRun)) => Self::NewlyNotRun,
             (_, Some(Flaky)) => Self::Flaky,
             (Some(Failed), Some(Failed)) => Self::StillFailing,
-            (Some(_), Some(Failed)) => Self::NewlyFailing,
+            (_, Some(Failed)) => Self::NewlyFailing,
             (Some(Failed), Some(Passed)) => Self::Fixed,
-            (None, Some(_)) => Self::New,
+            (None, Some(Passed)) => Self::New,
             (Some(_), Some(Passed)) => Self::Steady,
         }
     }
@@ -118,15 +119,23 @@ mod tests {
         let of = |before, after| StatusChange::of(before, after);
         assert_eq!(of(Some(Failed), Some(NotRun)), StatusChange::NewlyNotRun);
         assert_eq!(of(Some(Failed), None), StatusChange::NewlyNotRun);
-        assert_eq!(of(None, Some(NotRun)), StatusChange::StillNotRun);
+        assert_eq!(of(Some(NotRun), Some(NotRun)), StatusChange::StillNotRun);
         assert_eq!(of(Some(NotRun), Some(Passed)), StatusChange::Steady);
-        assert_eq!(of(None, Some(Failed)), StatusChange::New);
         assert_eq!(of(Some(NotRun), Some(Failed)), StatusChange::NewlyFailing);
         assert_eq!(of(Some(Flaky), Some(Failed)), StatusChange::NewlyFailing);
         assert_eq!(of(Some(Failed), Some(Flaky)), StatusChange::Flaky);
         assert_eq!(of(Some(Failed), Some(Passed)), StatusChange::Fixed);
         assert_eq!(Status::of(Outcome::WorkerLost, false), NotRun);
         assert_eq!(Status::of(Outcome::ReducedPrecision, false), Failed);
+    }
+
+    #[test]
+    fn a_new_test_is_judged_by_itself() {
+        let of = |after| StatusChange::of(None, Some(after));
+        assert_eq!(of(Passed), StatusChange::New);
+        assert_eq!(of(Failed), StatusChange::NewlyFailing);
+        assert_eq!(of(NotRun), StatusChange::NewlyNotRun, "it did not run before as well");
+        assert_eq!(of(Flaky), StatusChange::Flaky);
     }
 
     #[test]

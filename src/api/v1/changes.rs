@@ -3,6 +3,7 @@
 //! `GET /api/v1/changes?from=&to=&since_ms=`, `GET /api/v1/series?test=&series=&metric=`.
 
 use crate::api::schema;
+use crate::api::v1::marks::QuarantineRef;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::series::{CaseId, SeriesId};
@@ -35,11 +36,14 @@ pub struct ChangesView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<u64>)]
     pub since: Option<Timestamp>,
+    /// Whether judged tests without an older one are compared with their first result in the period.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub within_period: bool,
     pub totals: ChangeTotals,
     /// The tests whose status changed or that did not pass, and those with a changed metric, in the order
     /// of their names. Steady tests are only counted.
     pub tests: Vec<TestChange>,
-    /// Shifts that many tests of one worker share.
+    /// Shifts that many tests of one worker share, and calibrations that drifted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<WorkerEvent>,
     /// The geometric mean of the ratios `after / before` for each metric, over all compared series.
@@ -48,7 +52,8 @@ pub struct ChangesView {
     pub truncated: bool,
 }
 
-/// Counts over all tests, including those that are not listed.
+/// Counts over all tests, including those that are not listed. Tests in quarantine count as `tests` and
+/// `quarantined` alone.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct ChangeTotals {
     pub tests: u64,
@@ -59,12 +64,22 @@ pub struct ChangeTotals {
     /// Metrics by their verdict.
     #[schema(value_type = BTreeMap<String, u64>)]
     pub verdicts: BTreeMap<Verdict, u64>,
+    /// Tests that newly fail, or have a confirmed regression.
+    #[serde(default)]
+    pub worse: u64,
+    /// Tests in quarantine.
+    #[serde(default)]
+    pub quarantined: u64,
     /// Suspected and confirmed changes to the worse.
     pub regressions: u64,
     /// Suspected and confirmed changes to the better.
     pub improvements: u64,
     /// Tests without a counterpart on the other side.
     pub without_counterpart: u64,
+    /// Ended tests of the judged runs that cannot be compared: an earlier version stored them without their
+    /// case, which `dtf results rebuild` adds.
+    #[serde(default)]
+    pub without_case: u64,
 }
 
 /// One test with what changed.
@@ -93,26 +108,30 @@ pub struct TestChange {
     /// Name of the worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worker: Option<String>,
-    /// The newest test of the other side.
+    /// The test of the other side.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::TestId>)]
     pub test_before: Option<TestId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Outcome>)]
     pub outcome_before: Option<Outcome>,
+    /// The quarantine of the judged test.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<QuarantineRef>,
     /// The changed metrics.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricChange>,
 }
 
 impl TestChange {
-    /// Whether the test newly fails, or has a confirmed regression.
+    /// Whether the test newly fails, or has a confirmed regression. A test in quarantine is never worse.
     #[must_use]
     pub fn is_worse(&self) -> bool {
         let is_confirmed = |metric: &MetricChange| {
             metric.direction == Direction::Worse && metric.verdict == Verdict::Confirmed
         };
-        self.status == StatusChange::NewlyFailing || self.metrics.iter().any(is_confirmed)
+        let is_bad = self.status == StatusChange::NewlyFailing;
+        self.quarantined.is_none() && (is_bad || self.metrics.iter().any(is_confirmed))
     }
 }
 
@@ -122,6 +141,9 @@ pub struct MetricChange {
     /// Name of the metric, or `CHECK.VALUE` for the error of a numeric check.
     pub metric: String,
     pub unit: String,
+    /// Name of the worker with the newest value. Absent if it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// `insufficient_data`, `steady`, `suspect`, `confirmed`, `accepted` or `worker_event`.
     #[schema(value_type = String, example = "confirmed")]
     pub verdict: Verdict,
@@ -140,6 +162,12 @@ pub struct MetricChange {
     /// Distance of the two in robust standard deviations. Absent if the earlier values do not vary.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub z: Option<f64>,
+    /// The limits that both must exceed: the change in proportion to `before`, and the distance. The label
+    /// `change_limits` of a test sets them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_change: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_z: Option<f64>,
     pub n_before: u64,
     pub n_after: u64,
     /// The first run with the new values.
@@ -155,10 +183,11 @@ pub struct WorkerEvent {
     pub worker: String,
     /// The event, in one sentence.
     pub reason: String,
-    /// Metrics of series on this worker that were compared, and those that changed with the worker.
+    /// Tests on this worker that were compared, and those that changed together. Of a calibration: the numbers of
+    /// earlier and of new calibrations.
     pub compared: u64,
     pub changed: u64,
-    /// The geometric mean of their ratios.
+    /// The geometric mean of their ratios; the ratio of the speeds of a calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<f64>,
 }

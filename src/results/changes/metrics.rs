@@ -1,10 +1,13 @@
 //! The verdicts about the metrics of the judged side.
 
 use crate::api::v1::changes::{MetricChange, MetricMovement, WorkerEvent};
-use crate::domain::id::{RunId, WorkerId};
-use crate::domain::series::SeriesId;
-use crate::store::reports::changes::{Sides, ValuesRow};
-use crate::store::reports::marks::AcceptanceRow;
+use crate::domain::added::marks::AcceptedSeries;
+use crate::domain::id::{RunId, TestId, WorkerId};
+use crate::domain::series::CaseId;
+use crate::results::changes::drift;
+use crate::results::reader::Reader;
+use crate::store::reports::changes::ValuesRow;
+use crate::store::reports::marks::AcceptedRuns;
 use crate::store::{Store, StoreError};
 use crate::trends::judgement::{Direction, Judgement, Verdict};
 use crate::trends::limits::{Better, Kind, Limits};
@@ -16,34 +19,63 @@ use std::collections::{BTreeMap, HashMap};
 /// The judged metrics of all series.
 #[derive(Default)]
 pub struct JudgedMetrics {
-    /// The changed metrics of each series.
-    changed: HashMap<SeriesId, Vec<MetricChange>>,
+    /// The changed metrics of each case.
+    pub changed: HashMap<CaseId, Vec<MetricChange>>,
     pub verdicts: BTreeMap<Verdict, u64>,
     pub workers: Vec<WorkerEvent>,
     pub movers: Vec<MetricMovement>,
 }
 
-impl JudgedMetrics {
-    /// The changed metrics of a series, which are removed.
-    pub fn take(&mut self, series: SeriesId) -> Vec<MetricChange> {
-        self.changed.remove(&series).unwrap_or_default()
-    }
+/// A metric of a test that changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Changed {
+    pub test: TestId,
+    pub series: AcceptedSeries,
+    /// Whether the test was started to confirm a change.
+    pub is_confirmation: bool,
+    pub judgement: Judgement,
+}
 
-    pub fn changes(&self) -> impl Iterator<Item = &MetricChange> {
-        self.changed.values().flatten()
+impl Changed {
+    /// Whether another value would decide if the change to the worse is real.
+    #[must_use]
+    pub fn is_suspect(&self) -> bool {
+        let Judgement { verdict, direction, .. } = self.judgement;
+        !self.is_confirmation && verdict == Verdict::Suspect && direction == Direction::Worse
     }
 }
 
-/// Judges the newest value of each metric.
-///
-/// # Errors
-/// The database cannot be read.
-pub fn judge(store: &Store, sides: Sides) -> Result<JudgedMetrics, StoreError> {
-    let accepted = store.acceptances(false)?;
-    let mut rows = store.values_of_sides(sides)?;
+impl Reader {
+    /// Lists the changed metrics of a run, as [`Reader::changes`] judges them: suspected and confirmed ones, and
+    /// those that many tests of a worker share.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn changed(&self, run: RunId) -> Result<Vec<Changed>, StoreError> {
+        let store = self.store();
+        let repetitions = store.repetitions(run)?;
+        let (rows, judgements, _) = judgements(&store, (run, run))?;
+        let changed = rows.into_iter().zip(judgements).filter_map(|(row, judgement)| {
+            let test = row.values.last()?.test;
+            let metric = Some(row.metric.into());
+            let series = AcceptedSeries { case: row.case, series: row.series, metric };
+            let is_confirmation = repetitions.contains(&test);
+            let is_changed = judgement.is_change() || judgement.verdict == Verdict::WorkerEvent;
+            is_changed.then_some(Changed { test, series, is_confirmation, judgement })
+        });
+        Ok(changed.collect())
+    }
+}
+
+/// The metrics of the judged runs with the verdicts about their newest values, and the shifts that workers
+/// explain.
+type Judgements = (Vec<ValuesRow>, Vec<Judgement>, BTreeMap<u32, SharedShift>);
+
+fn judgements(store: &Store, to: (RunId, RunId)) -> Result<Judgements, StoreError> {
+    let accepted = store.accepted_runs()?;
+    let mut rows = store.values_of(to)?;
     rows.retain(|row| row.values.last().is_some_and(|last| last.is_after));
     let mut judgements: Vec<Judgement> = rows.iter().map(|row| judged(row, &accepted)).collect();
-    let worker_of = |row: &ValuesRow| row.values.last().map_or(0, |last| last.worker.0);
     let mut measured: Vec<Measured<'_>> = rows
         .iter()
         .zip(&mut judgements)
@@ -56,51 +88,76 @@ pub fn judge(store: &Store, sides: Sides) -> Result<JudgedMetrics, StoreError> {
         })
         .collect();
     let shifts = shared_shifts(&mut measured);
+    Ok((rows, judgements, shifts))
+}
+
+fn worker_of(row: &ValuesRow) -> u32 {
+    row.values.last().map_or(0, |last| last.worker.0)
+}
+
+/// Judges the newest value of each metric of the judged runs.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn judge(store: &Store, to: (RunId, RunId)) -> Result<JudgedMetrics, StoreError> {
+    let (rows, judgements, shifts) = judgements(store, to)?;
     let names = store.worker_names()?;
     let mut metrics = JudgedMetrics { movers: movers(&rows, &judgements), ..Default::default() };
     for (worker, shift) in shifts {
         let name = names.get(&WorkerId(worker)).cloned();
         metrics.workers.push(event(name.unwrap_or_else(|| WorkerId(worker).to_string()), &shift));
     }
+    metrics.workers.extend(drift::events(store, to, &names)?);
     for (row, judgement) in rows.iter().zip(&judgements) {
         *metrics.verdicts.entry(judgement.verdict).or_default() += 1;
         if !matches!(judgement.verdict, Verdict::Steady | Verdict::InsufficientData) {
-            let change = metric_change(row, judgement);
-            metrics.changed.entry(row.series).or_default().push(change);
+            let worker = names.get(&WorkerId(worker_of(row))).cloned();
+            let change = MetricChange { worker, ..metric_change(row, judgement) };
+            metrics.changed.entry(row.case).or_default().push(change);
         }
     }
     Ok(metrics)
 }
 
 /// The verdict about the last value of a row.
-pub fn judged(row: &ValuesRow, accepted: &[AcceptanceRow]) -> Judgement {
-    let starts: Vec<usize> = accepted
-        .iter()
-        .filter(|known| known.series == row.series)
-        .filter(|known| known.metric.as_ref().is_none_or(|metric| *metric == row.metric))
-        .filter_map(|known| row.values.iter().position(|value| value.test.run >= known.run))
-        .collect();
+pub fn judged(row: &ValuesRow, accepted: &AcceptedRuns) -> Judgement {
+    let starts = accepted_starts(row, accepted);
     let values: Vec<f64> = row.values.iter().map(|value| value.value).collect();
     online::newest(&values, &starts, Better::of(&row.better), limits(row))
 }
 
+/// The positions of the values at which a change was accepted.
+pub fn accepted_starts(row: &ValuesRow, accepted: &AcceptedRuns) -> Vec<usize> {
+    let of_series = accepted.get(&row.series).into_iter().flatten();
+    of_series
+        .filter(|(metric, _)| metric.as_ref().is_none_or(|metric| *metric == row.metric))
+        .filter_map(|(_, run)| row.values.iter().position(|value| value.test.run >= *run))
+        .collect()
+}
+
+/// The limits of a row, which its test may set.
 pub fn limits(row: &ValuesRow) -> Limits {
-    Limits::of(if row.is_figure { Kind::NumericError } else { Kind::of_unit(&row.unit) })
+    let kind = if row.is_figure { Kind::NumericError } else { Kind::of_unit(&row.unit) };
+    Limits::of_metric(kind, &row.metric, &row.limits)
 }
 
 pub fn metric_change(row: &ValuesRow, judgement: &Judgement) -> MetricChange {
     let Judgement { verdict, direction, before, after, change, z, n_before, n_after, since } =
         *judgement;
+    let limits = limits(row);
     let run_at = |at: usize| -> Option<RunId> { Some(row.values.get(at)?.test.run) };
     MetricChange {
         metric: row.metric.clone(),
         unit: row.unit.clone(),
+        worker: None,
         verdict,
         direction,
         before,
         after,
         change,
         z,
+        limit_change: Some(limits.change),
+        limit_z: Some(limits.z),
         n_before: n_before as u64,
         n_after: n_after as u64,
         since: since.and_then(run_at),

@@ -1,10 +1,15 @@
 //! Changes between two sides, as a document of the API.
 //!
-//! A side that is not named is everything before. Values are always judged by the whole history before the
-//! judged side, because one run alone does not show its noise.
+//! A side that is not named is everything before: the newest test of the case that precedes the judged runs. A
+//! case that is new in a judged period is compared with its first test there. Values are always judged by the
+//! whole history before the judged side, because one run alone does not show its noise. A test in quarantine is
+//! listed and never counts as worse.
 
+mod drift;
 mod metrics;
 mod series;
+#[cfg(test)]
+mod tests;
 
 use crate::api::SCHEMA;
 use crate::api::v1::changes::{
@@ -13,11 +18,14 @@ use crate::api::v1::changes::{
 use crate::domain::id::RunId;
 use crate::domain::time::Timestamp;
 use crate::results::changes::metrics::JudgedMetrics;
+use crate::results::marks::reference;
 use crate::results::reader::Reader;
 use crate::store::StoreError;
-use crate::store::reports::changes::{PairRow, SideRow, Sides};
+use crate::store::reports::changes::{Before, PairRow, SideRow, Sides};
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::{Status, StatusChange};
+
+pub use metrics::Changed;
 
 impl Reader {
     /// Reports what changed. `None` if there is no run on the judged side.
@@ -35,55 +43,62 @@ impl Reader {
                 return Ok(None);
             }
         }
-        let before = if query.to.is_some() || since.is_some() { to.0 } else { to.1 };
-        let from = query.from.map_or((RunId(0), before), |run| (run, run));
-        let sides = Sides { to, from, is_named: query.from.is_some() };
-        let pairs = store.pairs(sides)?;
-        let metrics = metrics::judge(&store, sides)?;
-        let limit = query.limit.unwrap_or(MAX_CHANGES).min(MAX_CHANGES) as usize;
+        let before = match (query.from, since) {
+            (Some(run), _) => Before::Run(run),
+            (None, Some(_)) => Before::Period,
+            (None, None) => Before::Previous,
+        };
+        let JudgedMetrics { mut changed, verdicts, workers, movers } = metrics::judge(&store, to)?;
         let mut view = ChangesView {
             schema: SCHEMA,
             from: query.from,
             to: query.to,
             since,
+            workers,
+            movers,
             ..ChangesView::default()
         };
-        fill(&mut view, pairs, metrics, limit);
+        view.totals.verdicts = verdicts;
+        view.totals.without_case = store.count_without_case(to)?;
+        let limit = query.limit.unwrap_or(MAX_CHANGES).min(MAX_CHANGES) as usize;
+        store.pairs(Sides { to, before }, &mut |pair| {
+            let is_within = pair.before.as_ref().is_some_and(|side| side.test.run >= to.0);
+            view.within_period |= before == Before::Period && is_within;
+            let is_alone = pair.after.is_none() || pair.before.is_none();
+            let metrics = changed.remove(&pair.case).unwrap_or_default();
+            add(&mut view, test_change(pair, metrics), is_alone, limit);
+        })?;
         Ok(Some(view))
     }
 }
 
-/// Adds the tests with their metrics to the view, and counts them.
-fn fill(view: &mut ChangesView, pairs: Vec<PairRow>, mut metrics: JudgedMetrics, limit: usize) {
-    count_verdicts(&mut view.totals, &metrics);
-    for pair in pairs {
-        let totals = &mut view.totals;
-        totals.tests += 1;
-        totals.without_counterpart += u64::from(pair.after.is_none() || pair.before.is_none());
-        let series = pair.after.as_ref().and_then(|after| after.series);
-        let changed = series.map(|series| metrics.take(series)).unwrap_or_default();
-        let change = test_change(pair, changed);
-        *totals.status.entry(change.status).or_default() += 1;
-        let is_quiet = matches!(change.status, StatusChange::Steady | StatusChange::New);
-        if is_quiet && change.metrics.is_empty() {
-            continue;
-        }
-        if view.tests.len() < limit {
-            view.tests.push(change);
-        } else {
-            view.truncated = true;
-        }
+/// Counts a test, and lists it unless it is steady.
+fn add(view: &mut ChangesView, change: TestChange, is_alone: bool, limit: usize) {
+    count(&mut view.totals, &change, is_alone);
+    let is_quiet = matches!(change.status, StatusChange::Steady | StatusChange::New);
+    if is_quiet && change.metrics.is_empty() {
+        return;
     }
-    view.workers = metrics.workers;
-    view.movers = metrics.movers;
+    if view.tests.len() < limit {
+        view.tests.push(change);
+    } else {
+        view.truncated = true;
+    }
 }
 
-fn count_verdicts(totals: &mut ChangeTotals, metrics: &JudgedMetrics) {
-    totals.verdicts.clone_from(&metrics.verdicts);
-    for change in metrics.changes() {
-        if matches!(change.verdict, Verdict::Suspect | Verdict::Confirmed) {
-            totals.regressions += u64::from(change.direction == Direction::Worse);
-            totals.improvements += u64::from(change.direction == Direction::Better);
+fn count(totals: &mut ChangeTotals, change: &TestChange, is_alone: bool) {
+    totals.tests += 1;
+    totals.without_counterpart += u64::from(is_alone);
+    if change.quarantined.is_some() {
+        totals.quarantined += 1;
+        return;
+    }
+    *totals.status.entry(change.status).or_default() += 1;
+    totals.worse += u64::from(change.is_worse());
+    for metric in &change.metrics {
+        if matches!(metric.verdict, Verdict::Suspect | Verdict::Confirmed) {
+            totals.regressions += u64::from(metric.direction == Direction::Worse);
+            totals.improvements += u64::from(metric.direction == Direction::Better);
         }
     }
 }
@@ -92,7 +107,7 @@ fn test_change(pair: PairRow, metrics: Vec<MetricChange>) -> TestChange {
     let status =
         |side: &Option<SideRow>| side.as_ref().map(|side| Status::of(side.outcome, side.flaky));
     let change = StatusChange::of(status(&pair.before), status(&pair.after));
-    let PairRow { case, after, before } = pair;
+    let PairRow { case, after, before, quarantined } = pair;
     let shown = after.as_ref().or(before.as_ref());
     let message = match (&after, &before) {
         (Some(after), _) => after.message.clone(),
@@ -111,6 +126,7 @@ fn test_change(pair: PairRow, metrics: Vec<MetricChange>) -> TestChange {
         worker: after.and_then(|side| side.worker),
         test_before: before.as_ref().map(|side| side.test),
         outcome_before: before.as_ref().map(|side| side.outcome),
+        quarantined: quarantined.map(reference),
         metrics,
     }
 }

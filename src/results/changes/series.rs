@@ -2,12 +2,13 @@
 
 use crate::api::SCHEMA;
 use crate::api::v1::changes::{MAX_POINTS, Segment, SeriesPoint, SeriesQuery, SeriesView};
+use crate::domain::added::change_limits::{CHANGE_LIMITS, parse};
 use crate::domain::id::WorkerId;
 use crate::domain::outcome::Outcome;
-use crate::results::changes::metrics::{judged, limits, metric_change};
+use crate::results::changes::metrics::{accepted_starts, judged, limits, metric_change};
 use crate::results::reader::Reader;
 use crate::store::reports::changes::{ValueRow, ValuesRow};
-use crate::store::reports::marks::AcceptanceRow;
+use crate::store::reports::marks::AcceptedRuns;
 use crate::store::reports::series::{PointRow, SeriesMetricRow};
 use crate::store::{MAX_SPREAD, StoreError};
 use crate::trends::robust::median;
@@ -44,7 +45,7 @@ impl Reader {
         };
         let shown = metric.unwrap_or(&none);
         let points = store.series_points(series.series, shown, MAX_POINTS)?;
-        let accepted = store.acceptances(false)?;
+        let accepted = store.accepted_runs()?;
         let mut view = SeriesView {
             schema: SCHEMA,
             case: series.case,
@@ -83,7 +84,7 @@ fn divide(
     view: &mut SeriesView,
     metric: &SeriesMetricRow,
     points: &[PointRow],
-    accepted: &[AcceptanceRow],
+    accepted: &AcceptedRuns,
 ) {
     let placed: Vec<(usize, &PointRow, f64)> = points
         .iter()
@@ -99,11 +100,17 @@ fn divide(
         is_after: true,
     };
     let row = ValuesRow {
+        case: view.case,
         series: view.series,
         metric: metric.metric.clone(),
         unit: metric.unit.clone(),
         better: metric.better.clone(),
         is_figure: metric.is_figure,
+        limits: view
+            .labels
+            .get(CHANGE_LIMITS)
+            .and_then(|text| parse(text).ok())
+            .unwrap_or_default(),
         values: placed.iter().map(value).collect(),
     };
     if !row.values.is_empty() {
@@ -125,14 +132,10 @@ fn divide(
 }
 
 /// Start, end and reason of each segment, as positions of values.
-fn segments(row: &ValuesRow, accepted: &[AcceptanceRow]) -> Vec<(usize, usize, &'static str)> {
+fn segments(row: &ValuesRow, accepted: &AcceptedRuns) -> Vec<(usize, usize, &'static str)> {
     let values: Vec<f64> = row.values.iter().map(|value| value.value).collect();
     let mut starts: Vec<(usize, &'static str)> = vec![(0, "start")];
-    let accepted = accepted
-        .iter()
-        .filter(|known| known.series == row.series)
-        .filter(|known| known.metric.as_ref().is_none_or(|metric| *metric == row.metric))
-        .filter_map(|known| row.values.iter().position(|value| value.test.run >= known.run));
+    let accepted = accepted_starts(row, accepted).into_iter();
     starts.extend(accepted.filter(|at| *at > 0).map(|at| (at, "accepted")));
     starts.sort_unstable();
     starts.dedup_by_key(|(at, _)| *at);

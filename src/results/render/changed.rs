@@ -1,5 +1,5 @@
-//! The sections of a report about changes: tests that fail newly, are fixed, still fail, are flaky or did
-//! not run, and metrics that moved.
+//! The sections about changes, of a report and of a comparison: tests that fail newly, are fixed, still fail or
+//! did not run, tests in quarantine, and metrics that moved.
 
 use super::figures;
 use super::section::{Section, change, heading, section};
@@ -15,13 +15,42 @@ pub fn sections(view: &ChangesView, is_filtered: bool) -> Vec<Section> {
         status(view, "Fixed", StatusChange::Fixed),
         status(view, "Still failing", StatusChange::StillFailing),
         not_run(view),
-        regressions(view, "Slower or larger", Direction::Worse),
-        regressions(view, "Faster or smaller", Direction::Better),
+        quarantined(view),
+        moved(view, "Slower or larger", Direction::Worse),
+        moved(view, "Faster or smaller", Direction::Better),
     ];
     if !is_filtered {
         sections.extend([movers(view), workers(view)]);
     }
     sections
+}
+
+/// The sections of a comparison that have lines. They have those that a report shows elsewhere or leaves out,
+/// too.
+pub fn compared(view: &ChangesView) -> Vec<Section> {
+    let mut all = sections(view, false);
+    all.insert(3, status(view, "Flaky", StatusChange::Flaky));
+    all.push(moved(view, "Other changes", Direction::None));
+    all.retain(|section| !section.lines.is_empty());
+    all
+}
+
+/// The tests whose status changed in this way, without those in quarantine.
+pub fn with_status(view: &ChangesView, wanted: StatusChange) -> impl Iterator<Item = &TestChange> {
+    let is_free = |test: &&TestChange| test.quarantined.is_none();
+    view.tests.iter().filter(is_free).filter(move |test| test.status == wanted)
+}
+
+/// The changed metrics in one direction, the largest change first, without those of tests in quarantine.
+pub fn with_direction(view: &ChangesView, wanted: Direction) -> Vec<(&TestChange, &MetricChange)> {
+    let tests = view.tests.iter().filter(|test| test.quarantined.is_none());
+    let metrics = tests.flat_map(|test| test.metrics.iter().map(move |metric| (test, metric)));
+    let mut changes: Vec<(&TestChange, &MetricChange)> =
+        metrics.filter(|(_, metric)| metric.direction == wanted).collect();
+    let size =
+        |metric: &MetricChange| metric.change.map_or(f64::INFINITY, |ratio| ratio.ln().abs());
+    changes.sort_by(|one, other| size(other.1).total_cmp(&size(one.1)));
+    changes
 }
 
 fn message(test: &TestChange) -> String {
@@ -35,19 +64,30 @@ fn id(test: &TestChange) -> String {
     test.test.map(|test| test.to_string()).unwrap_or_default()
 }
 
+/// The test of the other side with its outcome.
+fn before(test: &TestChange) -> String {
+    match (test.test_before, test.outcome_before) {
+        (Some(id), Some(outcome)) => format!("{id} {}", outcome.words()),
+        _ => "new test".to_owned(),
+    }
+}
+
 fn status(view: &ChangesView, title: &'static str, wanted: StatusChange) -> Section {
     let mut lines = vec![heading(&["test", "id", "before", "worker", "message"])];
-    lines.extend(view.tests.iter().filter(|test| test.status == wanted).map(|test| {
-        let before = test.test_before.map(|before| before.to_string()).unwrap_or_default();
-        vec![
-            test.name.clone(),
-            id(test),
-            before,
-            test.worker.clone().unwrap_or_default(),
-            message(test),
-        ]
+    lines.extend(with_status(view, wanted).map(|test| {
+        let worker = test.worker.clone().unwrap_or_default();
+        vec![test.name.clone(), id(test), before(test), worker, message(test)]
     }));
-    section(title, "", lines, 9)
+    section(title, within_period(view, lines.len()), lines, 9)
+}
+
+/// The sentence of a section if tests are compared with others of the same period.
+fn within_period(view: &ChangesView, lines: usize) -> &'static str {
+    if view.within_period && lines > 1 {
+        "a test without an earlier result is compared with its first one in the period"
+    } else {
+        ""
+    }
 }
 
 fn not_run(view: &ChangesView) -> Section {
@@ -56,49 +96,76 @@ fn not_run(view: &ChangesView) -> Section {
         [(StatusChange::NewlyNotRun, "now"), (StatusChange::StillNotRun, "before as well")]
     {
         lines.extend(
-            view.tests
-                .iter()
-                .filter(|test| test.status == wanted)
+            with_status(view, wanted)
                 .map(|test| vec![test.name.clone(), id(test), since.to_owned(), message(test)]),
         );
     }
     section("Not run", "", lines, 9)
 }
 
+/// The tests in quarantine, with every change that does not count.
+fn quarantined(view: &ChangesView) -> Section {
+    let mut lines = vec![heading(&["test", "id", "change", "quarantine", "reason", "message"])];
+    for test in &view.tests {
+        let Some(known) = &test.quarantined else { continue };
+        let mut changes = vec![test.status.words().to_owned()];
+        changes.extend(test.metrics.iter().map(|metric| {
+            let by = metric.change.map_or_else(|| "changed".to_owned(), change);
+            format!("{} {by}", metric.metric)
+        }));
+        lines.push(vec![
+            test.name.clone(),
+            id(test),
+            changes.join(", "),
+            known.quarantine.to_string(),
+            known.reason.clone(),
+            message(test),
+        ]);
+    }
+    let intro = if lines.len() > 1 { "their changes do not count" } else { "" };
+    section("Changes in quarantine", intro, lines, 9)
+}
+
 /// The meaning of a suspect, and the next step.
 const SUSPECT: &str = "a suspect is one value beyond the noise: run the test again to confirm it, or \
     accept the change with `dtf results accept`";
 
-/// Metrics that changed beyond their noise.
-fn regressions(view: &ChangesView, title: &'static str, direction: Direction) -> Section {
-    let names = ["test", "metric", "verdict", "since", "before", "after", "change", "z", "n"];
-    let mut lines = vec![heading(&names)];
-    let judged = |metric: &&MetricChange| {
-        let is_change = matches!(
-            metric.verdict,
-            Verdict::Suspect | Verdict::Confirmed | Verdict::Accepted | Verdict::WorkerEvent
-        );
-        is_change && metric.direction == direction
-    };
-    for test in &view.tests {
-        lines.extend(test.metrics.iter().filter(judged).map(|metric| {
-            let value = |value: Option<f64>| {
-                value.map(|value| figures::with_unit(value, &metric.unit)).unwrap_or_default()
-            };
-            vec![
-                test.name.clone(),
-                metric.metric.clone(),
-                metric.verdict.name().replace('_', " "),
-                metric.since.map(|run| run.to_string()).unwrap_or_default(),
-                value(metric.before),
-                value(metric.after),
-                metric.change.map(change).unwrap_or_default(),
-                metric.z.map(figures::three_digits).unwrap_or_default(),
-                format!("{} and {}", metric.n_before, metric.n_after),
-            ]
-        }));
+/// The limits of the change and of z.
+fn limits(metric: &MetricChange) -> String {
+    match (metric.limit_change, metric.limit_z) {
+        (Some(change), Some(z)) => {
+            format!("{}, z {}", figures::percent(change), figures::three_digits(z))
+        }
+        _ => String::new(),
     }
-    let has_suspect = lines.iter().skip(1).any(|line| line[2] == Verdict::Suspect.name());
+}
+
+/// Metrics that changed beyond their noise.
+fn moved(view: &ChangesView, title: &'static str, direction: Direction) -> Section {
+    let mut lines = vec![heading(&[
+        "test", "metric", "worker", "verdict", "since", "before", "after", "change", "z", "limits",
+        "n",
+    ])];
+    for (test, metric) in with_direction(view, direction) {
+        let value = |value: Option<f64>| match value {
+            Some(value) => figures::with_unit(value, &metric.unit).trim_end().to_owned(),
+            None => "unknown".to_owned(),
+        };
+        lines.push(vec![
+            test.name.clone(),
+            metric.metric.clone(),
+            metric.worker.clone().unwrap_or_default(),
+            metric.verdict.name().replace('_', " "),
+            metric.since.map(|run| run.to_string()).unwrap_or_default(),
+            value(metric.before),
+            value(metric.after),
+            metric.change.map_or_else(|| "unknown".to_owned(), change),
+            metric.z.map_or_else(|| "no noise".to_owned(), figures::three_digits),
+            limits(metric),
+            format!("{} and {}", metric.n_before, metric.n_after),
+        ]);
+    }
+    let has_suspect = lines.iter().skip(1).any(|line| line[3] == Verdict::Suspect.name());
     let unknown = view.totals.verdicts.get(&Verdict::InsufficientData).copied().unwrap_or(0);
     let known: u64 = view.totals.verdicts.values().sum::<u64>() - unknown;
     let intro = match (known, unknown) {
@@ -112,7 +179,7 @@ fn regressions(view: &ChangesView, title: &'static str, direction: Direction) ->
             format!("{suspect}{none}insufficient data about {metrics}")
         }
     };
-    section(title, &intro, lines, 4)
+    section(title, &intro, lines, 5)
 }
 
 fn movers(view: &ChangesView) -> Section {

@@ -1,166 +1,60 @@
-//! Changes as a table, CSV and Markdown. All three show the same rows, in the same sections.
+//! Changes as a table, CSV and Markdown: a comparison of two sides.
 
+use super::changed::{compared, with_direction, with_status};
+use super::csv::text as csv_field;
+use super::escape::markdown as escaped;
+use super::figures::counted;
+use super::table::{Style, push_section};
 use crate::api::v1::changes::{ChangesView, MetricChange, TestChange};
-use crate::results::render::csv::text as csv_field;
-use crate::results::render::figures::{counted, percent, with_unit};
-use crate::results::render::words::plain;
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::StatusChange;
-use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
 
-/// Maximum number of characters of a name or message in a table.
-const TEXT_CHARS: usize = 160;
+/// Maximum number of characters of a sentence.
+const MAX_SENTENCE: usize = 1_000;
 
-/// One part of a report about changes: a heading, and a row for each test or metric.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Section {
-    pub title: &'static str,
-    pub header: &'static [&'static str],
-    /// Texts as they were reported, each with one field for each column.
-    pub rows: Vec<Vec<String>>,
-}
-
-const STATUS: [(StatusChange, &str); 6] = [
-    (StatusChange::NewlyFailing, "newly failing"),
-    (StatusChange::Fixed, "fixed"),
-    (StatusChange::StillFailing, "still failing"),
-    (StatusChange::Flaky, "flaky"),
-    (StatusChange::NewlyNotRun, "newly not run"),
-    (StatusChange::StillNotRun, "still not run"),
+/// The changes of the status in CSV, in their order.
+const STATUS: [StatusChange; 6] = [
+    StatusChange::NewlyFailing,
+    StatusChange::Fixed,
+    StatusChange::StillFailing,
+    StatusChange::Flaky,
+    StatusChange::NewlyNotRun,
+    StatusChange::StillNotRun,
 ];
+/// The changes of metrics in CSV.
 const DIRECTIONS: [(&str, Direction); 3] = [
     ("regressions", Direction::Worse),
     ("improvements", Direction::Better),
     ("other changes", Direction::None),
 ];
-const STATUS_HEADER: [&str; 5] = ["test", "before", "now", "worker", "reason"];
-const METRIC_HEADER: [&str; 9] =
-    ["test", "metric", "before", "after", "change", "z", "n", "verdict", "since"];
 
-/// All sections, also those without rows.
+/// The sections with lines, and a summary.
 #[must_use]
-pub fn sections(view: &ChangesView) -> Vec<Section> {
-    let mut sections: Vec<Section> = STATUS
-        .iter()
-        .map(|(status, title)| {
-            let tests = view.tests.iter().filter(|test| test.status == *status);
-            Section { title, header: &STATUS_HEADER, rows: tests.map(status_row).collect() }
-        })
-        .collect();
-    for (title, wanted) in DIRECTIONS {
-        sections.push(Section { title, header: &METRIC_HEADER, rows: metric_rows(view, wanted) });
-    }
-    let workers = view
-        .workers
-        .iter()
-        .map(|event| vec![event.worker.clone(), event.reason.clone(), ratio(event.change)]);
-    let movers = view.movers.iter().map(|mover| {
-        vec![mover.metric.clone(), mover.series.to_string(), ratio(Some(mover.geometric_mean))]
-    });
-    sections.push(Section {
-        title: "workers",
-        header: &["worker", "event", "geometric mean"],
-        rows: workers.collect(),
-    });
-    sections.push(Section {
-        title: "movement of all compared tests",
-        header: &["metric", "tests", "geometric mean"],
-        rows: movers.collect(),
-    });
-    sections
-}
-
-fn status_row(test: &TestChange) -> Vec<String> {
-    let id = |id: Option<crate::domain::id::TestId>| id.map(|id| format!("{id} "));
-    let side = |id: Option<String>, outcome: Option<crate::domain::outcome::Outcome>| match outcome
-    {
-        Some(outcome) => format!("{}{}", id.unwrap_or_default(), outcome.words()),
-        None => "none".to_owned(),
-    };
-    vec![
-        test.name.clone(),
-        side(id(test.test_before), test.outcome_before),
-        side(id(test.test), test.outcome),
-        test.worker.clone().unwrap_or_default(),
-        test.message.clone(),
-    ]
-}
-
-/// The changed metrics in one direction, the largest change first.
-fn metric_changes(view: &ChangesView, wanted: Direction) -> Vec<(&TestChange, &MetricChange)> {
-    let metrics = view.tests.iter().flat_map(|test| test.metrics.iter().map(move |m| (test, m)));
-    let mut changes: Vec<(&TestChange, &MetricChange)> =
-        metrics.filter(|(_, metric)| metric.direction == wanted).collect();
-    let size =
-        |metric: &MetricChange| metric.change.map_or(f64::INFINITY, |ratio| ratio.ln().abs());
-    changes.sort_by(|one, other| size(other.1).total_cmp(&size(one.1)));
-    changes
-}
-
-fn metric_rows(view: &ChangesView, wanted: Direction) -> Vec<Vec<String>> {
-    let changes = metric_changes(view, wanted);
-    changes.into_iter().map(|(test, metric)| metric_row(test, metric)).collect()
-}
-
-fn metric_row(test: &TestChange, metric: &MetricChange) -> Vec<String> {
-    let figure = |value: Option<f64>| match value {
-        Some(value) => with_unit(value, &metric.unit).trim().to_owned(),
-        None => "unknown".to_owned(),
-    };
-    let verdict = match metric.verdict {
-        Verdict::WorkerEvent => "shared by the worker",
-        other => other.name(),
-    };
-    vec![
-        test.name.clone(),
-        metric.metric.clone(),
-        figure(metric.before),
-        figure(metric.after),
-        ratio(metric.change),
-        metric.z.map_or_else(|| "no noise".to_owned(), |z| format!("{z:+.1}").replace('-', "−")),
-        format!("{} → {}", metric.n_before, metric.n_after),
-        verdict.to_owned(),
-        metric.since.map(|run| run.to_string()).unwrap_or_default(),
-    ]
-}
-
-/// A ratio as a change in per cent; as a factor from a doubling on.
-fn ratio(ratio: Option<f64>) -> String {
-    match ratio {
-        None => "unknown".to_owned(),
-        Some(ratio) if ratio >= 2.0 => format!("×{ratio:.3}"),
-        Some(ratio) if ratio < 1.0 => format!("−{}", percent(1.0 - ratio)),
-        Some(ratio) => format!("+{}", percent(ratio - 1.0)),
-    }
-}
-
-/// The sections with rows, and a summary.
-#[must_use]
-pub fn table(view: &ChangesView, width: Option<u16>) -> String {
-    let mut parts = Vec::new();
-    for section in sections(view).into_iter().filter(|section| !section.rows.is_empty()) {
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-        if let Some(width) = width {
-            table.set_width(width);
-        }
-        table.set_header(section.header);
-        for row in &section.rows {
-            table.add_row(row.iter().map(|field| plain(field, TEXT_CHARS)));
-        }
-        let lines: Vec<String> = table.lines().map(|line| line.trim_end().to_owned()).collect();
-        parts.push(format!("{} ({})\n{}", section.title, section.rows.len(), lines.join("\n")));
+pub fn table(view: &ChangesView, style: Style) -> String {
+    let mut text = String::new();
+    for section in compared(view) {
+        push_section(&mut text, section, style);
     }
     let mut last = vec![summary(view)];
     last.extend(notes(view));
-    parts.push(last.join("\n"));
-    parts.join("\n\n")
+    format!("{text}\n{}", last.join("\n")).trim_start().to_owned()
+}
+
+/// As [`table`], for a page of GitHub.
+#[must_use]
+pub fn markdown(view: &ChangesView) -> String {
+    let mut text = format!("{}\n", escaped(&summary(view), MAX_SENTENCE));
+    for note in notes(view) {
+        text.push_str(&format!("\n{}\n", escaped(&note, MAX_SENTENCE)));
+    }
+    for section in compared(view) {
+        text.push_str(&format!("\n{}", super::markdown::section(&section)));
+    }
+    text
 }
 
 /// One line about all tests, including those that did not change.
-#[must_use]
-pub fn summary(view: &ChangesView) -> String {
+fn summary(view: &ChangesView) -> String {
     let totals = &view.totals;
     let of = |verdict| totals.verdicts.get(&verdict).copied().unwrap_or(0);
     let compared: u64 = totals.verdicts.values().sum();
@@ -173,6 +67,16 @@ pub fn summary(view: &ChangesView) -> String {
         counted(totals.improvements, "improvement"),
         of(Verdict::InsufficientData),
     );
+    if totals.quarantined > 0 {
+        let tests = counted(totals.quarantined, "test");
+        text.push_str(&format!("; {tests} in quarantine, whose changes do not count"));
+    }
+    if totals.without_case > 0 {
+        let tests = counted(totals.without_case, "test");
+        text.push_str(&format!(
+            "; {tests} of an earlier version not compared, which `dtf results rebuild` makes possible"
+        ));
+    }
     if view.truncated {
         text.push_str(&format!(
             "; only the first {} are listed",
@@ -190,13 +94,15 @@ fn notes(view: &ChangesView) -> Vec<String> {
             "Outcomes are compared with {from}, metrics with the history of all runs before {to}"
         ));
     }
-    let has = |test: &&TestChange, verdict| test.metrics.iter().any(|m| m.verdict == verdict);
+    let has = |test: &&TestChange, verdict| {
+        test.quarantined.is_none() && test.metrics.iter().any(|m| m.verdict == verdict)
+    };
     for (verdict, meaning) in [
         (
             Verdict::Suspect,
             "suspect: few values are beyond the noise; run the test again to confirm it",
         ),
-        (Verdict::Confirmed, "confirmed: several values agree since the run in the last column"),
+        (Verdict::Confirmed, "confirmed: several values agree since the run in the column `since`"),
     ] {
         let test = view.tests.iter().find(|test| has(test, verdict)).and_then(|test| test.test);
         if let Some(test) = test {
@@ -219,13 +125,19 @@ pub fn csv(view: &ChangesView) -> String {
         text.push_str(&format!("{section},{},{}\n", test.join(","), metric.join(",")));
     };
     let none = <[String; 10]>::default;
-    for (status, title) in STATUS {
-        for test in view.tests.iter().filter(|test| test.status == status) {
-            line(title, csv_test(test), none());
+    for status in STATUS {
+        for test in with_status(view, status) {
+            line(status.words(), csv_test(test), none());
+        }
+    }
+    for test in view.tests.iter().filter(|test| test.quarantined.is_some()) {
+        line("in quarantine", csv_test(test), none());
+        for metric in &test.metrics {
+            line("in quarantine", csv_test(test), csv_metric(metric));
         }
     }
     for (title, wanted) in DIRECTIONS {
-        for (test, metric) in metric_changes(view, wanted) {
+        for (test, metric) in with_direction(view, wanted) {
             line(title, csv_test(test), csv_metric(metric));
         }
     }
@@ -258,8 +170,16 @@ fn csv_test(test: &TestChange) -> [String; 7] {
         words(test.outcome_before).unwrap_or_default().into(),
         words(test.outcome).unwrap_or_default().into(),
         csv_field(test.worker.as_deref().unwrap_or_default()),
-        csv_field(&test.message),
+        csv_field(&reason(test)),
     ]
+}
+
+/// The message of a test. In quarantine, the reason for it, too.
+fn reason(test: &TestChange) -> String {
+    match &test.quarantined {
+        Some(known) => format!("{}: {}; {}", known.quarantine, known.reason, test.message),
+        None => test.message.clone(),
+    }
 }
 
 fn csv_metric(metric: &MetricChange) -> [String; 10] {
@@ -282,46 +202,6 @@ fn csv_number(value: Option<f64>) -> String {
     value.map(|value| format!("{value:?}")).unwrap_or_default()
 }
 
-/// Tables of GitHub's Markdown, with a heading for each section that has rows.
-#[must_use]
-pub fn markdown(view: &ChangesView) -> String {
-    let mut text = format!("{}\n", escaped(&summary(view)));
-    for note in notes(view) {
-        text.push_str(&format!("\n{}\n", escaped(&note)));
-    }
-    for section in sections(view).into_iter().filter(|section| !section.rows.is_empty()) {
-        let line = |fields: Vec<String>| format!("| {} |\n", fields.join(" | "));
-        text.push_str(&format!("\n### {} ({})\n\n", section.title, section.rows.len()));
-        text.push_str(&line(section.header.iter().map(|title| (*title).to_owned()).collect()));
-        text.push_str(&line(section.header.iter().map(|_| "---".to_owned()).collect()));
-        for row in &section.rows {
-            text.push_str(&line(
-                row.iter().map(|field| escaped(&plain(field, TEXT_CHARS))).collect(),
-            ));
-        }
-    }
-    text
-}
-
-/// A text whose characters mean nothing in Markdown or HTML.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' | '#' | '!' => {
-                escaped.push('\\');
-                escaped.push(character);
-            }
-            '@' => escaped.push_str("&#64;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -331,12 +211,15 @@ mod tests {
         let metric = MetricChange {
             metric: "latency_seconds".into(),
             unit: "seconds".into(),
+            worker: None,
             verdict: Verdict::Confirmed,
             direction: Direction::Worse,
             before: Some(0.1),
             after: Some(1e308),
             change: None,
             z: None,
+            limit_change: Some(0.1),
+            limit_z: Some(5.0),
             n_before: 64,
             n_after: 2,
             since: None,
@@ -353,16 +236,21 @@ mod tests {
             worker: Some("w".into()),
             test_before: None,
             outcome_before: None,
+            quarantined: None,
             metrics: vec![metric],
         };
         ChangesView { tests: vec![test], ..ChangesView::default() }
+    }
+
+    fn width(columns: u16) -> Style {
+        Style { colour: false, width: Some(columns) }
     }
 
     #[test]
     fn hostile_texts_stay_in_their_fields() {
         for name in ["=HYPERLINK(1)", "a|b\n# c", "<script>", "\u{1b}[2J", "@team", "`x`"] {
             let view = view(name);
-            let (table, csv, markdown) = (table(&view, Some(80)), csv(&view), markdown(&view));
+            let (table, csv, markdown) = (table(&view, width(80)), csv(&view), markdown(&view));
             for text in [&table, &csv, &markdown] {
                 assert!(!text.contains(['\u{1b}', '\u{202e}']), "{name:?}: {text}");
             }
@@ -378,23 +266,24 @@ mod tests {
                 assert!(!row.split(',').any(|field| field.starts_with(['=', '@'])), "{row}");
             }
             assert!(!markdown.contains(['<', '@']), "{markdown}");
-            let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+            let cells = |line: &str| line.matches('|').count();
             let table: Vec<usize> =
                 markdown.lines().filter(|line| line.starts_with('|')).map(cells).collect();
-            assert_eq!(table, [6, 6, 6, 10, 10, 10], "{markdown}");
+            assert_eq!(table, [6, 6, 6, 12, 12, 12], "{markdown}");
         }
     }
 
     #[test]
     fn sections_without_rows_are_not_shown_and_the_summary_is() {
-        let text = table(&ChangesView::default(), None);
+        let text = table(&ChangesView::default(), Style::default());
         assert_eq!(
             text,
             "0 tests compared, 0 only on one side; 0 metrics: 0 regressions, 0 improvements, 0 without enough data"
         );
-        let text = table(&view("gpt2/cpu"), Some(200));
-        assert!(text.starts_with("newly failing (1)\n"), "{text}");
-        assert!(text.contains("regressions (1)") && !text.contains("fixed"), "{text}");
+        let text = table(&view("gpt2/cpu"), width(200));
+        assert!(text.starts_with("New failures\ntest "), "{text}");
+        assert!(text.contains("Slower or larger") && !text.contains("Fixed"), "{text}");
+        assert!(text.contains("new test"), "{text}");
     }
 
     #[test]
@@ -405,16 +294,32 @@ mod tests {
         view.tests[0].metrics[0].z = Some(-7.5);
         (view.from, view.to) =
             (Some(crate::domain::id::RunId(6)), Some(crate::domain::id::RunId(7)));
-        for text in [table(&view, Some(200)), markdown(&view)] {
+        for text in [table(&view, width(200)), markdown(&view)] {
             assert!(text.contains("metrics with the history of all runs before r7"), "{text}");
             assert!(text.contains("dtf results accept r7.t0 --reason TEXT"), "{text}");
-            assert!(text.contains("−7.5"), "{text}");
+            assert!(text.contains("-7.50"), "{text}");
         }
     }
 
     #[test]
-    fn ratios_are_signed() {
-        let texts = [Some(1.05), Some(0.9), Some(10.0), Some(1.0), None].map(ratio);
-        assert_eq!(texts, ["+5.0 %", "−10 %", "×10.000", "+0.0 %", "unknown"]);
+    fn a_test_in_quarantine_is_shown_and_not_worse() {
+        let mut view = view("gpt2/cpu");
+        assert!(view.tests[0].is_worse());
+        view.tests[0].quarantined = Some(crate::api::v1::marks::QuarantineRef {
+            quarantine: crate::domain::id::QuarantineId(3),
+            reason: "known".into(),
+            expires_at: crate::domain::time::Timestamp(1),
+        });
+        view.totals.quarantined = 1;
+        assert!(!view.tests[0].is_worse());
+        for text in [table(&view, width(200)), markdown(&view)] {
+            assert!(text.contains("Changes in quarantine") && text.contains("known"), "{text}");
+            assert!(!text.contains("New failures") && !text.contains("Slower"), "{text}");
+            assert!(text.contains("1 test in quarantine, whose changes do not count"), "{text}");
+        }
+        let csv = csv(&view);
+        let sections: Vec<&str> = csv.lines().skip(1).filter_map(|l| l.split(',').next()).collect();
+        assert_eq!(sections, ["in quarantine", "in quarantine"], "{csv}");
+        assert!(csv.contains("q3: known"), "{csv}");
     }
 }

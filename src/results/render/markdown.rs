@@ -74,7 +74,8 @@ fn problems(rows: &[ReportRow]) -> Option<String> {
     Some(out)
 }
 
-fn section(section: &Section) -> String {
+/// A section with its heading.
+pub(super) fn section(section: &Section) -> String {
     let Section { title, intro, lines, numbers_from, left_out, .. } = section;
     let mut out = format!("### {title}\n");
     if !intro.is_empty() {

@@ -28,7 +28,7 @@ pub mod words;
 pub use bencher::bencher;
 pub use csv::{csv, text as csv_field};
 pub use ctrf::ctrf;
-pub use escape::ends;
+pub use escape::{ends, markdown as markdown_text};
 pub use html::html;
 pub use junit::{Dialect, MAX_CASES, junit};
 pub use markdown::markdown;

@@ -2,8 +2,9 @@
 
 use super::figures;
 
-/// Maximum number of lines of a section.
+/// Maximum number of lines of a section of a report.
 const MAX_LINES: usize = 50;
+
 /// A heading, a sentence, and a table. Texts of others are not escaped yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Section {
@@ -20,19 +21,27 @@ pub struct Section {
     pub is_wide: bool,
 }
 
-/// Ends a section: cuts its lines after the maximum, and states that there are none.
+impl Section {
+    /// Cuts the lines after the maximum of a report.
+    #[must_use]
+    pub fn cut(mut self) -> Self {
+        self.left_out = self.lines.len().saturating_sub(1 + MAX_LINES);
+        self.lines.truncate(1 + MAX_LINES);
+        self
+    }
+}
+
+/// A section with its lines, or with the statement that there are none.
 pub fn section(
     title: &'static str,
     intro: &str,
     lines: Vec<Vec<String>>,
     numbers_from: usize,
 ) -> Section {
-    let left_out = lines.len().saturating_sub(1 + MAX_LINES);
-    let lines: Vec<Vec<String>> = lines.into_iter().take(1 + MAX_LINES).collect();
     let has_lines = lines.len() > 1;
     let intro = if has_lines || !intro.is_empty() { intro } else { "none" };
     let lines = if has_lines { lines } else { Vec::new() };
-    Section { title, intro: intro.to_owned(), lines, numbers_from, left_out, is_wide: false }
+    Section { title, intro: intro.to_owned(), lines, numbers_from, ..Section::default() }
 }
 
 pub fn heading(names: &[&str]) -> Vec<String> {

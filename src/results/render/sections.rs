@@ -21,7 +21,8 @@ pub const NO_GROUP: &str = "(none)";
 /// The sections of a report, in their order.
 #[must_use]
 pub fn sections(report: &Report) -> Vec<Section> {
-    let mut sections: Vec<Section> = grouped(report).map(matrix).into_iter().collect();
+    let matrix = grouped(report).map(|view| matrix(view).cut());
+    let mut sections: Vec<Section> = matrix.into_iter().collect();
     sections.extend(changes(report));
     sections.extend(background(report));
     sections
@@ -42,7 +43,7 @@ pub fn changes(report: &Report) -> Vec<Section> {
     if let Some(view) = &report.flaky_tests {
         sections.push(changed::flaky(view));
     }
-    sections
+    sections.into_iter().map(Section::cut).collect()
 }
 
 /// Slowest tests, coverage and workers.
@@ -57,7 +58,7 @@ pub fn background(report: &Report) -> Vec<Section> {
     if let Some(view) = &report.summary {
         sections.push(workers(view));
     }
-    sections
+    sections.into_iter().map(Section::cut).collect()
 }
 
 /// The matrix: in each cell the worst outcome, the value of the metric and its change.

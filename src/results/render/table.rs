@@ -52,7 +52,7 @@ pub fn table(report: &Report, style: Style) -> String {
 }
 
 /// A section with its heading.
-fn push_section(out: &mut String, section: Section, style: Style) {
+pub(super) fn push_section(out: &mut String, section: Section, style: Style) {
     let Section { title, intro, lines, numbers_from, left_out, is_wide } = section;
     let colon = if intro.is_empty() { "" } else { ": " };
     let _ = writeln!(out, "\n{title}{colon}{}", plain(&intro, MAX_MESSAGE));

@@ -1,27 +1,37 @@
 //! The tests and values of two sides, joined by their cases and series.
 
-use crate::domain::id::{RunId, TestId, WorkerId};
+use crate::domain::added::change_limits::{self, ChangeLimit};
+use crate::domain::id::{QuarantineId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::series::{CaseId, SeriesId};
 use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, get};
-use crate::store::rows::MAX_ROWS;
+use crate::store::reports::quarantined::QuarantineRefRow;
 use duckdb::{Row, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// Maximum number of values of one metric of one series that are judged, the newest.
 pub const MAX_HISTORY: u32 = 256;
 
-/// The runs of two sides, as ranges of ids with both ends.
+/// The two sides of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sides {
-    /// The runs that are judged.
+    /// The first and the last run that are judged.
     pub to: (RunId, RunId),
-    /// The runs before. With one run that was named, cases that are only there are listed, too.
-    pub from: (RunId, RunId),
-    pub is_named: bool,
+    pub before: Before,
+}
+
+/// The tests with which the judged ones are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Before {
+    /// Those of one run. Cases that are only there are listed, too.
+    Run(RunId),
+    /// The newest one that precedes the judged one.
+    Previous,
+    /// The newest one that precedes the judged runs; where there is none, the first one of these runs.
+    Period,
 }
 
 /// One test of a side.
@@ -37,17 +47,20 @@ pub struct SideRow {
     pub series: Option<SeriesId>,
 }
 
-/// One case with its newest test of each side.
+/// One case with its test of each side.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PairRow {
     pub case: CaseId,
     pub after: Option<SideRow>,
     pub before: Option<SideRow>,
+    /// The quarantine of the judged test; of the one before if the case is not on the judged side.
+    pub quarantined: Option<QuarantineRefRow>,
 }
 
 /// The values of one metric of one series, the oldest first; those of the judged side are the last.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValuesRow {
+    pub case: CaseId,
     pub series: SeriesId,
     /// Name of the metric, or `CHECK.FIGURE` for a figure of a check.
     pub metric: String,
@@ -55,6 +68,8 @@ pub struct ValuesRow {
     /// `lower`, `higher`, or another word.
     pub better: String,
     pub is_figure: bool,
+    /// The limits of changes that a judged test sets.
+    pub limits: Vec<ChangeLimit>,
     pub values: Vec<ValueRow>,
 }
 
@@ -67,31 +82,39 @@ pub struct ValueRow {
     pub is_after: bool,
 }
 
-/// `?1` to `?2` are the judged runs, `?3` to `?4` those before, `?5`: whether these are a named run.
+/// `?1` to `?2` are the judged runs, `?3` to `?4` those before, `?5`: whether these are a named run, `?6`:
+/// whether what precedes the judged runs is preferred. A repetition that confirms a change does not show the
+/// state of its test, except in its own run.
 const PAIRS: &str = "WITH known AS (\
-        SELECT states.*, names.name AS worker_name, attempts.series_id FROM test_states AS states \
+        SELECT states.*, names.name AS worker_name, attempts.series_id, \
+        contains(states.labels, '\"confirms\":') AS is_repetition, \
+        ?6 AND states.run >= ?1 AS is_within FROM test_states AS states \
         LEFT JOIN worker_names AS names ON names.worker = states.worker \
         LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
         AND attempts.attempt = states.attempt \
-        WHERE states.case_id IS NOT NULL AND states.outcome IS NOT NULL \
-        AND NOT contains(states.labels, '\"confirms\":')\
+        WHERE states.case_id IS NOT NULL AND states.outcome IS NOT NULL\
     ), after AS (\
-        SELECT * FROM known WHERE run BETWEEN ?1 AND ?2 \
+        SELECT * FROM known WHERE run BETWEEN ?1 AND ?2 AND (?1 = ?2 OR NOT is_repetition) \
         QUALIFY row_number() OVER (PARTITION BY case_id ORDER BY run DESC, test DESC) = 1\
     ), before AS (\
         SELECT known.* FROM known LEFT JOIN after ON after.case_id = known.case_id \
         WHERE known.run BETWEEN ?3 AND ?4 AND (?5 OR known.run < after.run \
-        OR (known.run = after.run AND known.test < after.test)) \
-        QUALIFY row_number() OVER (PARTITION BY known.case_id ORDER BY known.outcome IN \
-        ('cancelled', 'skipped', 'expired', 'worker_lost'), known.run DESC, known.test DESC) = 1\
+        OR (known.run = after.run AND known.test < after.test)) AND NOT known.is_repetition \
+        QUALIFY row_number() OVER (PARTITION BY known.case_id ORDER BY known.is_within, \
+        known.outcome IN ('cancelled', 'skipped', 'expired', 'worker_lost'), \
+        CASE WHEN known.is_within THEN known.run ELSE -known.run::BIGINT END, \
+        CASE WHEN known.is_within THEN known.test ELSE -known.test::BIGINT END) = 1\
     ) \
     SELECT coalesce(after.case_id, before.case_id) AS case_id, \
     after.run, after.test, after.name, after.labels, after.outcome, after.flaky, after.message, \
     after.worker_name, after.series_id, \
     before.run, before.test, before.name, before.labels, before.outcome, before.flaky, before.message, \
-    before.worker_name, before.series_id \
+    before.worker_name, before.series_id, marks.quarantine, marks.reason, marks.expires_ms \
     FROM after FULL OUTER JOIN before ON before.case_id = after.case_id \
-    ORDER BY coalesce(after.name, before.name), 1 LIMIT ?6";
+    LEFT JOIN quarantined ON quarantined.run = coalesce(after.run, before.run) \
+    AND quarantined.test = coalesce(after.test, before.test) \
+    LEFT JOIN quarantines AS marks ON marks.quarantine = quarantined.quarantine \
+    ORDER BY coalesce(after.name, before.name), 1";
 
 /// The values of metrics and the figures of checks as one table.
 const POINTS: &str = "SELECT series_id, name, unit, better, false AS is_figure, run, test, attempt, \
@@ -121,40 +144,76 @@ impl Store {
         })
     }
 
-    /// Pairs the newest tests of each case on both sides, in the order of their names, at most
-    /// [`MAX_ROWS`].
+    /// Pairs the tests of each case on both sides, in the order of their names, and passes each pair to
+    /// `visit`.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn pairs(&self, sides: Sides) -> Result<Vec<PairRow>, StoreError> {
-        let Sides { to, from, is_named } = sides;
+    pub fn pairs(&self, sides: Sides, visit: &mut dyn FnMut(PairRow)) -> Result<(), StoreError> {
+        let Sides { to, before } = sides;
+        let from = match before {
+            Before::Run(run) => (run, run),
+            Before::Previous | Before::Period => (RunId(0), to.1),
+        };
+        let (is_named, is_period) = (matches!(before, Before::Run(_)), before == Before::Period);
         self.pool.read(|connection| {
             let mut statement = connection.prepare(PAIRS).doing("query")?;
-            let values = params![to.0.0, to.1.0, from.0.0, from.1.0, is_named, MAX_ROWS];
+            let values = params![to.0.0, to.1.0, from.0.0, from.1.0, is_named, is_period];
             let rows = statement.query_and_then(values, |row| {
                 let (after, before) = (side(row, 1)?, side(row, 10)?);
-                Ok(PairRow { case: CaseId(get(row, 0)?), after, before })
+                let quarantined = quarantine(row, 19)?;
+                Ok(PairRow { case: CaseId(get(row, 0)?), after, before, quarantined })
             });
+            rows.doing("query")?.try_for_each(|row| row.map(&mut *visit))
+        })
+    }
+
+    /// Number of ended tests of the judged runs that cannot be compared, because their case is not known.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn count_without_case(&self, (first, last): (RunId, RunId)) -> Result<u64, StoreError> {
+        let sql = "SELECT count(*) FROM test_states WHERE run BETWEEN ? AND ? \
+            AND case_id IS NULL AND outcome IS NOT NULL";
+        self.pool.read(|connection| {
+            connection.query_row(sql, [first.0, last.0], |row| row.get(0)).doing("query")
+        })
+    }
+
+    /// The tests of a run that repeat others to confirm a change.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn repetitions(&self, run: RunId) -> Result<HashSet<TestId>, StoreError> {
+        let sql = "SELECT run, test FROM tests WHERE run = ? AND contains(labels, '\"confirms\":')";
+        self.pool.read(|connection| {
+            let mut statement = connection.prepare(sql).doing("query")?;
+            let rows = statement.query_and_then([run.0], |row| query::test_id(row, 0, 1));
             rows.doing("query")?.collect()
         })
     }
 
-    /// Lists the values of all metrics of the series that have an attempt on the judged side, from all runs up
-    /// to the last judged one.
+    /// Lists the values of all metrics of the series that have an attempt in the judged runs, from all runs up to
+    /// the last judged one.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn values_of_sides(&self, sides: Sides) -> Result<Vec<ValuesRow>, StoreError> {
-        let Sides { to, .. } = sides;
+    pub fn values_of(&self, to: (RunId, RunId)) -> Result<Vec<ValuesRow>, StoreError> {
         let sql = format!(
-            "SELECT points.series_id, points.name, points.unit, points.better, points.is_figure, \
+            "WITH judged AS (SELECT attempts.series_id, any_value(tests.case_id) AS case_id, \
+             max(CASE WHEN contains(tests.labels, '\"change_limits\":') \
+             THEN tests.labels ->> '$.change_limits' END) AS limits \
+             FROM attempts JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
+             WHERE attempts.run BETWEEN ?1 AND ?2 AND attempts.series_id IS NOT NULL \
+             AND tests.case_id IS NOT NULL GROUP BY attempts.series_id) \
+             SELECT points.series_id, points.name, points.unit, points.better, points.is_figure, \
              points.run, points.test, attempts.worker, points.value, \
-             points.run BETWEEN ?1 AND ?2 AS is_after \
-             FROM ({POINTS}) AS points JOIN attempts ON attempts.run = points.run \
+             points.run BETWEEN ?1 AND ?2 AS is_after, judged.case_id, \
+             judged.limits \
+             FROM ({POINTS}) AS points JOIN judged ON judged.series_id = points.series_id \
+             JOIN attempts ON attempts.run = points.run \
              AND attempts.test = points.test AND attempts.attempt = points.attempt \
-             WHERE points.series_id IN (SELECT series_id FROM attempts WHERE run BETWEEN ?1 AND ?2) \
-             AND attempts.outcome = 'passed' \
-             AND points.run <= ?2 \
+             WHERE attempts.outcome = 'passed' AND points.run <= ?2 \
              QUALIFY row_number() OVER (PARTITION BY points.series_id, points.is_figure, points.name \
              ORDER BY is_after DESC, points.run DESC, points.test DESC, points.attempt DESC) \
              <= {MAX_HISTORY} \
@@ -186,12 +245,16 @@ fn values_row(row: &Row<'_>) -> Result<ValuesRow, StoreError> {
     let test = query::test_id(row, 5, 6)?;
     let worker = WorkerId(get(row, 7)?);
     let value = ValueRow { test, worker, value: get(row, 8)?, is_after: get(row, 9)? };
+    let limits: Option<String> = get(row, 11)?;
     Ok(ValuesRow {
+        case: CaseId(get(row, 10)?),
         series: SeriesId(get(row, 0)?),
         metric: get(row, 1)?,
         unit: get(row, 2)?,
         better: get(row, 3)?,
         is_figure: get(row, 4)?,
+        // They were checked at the submission.
+        limits: limits.and_then(|text| change_limits::parse(&text).ok()).unwrap_or_default(),
         values: vec![value],
     })
 }
@@ -208,5 +271,15 @@ fn side(row: &Row<'_>, start: usize) -> Result<Option<SideRow>, StoreError> {
         message: get(row, start + 6)?,
         worker: get(row, start + 7)?,
         series: get::<Option<u64>>(row, start + 8)?.map(SeriesId),
+    }))
+}
+
+/// Reads a quarantine that starts at a column. `None` for a test without one.
+fn quarantine(row: &Row<'_>, start: usize) -> Result<Option<QuarantineRefRow>, StoreError> {
+    let Some(id) = get::<Option<u32>>(row, start)? else { return Ok(None) };
+    Ok(Some(QuarantineRefRow {
+        quarantine: QuarantineId(id),
+        reason: get(row, start + 1)?,
+        expires_at: Timestamp(get(row, start + 2)?),
     }))
 }

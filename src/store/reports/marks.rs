@@ -9,7 +9,7 @@ use crate::store::project::marks::{ACCEPTANCE, QUARANTINE};
 use crate::store::query::{Conditions, get, time};
 use crate::store::rows::MAX_ROWS;
 use duckdb::Row;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The removal of a mark.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,6 +52,9 @@ pub struct AcceptanceRow {
     pub accepted_at: Timestamp,
     pub removed: Option<RemovalRow>,
 }
+
+/// The runs from which on changes are known: of all metrics of a series (`None`), or of one.
+pub type AcceptedRuns = HashMap<SeriesId, Vec<(Option<String>, RunId)>>;
 
 impl Store {
     /// Lists quarantines, the newest first; only those in force at a time if it is given.
@@ -135,6 +138,29 @@ impl Store {
 }
 
 impl Store {
+    /// The acceptances in force, by series.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn accepted_runs(&self) -> Result<AcceptedRuns, StoreError> {
+        let mut conditions = Conditions::default();
+        conditions.and_plain("removals.removed_ms IS NULL");
+        let select = format!(
+            "SELECT marks.series_id, marks.metric, marks.run FROM acceptances AS marks LEFT JOIN {}",
+            removals(ACCEPTANCE, "marks.acceptance")
+        );
+        self.pool.read(|connection| {
+            let rows = conditions.query(connection, &select, "", |row| {
+                Ok((SeriesId(get(row, 0)?), (get(row, 1)?, RunId(get(row, 2)?))))
+            })?;
+            let mut accepted = AcceptedRuns::new();
+            for (series, of) in rows {
+                accepted.entry(series).or_default().push(of);
+            }
+            Ok(accepted)
+        })
+    }
+
     /// The case of a test, and the series of its last attempt. `None` if they are not known.
     ///
     /// # Errors

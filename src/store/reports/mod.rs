@@ -1,6 +1,7 @@
 //! Reports: one file for each, with its SQL and the rows that the SQL returns.
 
 pub mod busy;
+pub mod calibrations;
 pub mod changes;
 pub mod details;
 pub mod flaky;
@@ -8,7 +9,6 @@ pub mod history;
 pub mod marks;
 pub mod matrix;
 pub mod quarantined;
-pub mod recent;
 pub mod run_report;
 pub mod selection;
 pub mod series;

@@ -3,7 +3,7 @@
 mod archive;
 mod busy;
 mod damaged;
-mod fixture;
+pub(crate) mod fixture;
 mod held;
 mod limits;
 mod marks;

@@ -61,6 +61,8 @@ pub(super) fn totals(view: &ChangesView) -> Vec<Value> {
         let kind = is_bad.then_some("bad");
         shown.push(json!({ "name": name, "value": grouped(count), "kind": kind }));
     }
+    let held = grouped(totals.quarantined);
+    shown.push(json!({ "name": "In quarantine", "value": held, "kind": null }));
     let kind = (totals.regressions > 0).then_some("bad");
     shown
         .push(json!({ "name": "Regressions", "value": grouped(totals.regressions), "kind": kind }));
@@ -71,17 +73,23 @@ pub(super) fn totals(view: &ChangesView) -> Vec<Value> {
 
 /// The tests whose status changed, one group for each kind of change.
 pub(super) fn groups(view: &ChangesView) -> Vec<Value> {
-    let group = |(change, name): &(StatusChange, &str)| {
-        let all: Vec<&TestChange> = view.tests.iter().filter(|t| t.status == *change).collect();
+    let group = |id: &str, name: &str, is_part: &dyn Fn(&TestChange) -> bool| {
+        let all: Vec<&TestChange> = view.tests.iter().filter(|test| is_part(test)).collect();
         let cut = all.len().saturating_sub(MAX_LISTED);
         json!({
-            "id": change.name(),
+            "id": id,
             "name": name,
             "tests": all.iter().take(MAX_LISTED).map(|test| test_change(test)).collect::<Vec<_>>(),
             "cut": (cut > 0).then(|| counted(cut as u64, "more test")),
         })
     };
-    STATUS.iter().map(group).collect()
+    let of_status = |(change, name): &(StatusChange, &str)| {
+        let is_part = |test: &TestChange| test.quarantined.is_none() && test.status == *change;
+        group(change.name(), name, &is_part)
+    };
+    let mut groups: Vec<Value> = STATUS.iter().map(of_status).collect();
+    groups.push(group("quarantined", "In quarantine", &|test| test.quarantined.is_some()));
+    groups
 }
 
 fn test_change(test: &TestChange) -> Value {
@@ -106,7 +114,8 @@ fn test_link(test: &TestChange) -> Link {
 
 /// The metrics of all tests that a filter selects, with what a page shows of each.
 pub(super) fn metrics(view: &ChangesView, selects: impl Fn(&MetricChange) -> bool) -> Vec<Value> {
-    let all = view.tests.iter().flat_map(|test| {
+    let free = view.tests.iter().filter(|test| test.quarantined.is_none());
+    let all = free.flat_map(|test| {
         test.metrics.iter().filter(|metric| selects(metric)).map(move |metric| (test, metric))
     });
     all.take(MAX_LISTED).map(|(test, change)| metric(test, change)).collect()

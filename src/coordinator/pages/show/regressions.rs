@@ -53,8 +53,9 @@ fn page(view: &ChangesView, viewer: &Viewer) -> Page {
 
 /// The first regression, or the first test that newly fails.
 fn next(view: &ChangesView) -> Link {
-    let regressed = view.tests.iter().find(|t| t.metrics.iter().any(changes::is_regression));
-    let failing = || view.tests.iter().find(|t| changes::status(t.status).kind == "bad");
+    let free = || view.tests.iter().filter(|test| test.quarantined.is_none());
+    let regressed = free().find(|t| t.metrics.iter().any(changes::is_regression));
+    let failing = || free().find(|t| changes::status(t.status).kind == "bad");
     match regressed.or_else(failing).and_then(|test| test.test) {
         Some(test) => Link::new(format!("/tests/{test}"), "Show the first one"),
         None => Link::new("/flaky", "Show flaky tests"),
