@@ -3,6 +3,7 @@
 
 pub mod collect;
 pub mod names;
+pub(crate) mod room;
 pub mod run_files;
 pub mod space;
 

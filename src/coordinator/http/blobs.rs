@@ -10,6 +10,7 @@ use crate::api::error::Code;
 use crate::api::schema;
 use crate::api::v1::blobs::UploadQuery;
 use crate::blobs::{Blob, BlobDigest, BlobError};
+use crate::coordinator::files::room::make_room;
 use crate::coordinator::files::space::{Purpose, Upload};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
@@ -60,6 +61,7 @@ pub(crate) async fn put(
         app.run_files.check(Some(run), announced)?;
     }
     let purpose = run.map_or(Purpose::Work, |_| Purpose::Results);
+    make_room(&app, purpose, announced).await?;
     let mut upload = app.space.upload(purpose, announced)?;
     let directory = app.incoming.clone();
     let file = blocking(move || tempfile::NamedTempFile::new_in(directory)).await?;

@@ -8,6 +8,7 @@ use crate::api::error::{Code, MAX_PROBLEMS, Problem};
 use crate::api::schema;
 use crate::api::v1::runs::{AddTests, MAX_KEY_BYTES, Miss, SubmitRun, Submitted, Unschedulable};
 use crate::blobs::{BlobDigest, InvalidDigest};
+use crate::coordinator::files::room::make_room;
 use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blobs::begin_count;
@@ -53,6 +54,7 @@ pub(crate) async fn submit(
 ) -> Result<Json<Submitted>, ApiError> {
     let key = idempotency_key(request.headers())?;
     let bytes = body(request, &app).await?;
+    make_room(&app, Purpose::Work, 0).await?;
     let checker = Arc::clone(&app);
     let ((run, files), digest) = blocking(move || {
         let digest = key.is_some().then(|| sha256_hex(&bytes));
@@ -94,6 +96,7 @@ pub(crate) async fn add_tests(
     request: Request,
 ) -> Result<Json<Submitted>, ApiError> {
     let bytes = body(request, &app).await?;
+    make_room(&app, Purpose::Work, 0).await?;
     begin_count(&app, run).await;
     let checker = Arc::clone(&app);
     let (AddTests { part, tests, more }, files) = blocking(move || {
@@ -127,15 +130,14 @@ fn count_files(app: &App, answer: &Answer, bytes: u64) {
     }
 }
 
-/// Refuses tests whose launch is not acceptable or names a file that is not stored, all of them at once,
-/// and tests for which there is no space. Sets the weights that the tests require. Returns the size of
-/// their files in bytes; each file counts once.
+/// Refuses tests whose launch is not acceptable or names a file that is not stored, all of them at once.
+/// Sets the weights that the tests require. Returns the size of their files in bytes; each file counts
+/// once.
 fn check_tests(
     app: &App,
     run: Option<RunId>,
     tests: &mut [Arc<TestSpec>],
 ) -> Result<u64, ApiError> {
-    app.space.check(Purpose::Work, 0)?;
     let mut checked = Checked::default();
     let (mut problems, mut hint) = (Vec::new(), None);
     for (at, test) in tests.iter_mut().enumerate() {

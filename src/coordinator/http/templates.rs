@@ -11,6 +11,7 @@ use crate::api::v1::templates::{
     TemplateView,
 };
 use crate::blobs::BlobDigest;
+use crate::coordinator::files::room::make_room;
 use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
@@ -50,7 +51,7 @@ pub(crate) async fn add(
         (scheduler.template_changes(), known.collect::<BTreeMap<_, _>>())
     };
     let (seen, known) = app.mailbox.ask(inspect).await?;
-    app.space.check(Purpose::Work, 0)?;
+    make_room(&app, Purpose::Work, 0).await?;
     let keeper = Arc::clone(&app);
     let user = principal.subject.to_string();
     let templates = blocking(move || {

@@ -13,6 +13,7 @@ use crate::api::v1::weights::{
     VerifyChunks, WeightsList, WeightsView,
 };
 use crate::blobs::{Blob, BlobDigest, BlobError};
+use crate::coordinator::files::room::{self, displace, key, needed};
 use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blobs::{not_stored, receive, send};
@@ -24,7 +25,6 @@ use crate::coordinator::weights::{Chunk, WeightsError, WeightsStore};
 use crate::domain::access::Principal;
 use crate::domain::weights::{CHUNK_BYTES, Manifest, WeightsKey};
 use crate::results::render::figures::bytes;
-use crate::scheduler::Scheduler;
 use axum::Json;
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
@@ -288,32 +288,12 @@ fn not_found(digest: &BlobDigest) -> ApiError {
         .hint("`dtf weights list` shows the stored weights; submit the plan again to push them")
 }
 
-/// The key by which requirements name the weights of a manifest.
-fn key(digest: &BlobDigest) -> WeightsKey {
-    WeightsKey::digest(digest.as_str())
-}
-
-/// The weights that tests need which have not ended.
-async fn needed(app: &App) -> Result<BTreeSet<WeightsKey>, ApiError> {
-    Ok(app.mailbox.ask(|scheduler: &Scheduler, _| scheduler.weights_needed()).await?)
-}
-
 /// Checks that there is room for `more` bytes of weights, and for a record of them. If there is not,
 /// removes weights that no open test needs.
 async fn make_room(app: &Arc<App>, more: u64) -> Result<(), ApiError> {
-    if app.weights.takes_more() && app.space.check_weights(more).is_ok() {
-        return Ok(());
-    }
-    let needed = Arc::new(needed(app).await?);
-    let (space, now, spared) = (Arc::clone(&app.space), app.clock.now(), Arc::clone(&needed));
-    let fits = work(app, move |store| {
-        let fits = || store.takes_more() && space.check_weights(more).is_ok();
-        let is_needed = |digest: &BlobDigest| spared.contains(&key(digest));
-        store.make_room(&fits, &is_needed, now).map_err(Failed::Store)
-    });
-    if fits.await? {
-        return Ok(());
-    }
+    let space = Arc::clone(&app.space);
+    let fits = move |store: &WeightsStore| store.takes_more() && space.check_weights(more).is_ok();
+    let Some(needed) = displace(app, fits).await? else { return Ok(()) };
     let Err(reason) = app.space.check_weights(more) else { return Ok(()) };
     let before = format!("there is no room for {} of weights: ", bytes(more as f64));
     Err(ApiError::from(reason).within(&before, &takers(&app.weights, &needed)))
@@ -362,19 +342,6 @@ async fn work<T: Send + 'static>(
     let store = Arc::clone(&app.weights);
     blocking(move || work(&store)).await?.map_err(|error| match error {
         Failed::Request(error) => error,
-        Failed::Store(WeightsError::Storage(error)) => app.blob_error(error),
-        Failed::Store(error @ WeightsError::Incomplete { .. }) => {
-            ApiError::new(Code::MissingFile, error.to_string()).hint("upload them first")
-        }
-        Failed::Store(error @ WeightsError::JustUsed(_)) => {
-            ApiError::new(Code::Conflict, error.to_string()).hint("try again in 3 minutes")
-        }
-        Failed::Store(error @ WeightsError::TooMany) => {
-            ApiError::new(Code::StorageFull, error.to_string())
-                .hint("remove some: dtf weights remove")
-        }
-        Failed::Store(error @ WeightsError::Malformed(_)) => {
-            ApiError::internal("stored weights cannot be read", &error)
-        }
+        Failed::Store(error) => room::refused(app, error),
     })
 }

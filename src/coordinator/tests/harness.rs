@@ -216,6 +216,17 @@ impl Running {
         Self::with(settings, Disk::new(), directory).await
     }
 
+    /// Starts from the log of `disk`, with limits of what is stored.
+    pub async fn limited_over(
+        storage: StorageLimits,
+        disk: Arc<Disk>,
+        directory: tempfile::TempDir,
+    ) -> Self {
+        let mut settings = Settings::new(directory.path());
+        settings.storage = storage;
+        Self::with(settings, disk, directory).await
+    }
+
     /// Starts from the log of `disk`, and searches at once for files that nothing names.
     pub async fn collecting(disk: Arc<Disk>, directory: tempfile::TempDir) -> Self {
         let mut settings = Settings::new(directory.path());

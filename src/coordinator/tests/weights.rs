@@ -25,7 +25,7 @@ fn folder(files: &[(&str, &[u8])]) -> (tempfile::TempDir, PushedWeights) {
     let manifest = Digests::fresh().manifest(root.path(), &paths, &|_, _| {}).expect("a manifest");
     let weights = PushedWeights {
         manifest: Arc::new(manifest),
-        root: root.path().to_owned(),
+        root: root.path().into(),
         name: "my-model".to_owned(),
         in_place: false,
     };
@@ -149,6 +149,46 @@ async fn a_submission_needs_its_weights_completely_and_keeps_them() {
     assert_eq!(status, 409);
     assert!(message.contains("a submission may be under way"), "{message}");
     assert_eq!(refused(client.remove_weights(&more.manifest.digest()).await).0, 404);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_displace_weights_that_no_open_test_needs() {
+    let running = Running::start().await;
+    let (_root, idle) = folder(&[("model", &vec![1; 12 << 20])]);
+    let (_other, needed) = folder(&[("model", &vec![2; 12 << 20])]);
+    for weights in [&idle, &needed] {
+        push(&running.client, weights).await.expect("pushed");
+    }
+    running.client.submit(&run_with(&needed.manifest, false), None).await.expect("accepted");
+    let (disk, directory) = running.stop().await;
+    // Both were used an hour ago.
+    for weights in [&idle, &needed] {
+        let records = directory.path().join("weights/records");
+        let path = records.join(format!("{}.json", weights.manifest.digest()));
+        let text = std::fs::read(&path).expect("a record");
+        let mut record: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+        let used = record["used_at"].as_u64().expect("milliseconds");
+        record["used_at"] = (used - 3_600_000).into();
+        std::fs::write(&path, record.to_string()).expect("written");
+    }
+    // The database and the log have some MiB.
+    let limits = StorageLimits { max_data_bytes: Some(64 << 20), ..StorageLimits::NONE };
+    let running = Running::limited_over(limits, disk, directory).await;
+    let client = &running.client;
+    let content = vec![3; 20 << 20];
+    client.put_blob(&sha256_hex(&content), content.clone()).await.expect("room");
+    let kept = async || {
+        let items = client.weights().await.expect("a list").items;
+        items.into_iter().map(|item| item.sha256).collect::<Vec<_>>()
+    };
+    assert_eq!(kept().await.len(), 2, "there was room");
+    let content = vec![4; 24 << 20];
+    client.put_blob(&sha256_hex(&content), content.clone()).await.expect("weights make room");
+    assert_eq!(kept().await, [needed.manifest.digest()]);
+    let content = vec![5; 30 << 20];
+    assert_eq!(refused(client.put_blob(&sha256_hex(&content), content.clone()).await).0, 507);
+    assert_eq!(kept().await, [needed.manifest.digest()], "a test needs them");
     running.stop().await;
 }
 

@@ -101,6 +101,8 @@ struct State {
     records: Records,
     /// Chunks that were found to be damaged and not replaced since.
     damaged: HashSet<BlobDigest>,
+    /// When the last removal made too little room.
+    exhausted_at: Option<Timestamp>,
 }
 
 impl WeightsStore {
@@ -111,7 +113,7 @@ impl WeightsStore {
     pub fn open(root: &Path, identity: StorageId) -> Result<Self, BlobError> {
         let chunks = FileBlobs::with_identity(root, identity)?;
         let records = Records::open(root.join(RECORDS))?;
-        let state = State { records, damaged: HashSet::new() };
+        let state = State { records, damaged: HashSet::new(), exhausted_at: None };
         let store = Self {
             chunks,
             manifests: FileBlobs::new(root.join(MANIFESTS)),

@@ -6,7 +6,7 @@
 use super::record::Record;
 use super::{HOLD, REMOVAL_HOLD, WeightsError, WeightsStore, chunks};
 use crate::blobs::{BlobDigest, BlobError, BlobStore};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{Millis, Timestamp};
 use crate::domain::weights::Manifest;
 use crate::sys::clock::file_time;
 use std::collections::{HashMap, HashSet};
@@ -14,6 +14,9 @@ use std::time::{Duration, SystemTime};
 
 /// Time for which chunks and manifests are kept that no record names: a push may continue.
 pub const GRACE: Duration = Duration::from_hours(24);
+/// After a removal that made too little room, another one within this time is not tried: it reads the
+/// names of all chunks.
+const RETRY_INTERVAL: Millis = Millis::from_secs(1);
 /// No file was stored later than this time from now.
 const NEVER: Duration = Duration::from_hours(24 * 365 * 100);
 
@@ -52,6 +55,10 @@ impl WeightsStore {
             return Ok(true);
         }
         let _changes = self.changes();
+        let exhausted = self.state().exhausted_at;
+        if exhausted.is_some_and(|at| now.since(at) < RETRY_INTERVAL) {
+            return Ok(fits());
+        }
         let mut uses = self.uses()?;
         self.collect_unnamed(&uses, file_time())?;
         let mut candidates: Vec<(BlobDigest, Record)> = self.list();
@@ -70,7 +77,9 @@ impl WeightsStore {
                 tracing::info!(%digest, freed, "removed weights that no open test needs, to make room");
             }
         }
-        Ok(fits())
+        let made = fits();
+        self.state().exhausted_at = Some(now).filter(|_| !made);
+        Ok(made)
     }
 
     /// Removes the chunks and manifests that no record names, and that were not stored or asked for

@@ -5,6 +5,7 @@
 
 use crate::api::error::Code;
 use crate::blobs::Blob;
+use crate::coordinator::files::room::make_room;
 use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blobs::send;
@@ -46,7 +47,7 @@ pub(crate) async fn snapshot(State(app): State<Arc<App>>) -> Result<Response, Ap
         return Err(ApiError::new(Code::Unprocessable, message)
             .hint("stop the coordinator, and use --data-dir on its machine"));
     }
-    app.space.check(Purpose::Work, size.saturating_mul(ROOM))?;
+    make_room(&app, Purpose::Work, size.saturating_mul(ROOM)).await?;
     let (results, now, incoming) = (app.results.clone(), app.clock.now(), app.incoming.clone());
     let copied = blocking(move || -> io::Result<Copied> {
         let directory = TempDir::new_in(incoming)?;
