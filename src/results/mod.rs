@@ -34,4 +34,5 @@ pub use merge::merge;
 pub use open::{open_compared, open_in};
 pub use output::{Output, OutputError, output};
 pub use reader::Reader;
+pub use reproduce::packages;
 pub use substitute::{CurrentStore, Substitute};

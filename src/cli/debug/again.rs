@@ -5,14 +5,17 @@ use crate::api::v1::workers::WorkerState;
 use crate::cli::error::CliError;
 use crate::client::{Client, ClientError};
 use crate::domain::id::{TestId, WorkerId};
-use crate::domain::launch::{FileRef, Input, Isolation, Launch, Program};
+use crate::domain::launch::{Environment, FileRef, Input, Isolation, Launch, Program};
 use crate::domain::outcome::Outcome;
 use crate::domain::requirement::Requirement;
 use crate::domain::retry::Retries;
 use crate::domain::test::{MAX_NAME_BYTES, TestSpec};
 use crate::domain::time::Millis;
+use crate::plan::packages::Pins;
+use crate::results::packages;
 use crate::results::render::words::plain;
 use serde_json::value::to_raw_value;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Files that a script writes in this mode, if it finds an operator.
@@ -94,7 +97,10 @@ pub async fn again(
     }
     let mut env = launch.env;
     env.insert("DTF_DEBUG".into(), "1".into());
+    let mut environment = launch.environment;
+    pin(&mut environment, &packages(&failed.detail.environment));
     let launch = Launch {
+        environment,
         files,
         env,
         inputs: Vec::new(),
@@ -122,6 +128,24 @@ pub async fn again(
     })
 }
 
+/// Adds the versions of the packages that the failed attempt reported to the requirements, because
+/// other versions may have been published since. An environment that is not built for the test, and
+/// packages from addresses and wheels, have their versions already.
+fn pin(environment: &mut Environment, versions: &BTreeMap<String, String>) {
+    let wheels: Vec<String> = environment.wheels().iter().map(|file| file.path.clone()).collect();
+    for (package, version) in versions {
+        let exact = format!("{package}=={version}");
+        let is_there = match environment {
+            Environment::System => return,
+            Environment::Packages(packages) => packages.requirements.contains(&exact),
+        };
+        let pins = if is_there { Ok(Pins::default()) } else { Pins::parse([&*exact]) };
+        if let Err(error) = pins.and_then(|pins| pins.add_to(environment, &wheels)) {
+            tracing::debug!(package, version, error = error.message, "the package is not pinned");
+        }
+    }
+}
+
 /// The file that another test of the run left for this one.
 async fn artifact_of(client: &Client, test: TestId, input: &Input) -> Result<FileRef, CliError> {
     let producer = TestId { index: input.test, ..test };
@@ -147,4 +171,29 @@ async fn artifact_of(client: &Client, test: TestId, input: &Input) -> Result<Fil
         size_bytes: found.size_bytes,
         executable: found.executable,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::launch::Packages;
+
+    #[test]
+    fn the_packages_have_the_versions_of_the_failed_attempt() {
+        let texts = |all: &[&str]| all.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let requirements = texts(&["torch>=2.4", "peft==0.18.0", "mine @ git+https://host/mine"]);
+        let mut environment =
+            Environment::Packages(Packages { requirements, ..Packages::default() });
+        let versions =
+            [("torch", "2.9.1+cpu"), ("peft", "0.18.0"), ("mine", "1.0"), ("odd", "not a version")];
+        let versions = versions.map(|(name, version)| (name.to_owned(), version.to_owned()));
+        pin(&mut environment, &versions.clone().into());
+        let Environment::Packages(Packages { requirements, .. }) = environment else { panic!() };
+        let expected =
+            ["torch>=2.4", "peft==0.18.0", "mine @ git+https://host/mine", "torch==2.9.1+cpu"];
+        assert_eq!(requirements, expected);
+        let mut own = Environment::System;
+        pin(&mut own, &versions.into());
+        assert_eq!(own, Environment::System, "the packages of the worker stay");
+    }
 }
