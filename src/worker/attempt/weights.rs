@@ -16,11 +16,15 @@ use crate::worker::verdict::Verdict;
 use crate::worker::weights::progress::{Progress, Step};
 use crate::worker::weights::sources::ReadyWeights;
 use crate::worker::weights::store::Pin;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// Phase of an attempt in its result.
 const PHASE: &str = "fetch weights";
+/// Directory of an attempt with a link to a single file of weights.
+const SINGLE: &str = ".dtf-weights";
 /// Time to the first line.
 const FIRST_LINE_AFTER: Duration = Duration::from_secs(1);
 /// Interval at which the progress is read.
@@ -69,7 +73,10 @@ impl<L: Link> AttemptContext<L> {
         }
         let ready = ready?;
         if let Some(path) = &ready.path {
-            set(env, "DTF_WEIGHTS", path);
+            let directory = directory_with(path, &attempt.directory).await.map_err(|error| {
+                Verdict::set_up(format!("cannot provide {} to the test: {error}", path.display()))
+            })?;
+            set(env, "DTF_WEIGHTS", &directory);
         }
         set(env, "DTF_WEIGHTS_SOURCE", ready.source);
         if let Some(identity) = &ready.identity {
@@ -118,6 +125,23 @@ impl<L: Link> AttemptContext<L> {
         }
         ready.map_err(|error| Verdict::set_up(with_causes(&error)))
     }
+}
+
+/// The directory with weights at a path. A single file gets a directory of the attempt, without the files
+/// beside it, as it has on a worker to which it was sent.
+async fn directory_with(path: &Path, attempt: &Path) -> io::Result<PathBuf> {
+    let (true, Some(name)) = (path.is_file(), path.file_name()) else { return Ok(path.to_owned()) };
+    let directory = attempt.join(SINGLE);
+    tokio::fs::create_dir(&directory).await?;
+    let place = directory.join(name);
+    #[cfg(unix)]
+    tokio::fs::symlink(path, &place).await?;
+    // Links to files need a privilege there.
+    #[cfg(not(unix))]
+    if tokio::fs::hard_link(path, &place).await.is_err() {
+        tokio::fs::copy(path, &place).await?;
+    }
+    Ok(directory)
 }
 
 /// Decides when there is a line about the progress.

@@ -71,6 +71,24 @@ async fn an_attempt_gets_its_weights_by_variables() {
     bench.finish().await;
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_single_file_is_alone_in_its_directory() {
+    let bench = Bench::new();
+    let place = tempfile::tempdir().expect("a directory");
+    for name in ["model.safetensors", "other"] {
+        std::fs::write(place.path().join(name), "the weights").expect("written");
+    }
+    let weights = json!({"source": "path", "path": place.path().join("model.safetensors")});
+    let show = format!("ls $DTF_WEIGHTS; {SHOW}");
+    let (report, detail) = bench.fake.report(bench.fake.with_weights(1, &weights, &show)).await;
+    assert_eq!(report.outcome, Outcome::Passed, "{detail:?}");
+    let lines: Vec<&str> = detail.output.lines().collect();
+    assert_eq!(lines[..2], ["model.safetensors", "the weights"]);
+    assert!(lines[2].starts_with("path sha256:"), "{lines:?}");
+    bench.finish().await;
+}
+
 #[tokio::test]
 async fn fetching_is_visible_and_does_not_count_against_the_timeout() {
     let bench = Bench::new();
