@@ -4,6 +4,10 @@ use crate::domain::accelerator::Backend;
 use crate::plan::packages::Pins;
 use serde_json::{Map, Value, json};
 
+/// Parameter with the library that runs the model, and its default.
+pub(super) const RUNTIME: &str = "runtime";
+pub(super) const TORCH: &str = "torch";
+
 /// Task of a script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {

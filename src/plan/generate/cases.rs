@@ -5,7 +5,7 @@ use crate::domain::accelerator::Backend;
 use crate::models::estimate;
 use crate::models::sizes;
 use crate::models::weights::requested::Requested;
-use crate::plan::generate::case::Case;
+use crate::plan::generate::case::{Case, RUNTIME, TORCH};
 use crate::plan::generate::subject::Subject;
 use crate::plan::matrix::{Combination, Matrix};
 use crate::plan::model_entry::BackendChoice;
@@ -14,10 +14,6 @@ use crate::text::error::FieldError;
 use crate::text::node::Node;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
-
-/// Parameter with the library that runs the model, and its default.
-const RUNTIME: &str = "runtime";
-const TORCH: &str = "torch";
 
 impl<'a> Subject<'a> {
     /// Shapes that the family does not have, if the entry allows them to be left out.

@@ -10,7 +10,7 @@ use crate::models::sizes;
 use crate::models::source::ModelSource;
 use crate::models::weights::requested::Requested;
 use crate::models::weights::source::{self, Chosen, Source, Tested};
-use crate::plan::generate::case::Case;
+use crate::plan::generate::case::{Case, RUNTIME, Role, TORCH};
 use crate::plan::model_entry::{ALLOW_PICKLE, ModelEntry};
 use crate::templates::check::check_parameters;
 use crate::templates::library::Library;
@@ -189,7 +189,7 @@ impl<'a> Subject<'a> {
         self.source_of(case.parameters.get("weights"))
     }
 
-    fn chosen(&self, requested: Option<&Value>) -> Option<&Chosen> {
+    pub fn chosen(&self, requested: Option<&Value>) -> Option<&Chosen> {
         self.weights.get(requested.and_then(Value::as_str).unwrap_or_default())
     }
 
@@ -197,14 +197,43 @@ impl<'a> Subject<'a> {
         self.chosen(requested).map_or(&Source::Random, |chosen| &chosen.source)
     }
 
-    /// Why the published weights of the model cannot be tested, if `case` uses them.
+    /// Why `case` cannot be tested: its weights cannot be used, or the plan bounds numbers of quality
+    /// that it does not have.
     pub fn refusal(&self, case: &Case) -> Option<FieldError> {
+        self.packed(case).or_else(|| self.unmeasured(case))
+    }
+
+    /// The error for quantised weights that cannot be converted.
+    fn packed(&self, case: &Case) -> Option<FieldError> {
         let quantised = self.model.quantised.as_ref()?;
         if self.source(case).is_random() || quantised.can_be_dequantised() {
             return None;
         }
         let (message, hint) = quantised.error(&self.entry.model);
         Some(FieldError::new(&self.entry.path.key("model"), message).hint(hint))
+    }
+
+    /// The error for bounds of numbers that the test does not measure.
+    fn unmeasured(&self, case: &Case) -> Option<FieldError> {
+        let bounded: Vec<&str> = self.entry.quality.iter().map(|(name, _)| &**name).collect();
+        if bounded.is_empty() || case.role() != Role::Test {
+            return None;
+        }
+        let model = &self.entry.model;
+        let (why, next) = match case.text(RUNTIME) {
+            _ if self.source(case).is_random() => {
+                let next =
+                    "name a source with --weights (in a plan: weights:), or remove the bounds";
+                (format!("{model} would have random weights, which have no quality"), next)
+            }
+            "" | TORCH => return None,
+            runtime => {
+                let next = "test other runtimes in an entry without bounds";
+                (format!("tests with the runtime {runtime} do not measure quality"), next)
+            }
+        };
+        let message = format!("{} cannot be bounded: {why}", bounded.join(", "));
+        Some(FieldError::new(&self.entry.path.key("quality"), message).hint(next))
     }
 
     /// Notes on how the tests differ from the requested model. `random` is true if some of them use

@@ -71,3 +71,18 @@ fn bounds_are_in_the_scripts_and_unknown_ones_are_refused() {
     let expected = "models[0].quality.perplexty: decoder_llm tests do not measure \"perplexty\"";
     assert_eq!(unknown, expected);
 }
+
+#[test]
+fn bounds_of_numbers_that_a_test_does_not_measure_are_refused() {
+    let bounds = "quality: {perplexity: 20}";
+    let exported = refused(&format!("{bounds}, runtime: [torch, onnxruntime]"));
+    let expected = "models[0].quality: perplexity cannot be bounded: tests with the runtime \
+        onnxruntime do not measure quality";
+    assert_eq!(exported, expected);
+    let random = refused(&format!("{bounds}, weights: random"));
+    assert!(
+        random.contains("./tuned would have random weights, which have no quality"),
+        "{random}"
+    );
+    assert!(compared("weights: random").is_ok());
+}
