@@ -44,7 +44,7 @@ pub fn weights(figures: &mut Figures) {
     let at_rest = [fleet.coordinator.resident_mb(), fleet.workers[0].resident_mb()];
     let pushed = PushedWeights {
         manifest: Arc::clone(&manifest),
-        root: folder.path().to_owned(),
+        root: folder.path().into(),
         name: "bench".to_owned(),
         in_place: false,
     };

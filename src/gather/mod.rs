@@ -4,6 +4,7 @@
 //! Prints nothing: notes, warnings and progress go to [`Notices`]. Promises: a file that cannot be
 //! read is an error or a note with the reason, never absent. Limits: in the modules.
 
+pub mod base_model;
 pub mod commits;
 pub mod digests;
 mod error;

@@ -3,13 +3,15 @@
 //!
 //! Limits: [`MAX_ENTRIES`] names; the caller limits the number of bytes of a file.
 
+use crate::gather::base_model;
+use crate::models::catalogue::BASE_DIRECTORY;
 use crate::models::source::DirectoryEntries;
-use crate::models::weights::MAX_ENTRIES;
+use crate::models::weights::{MAX_ENTRIES, Root};
 use crate::text::error::ReadError;
 use std::collections::BTreeMap;
 use std::fs::{DirEntry, File};
 use std::io::{self, ErrorKind, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Number of levels of directories below a directory with weights, the directory included.
 const MAX_LEVELS: usize = 4;
@@ -45,18 +47,21 @@ pub fn directory(root: &Path, part: &str) -> Result<Option<DirectoryEntries>, Re
 }
 
 /// The directory of a directory or file with weights, and the sizes of the files below it by path, with
-/// `/`. Hidden directories, such as `.git` and `.cache`, are left out.
+/// `/`. Hidden directories, such as `.git` and `.cache`, are left out. The base model of an adapter is in
+/// `base_model`, wherever it is on this machine.
 ///
 /// # Errors
 /// A directory cannot be read, or there are too many files.
-pub fn files_below(place: &Path) -> Result<(PathBuf, BTreeMap<String, u64>), ReadError> {
+pub fn files_below(place: &Path) -> Result<(Root, BTreeMap<String, u64>), ReadError> {
     let mut files = BTreeMap::new();
     if let (true, Some(parent), Some(name)) = (place.is_file(), place.parent(), place.file_name()) {
         let size = std::fs::metadata(place).map_err(|error| ReadError(error.to_string()))?.len();
         files.insert(name.to_string_lossy().into_owned(), size);
-        return Ok((parent.to_owned(), files));
+        return Ok((Root::from(parent), files));
     }
+    let root = Root { directory: place.to_owned(), base: base_model::elsewhere(place) };
     let mut open = vec![(place.to_owned(), String::new(), 1)];
+    open.extend(root.base.iter().map(|base| (base.clone(), format!("{BASE_DIRECTORY}/"), 2)));
     while let Some((directory, prefix, depth)) = open.pop() {
         let failed = |error: io::Error| ReadError(format!("{}: {error}", directory.display()));
         for entry in std::fs::read_dir(&directory).map_err(failed)? {
@@ -75,7 +80,7 @@ pub fn files_below(place: &Path) -> Result<(PathBuf, BTreeMap<String, u64>), Rea
             }
         }
     }
-    Ok((place.to_owned(), files))
+    Ok((root, files))
 }
 
 /// Size of a file in bytes, or why it cannot be used.
@@ -129,12 +134,12 @@ mod tests {
         let (place, files) = files_below(&root).expect("listed");
         assert_eq!(
             (place, files),
-            (root.clone(), BTreeMap::from([("unet/config.json".into(), 2)]))
+            (Root::from(&*root), BTreeMap::from([("unet/config.json".into(), 2)]))
         );
         let (place, files) = files_below(&file).expect("listed");
         assert_eq!(
             (place, files),
-            (root.join("unet"), BTreeMap::from([("config.json".into(), 2)]))
+            (Root::from(&*root.join("unet")), BTreeMap::from([("config.json".into(), 2)]))
         );
         #[cfg(unix)]
         {

@@ -6,10 +6,10 @@
 
 use crate::domain::weights::Manifest;
 use crate::gather::model_directory::{cached, describe, read_capped, snapshot};
-use crate::gather::{peek, walk};
+use crate::gather::{base_model, peek, walk};
 use crate::models::description::Description;
 use crate::models::source::{
-    DirectoryEntries, KnownModel, ModelSource, Published, WeightsPath, WeightsRoot,
+    BaseModel, DirectoryEntries, KnownModel, ModelSource, Published, WeightsPath, WeightsRoot,
 };
 use crate::models::weights::requested::ModelVersion;
 use crate::plan::files::directory::{Listing, MAX_FILE_BYTES, PlanFiles};
@@ -257,6 +257,14 @@ impl ModelSource for PlanDirectory {
         revision: Option<&str>,
     ) -> Result<Option<KnownModel>, ReadError> {
         cached(&self.hub, model, revision)
+    }
+
+    fn base_model(&self, adapter: &str) -> Result<Option<BaseModel>, ReadError> {
+        let Some(place) = base_model::of(Path::new(adapter)) else { return Ok(None) };
+        let path = place.display().to_string();
+        let description = describe(&place, None);
+        let description = description.map_err(|why| ReadError(format!("{path}: {why}")))?;
+        Ok(Some(BaseModel { path, description }))
     }
 
     fn directory(&self, at: WeightsPath<'_>) -> Result<Option<DirectoryEntries>, ReadError> {

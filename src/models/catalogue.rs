@@ -12,8 +12,9 @@ use crate::models::interpret::{Interpreted, parse};
 use crate::models::markers::Marker;
 use crate::models::quantised::{self, Quantised};
 use crate::models::source::{
-    Location, ModelSource, Published, PublishedModel, WeightsPath, WeightsRoot,
+    BaseModel, Location, ModelSource, Published, PublishedModel, WeightsPath, WeightsRoot,
 };
+use crate::models::weights::formats::{ADAPTER_PACKAGES, GGUF};
 use crate::text::error::{ReadError, ValueError};
 use crate::text::node::shortened;
 use crate::text::source::is_json;
@@ -25,11 +26,8 @@ use std::sync::LazyLock;
 
 /// Prefix of dtf's own models, which are neither in a cache nor on the hub.
 pub const OWN: &str = "dtf/";
-/// Packages by which transformers loads GGUF files and adapters.
-const GGUF: &[&str] = &["gguf>=0.10", "accelerate"];
-const ADAPTER: &[&str] = &["peft>=0.15"];
 /// Directory of the base model beside an adapter.
-pub(super) const BASE_DIRECTORY: &str = "base_model";
+pub const BASE_DIRECTORY: &str = "base_model";
 
 /// A configuration and its origin.
 #[derive(Debug, Clone, PartialEq)]
@@ -171,25 +169,26 @@ fn local(path: &str, models: &dyn ModelSource) -> Result<ModelConfig, ValueError
     model_config(&description, &format!("{path:?}"), String::new(), Origin::Local)
 }
 
-/// The configuration of the base model of the adapter in `path`: a directory, or a model by its
-/// name.
+/// The configuration of the base model of the adapter in `path`.
 fn base_config(
     path: &str,
     base: &str,
     models: &dyn ModelSource,
 ) -> Result<ModelConfig, ValueError> {
-    let beside = models.model_directory(&format!("{path}/{BASE_DIRECTORY}"));
-    let directory = beside.or_else(|_| models.model_directory(base));
-    let found = match directory {
-        Ok(description) if description.has_evidence() => {
+    let at = WeightsPath { root: WeightsRoot::Plan(path), part: "" };
+    let place = models.directory(at).ok().flatten();
+    let found = match place.map(|place| models.base_model(&place.path)).transpose() {
+        Ok(Some(Some(BaseModel { description, .. }))) => {
             model_config(&description, &format!("{base:?}"), String::new(), Origin::Local)
         }
-        _ => named(base, None, models),
+        // Its architecture can be tested with random weights.
+        Ok(_) => named(base, None, models),
+        Err(error) => Err(ValueError::new(error.to_string())),
     };
     let of_adapter = |found: ModelConfig| ModelConfig {
         revision: String::new(),
         origin: Origin::Local,
-        packages: ADAPTER,
+        packages: ADAPTER_PACKAGES,
         ..found
     };
     found.map(of_adapter).map_err(|ValueError { message, hint }| {

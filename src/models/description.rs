@@ -20,11 +20,11 @@ pub const MAX_NAMES: usize = 2000;
 /// Number of levels whose names are listed: the directory and its subdirectories.
 pub const MAX_DEPTH: usize = 2;
 
-pub(super) const CONFIG: &str = "config.json";
+pub const CONFIG: &str = "config.json";
 pub(super) const PIPELINE: &str = "model_index.json";
 pub(super) const SENTENCE: &str = "config_sentence_transformers.json";
 pub(super) const MODULES: &str = "modules.json";
-pub(super) const ADAPTER: &str = "adapter_config.json";
+pub const ADAPTER: &str = "adapter_config.json";
 pub(super) const PARAMS: &str = "params.json";
 
 /// Result of reading a file.

@@ -3,6 +3,7 @@
 
 use crate::domain::weights::Manifest;
 use crate::models::description::Description;
+use crate::models::identify;
 use crate::text::error::{ReadError, ValueError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -81,6 +82,22 @@ pub struct DirectoryEntries {
     pub entries: BTreeMap<String, Result<u64, String>>,
 }
 
+/// The base model of an adapter, on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseModel {
+    /// Absolute path of its directory.
+    pub path: String,
+    pub description: Description,
+}
+
+impl BaseModel {
+    /// Whether the directory has an adapter alone.
+    #[must_use]
+    pub fn is_adapter(&self) -> bool {
+        identify::is_adapter(&self.description)
+    }
+}
+
 /// The models that a plan can specify: directories below that of the plan, the model cache of this
 /// machine, and models fetched from the hub.
 pub trait ModelSource {
@@ -108,6 +125,15 @@ pub trait ModelSource {
         _model: &str,
         _revision: Option<&str>,
     ) -> Result<Option<KnownModel>, ReadError> {
+        Ok(None)
+    }
+
+    /// The base model of the adapter in this directory, whose path is absolute. `None` if it is not on
+    /// this machine, or if the directory has no adapter.
+    ///
+    /// # Errors
+    /// Its directory cannot be read.
+    fn base_model(&self, _adapter: &str) -> Result<Option<BaseModel>, ReadError> {
         Ok(None)
     }
 

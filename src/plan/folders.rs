@@ -2,6 +2,7 @@
 
 use crate::domain::tag::Tag;
 use crate::domain::weights::{Manifest, Weights};
+use crate::models::weights::Root;
 use crate::models::weights::source::Source;
 use crate::plan::entry::Entry;
 use crate::plan::sources::Sources;
@@ -15,8 +16,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PushedWeights {
     pub manifest: Arc<Manifest>,
-    /// Directory of the paths of the manifest.
-    pub root: PathBuf,
+    pub root: Root,
     /// Name for people.
     pub name: String,
     /// Workers read the files themselves, so only the manifest is sent.
@@ -63,7 +63,10 @@ impl<'a> Folders<'a> {
                             return None;
                         };
                         let digest = manifest.digest();
-                        let (root, name) = (root_of(&path, &manifest.files[0].path), path.clone());
+                        let base = self.sources.models.base_model(&path).ok().flatten();
+                        let base = base.map(|base| PathBuf::from(base.path));
+                        let directory = root_of(&path, &manifest.files[0].path);
+                        let (root, name) = (Root { directory, base }, path.clone());
                         free.insert((PushedWeights { manifest, root, name, in_place }, digest))
                     }
                 };

@@ -9,6 +9,8 @@ use crate::cli::terminal::progress::Progress;
 use crate::cli::weights::args::PushWeightsArgs;
 use crate::cli::work::folders;
 use crate::client::{Client, PushError, Pushing};
+use crate::gather::base_model;
+use crate::models::weights::Root;
 use crate::plan::folders::{FolderUse, PushedWeights, root_of};
 use crate::results::render::figures::bytes;
 use std::collections::BTreeMap;
@@ -32,7 +34,8 @@ pub async fn run(
     }
     for (path, manifest) in folders::read(console, &uses).await? {
         let digest = manifest.digest();
-        let root = root_of(&path, &manifest.files[0].path);
+        let directory = root_of(&path, &manifest.files[0].path);
+        let root = Root { base: base_model::elsewhere(&directory), directory };
         let weights = PushedWeights { manifest, root, name: path, in_place: false };
         send(console, &client, &[weights]).await?;
         console.result(&format!("sha256:{digest}"))?;
@@ -48,7 +51,7 @@ pub async fn send(
 ) -> Result<(), CliError> {
     for weights in weights {
         let progress = Progress::new(console);
-        let name = weights.root.display();
+        let name = weights.root.directory.display();
         let report = |Pushing { sent, goal, .. }: Pushing| {
             if goal > 0 {
                 let [sent, goal] = [sent, goal].map(|size| bytes(size as f64));

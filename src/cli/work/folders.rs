@@ -8,11 +8,11 @@ use crate::config::locate;
 use crate::domain::weights::Manifest;
 use crate::gather::digests::Digests;
 use crate::gather::peek;
-use crate::models::weights::{Wanted, belonging};
+use crate::models::weights::{Root, Wanted, belonging};
 use crate::plan::folders::FolderUse;
 use crate::results::render::figures;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The manifests of directories, by their absolute paths.
@@ -37,7 +37,7 @@ pub async fn read(
                 let [done, all] = [done, all].map(|bytes| figures::bytes(bytes as f64));
                 progress.show(&format!("reading the weights in {shown}: {done} of {all}"));
             };
-            digests.manifest(&root, &files, &report)
+            digests.manifest(root, &files, &report)
         };
         let manifest = tokio::task::spawn_blocking(hash).await;
         let manifest = manifest
@@ -49,7 +49,7 @@ pub async fn read(
 }
 
 /// The directory of a directory or file, and the paths in it that belong to the weights.
-fn belonging_to(path: &str, used: &FolderUse) -> Result<(PathBuf, Vec<String>), String> {
+fn belonging_to(path: &str, used: &FolderUse) -> Result<(Root, Vec<String>), String> {
     let (root, files) = peek::files_below(Path::new(path)).map_err(|error| error.to_string())?;
     let wanted = Wanted {
         // Where they are not allowed, the choice of the weights has refused pickles.
@@ -57,7 +57,7 @@ fn belonging_to(path: &str, used: &FolderUse) -> Result<(PathBuf, Vec<String>), 
         remote_code: used.remote_code,
     };
     let read = |name: &str, most: usize| {
-        let file = root.join(name);
+        let file = root.place(name);
         peek::first_bytes(file.to_str().unwrap_or_default(), most)
     };
     let paths = belonging(&files, wanted, read).map_err(|error| error.message)?;

@@ -10,6 +10,7 @@ use crate::api::v1::weights::{MAX_NAME_BYTES, PushQuery};
 use crate::client::error::ClientError;
 use crate::client::http::{Client, Payload};
 use crate::domain::weights::{CHUNK_BYTES, Manifest};
+use crate::models::weights::Root;
 use crate::plan::folders::PushedWeights;
 use futures::stream::{self, StreamExt};
 use std::collections::HashMap;
@@ -166,13 +167,13 @@ impl Push<'_> {
 }
 
 /// The place of each chunk of a manifest. A chunk that occurs several times has one place.
-fn places<'a>(manifest: &'a Manifest, root: &Path) -> HashMap<&'a str, Place> {
+fn places<'a>(manifest: &'a Manifest, root: &Root) -> HashMap<&'a str, Place> {
     let mut places = HashMap::new();
     for file in &manifest.files {
         for (number, chunk) in (0..).zip(file.chunk_digests()) {
             let offset = number * CHUNK_BYTES;
             let size = CHUNK_BYTES.min(file.size_bytes - offset);
-            let place = || Place { file: root.join(&file.path), offset, size };
+            let place = || Place { file: root.place(&file.path), offset, size };
             places.entry(chunk.as_str()).or_insert_with(place);
         }
     }

@@ -12,10 +12,11 @@ mod memo;
 use self::file::FileDigests;
 use self::memo::{Memo, State};
 use crate::domain::weights::{Manifest, ManifestFile, WeightsError};
+use crate::models::weights::Root;
 use crate::sys::fs::open_plain;
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
@@ -62,22 +63,23 @@ impl Digests {
         Self { memo: Some(Memo::new(directory)) }
     }
 
-    /// The manifest of these files, whose paths are relative to `root`, with `/`. Links are followed.
+    /// The manifest of these files, whose paths are relative to the root, with `/`. Links are followed.
     ///
     /// # Errors
     /// A file cannot be read or has changed while it was read, or the files break a limit of manifests.
     pub fn manifest(
         &self,
-        root: &Path,
+        root: impl Into<Root>,
         paths: &[String],
         progress: HashProgress<'_>,
     ) -> Result<Manifest, HashError> {
-        let files = self.files(root, paths, progress)?;
+        let root = root.into();
+        let files = self.files(&root, paths, progress)?;
         let files = files
             .into_iter()
             .map(|file| file.map_err(|(path, source)| HashError::Read { path, source }));
         let manifest = Manifest::new(files.collect::<Result<_, _>>()?);
-        manifest.map_err(|source| HashError::Manifest { path: root.to_owned(), source })
+        manifest.map_err(|source| HashError::Manifest { path: root.directory, source })
     }
 
     /// How the files below `root` differ from the manifest, in texts for people. Files that the manifest
@@ -87,14 +89,15 @@ impl Digests {
     /// A file has changed while it was read.
     pub fn differences(
         &self,
-        root: &Path,
+        root: impl Into<Root>,
         manifest: &Manifest,
         progress: HashProgress<'_>,
     ) -> Result<Vec<String>, HashError> {
+        let root = root.into();
         let mut differences = Vec::new();
         let mut same_size: Vec<&ManifestFile> = Vec::new();
         for file in &manifest.files {
-            match root.join(&file.path).metadata() {
+            match root.place(&file.path).metadata() {
                 Ok(found) if found.len() == file.size_bytes => same_size.push(file),
                 Ok(found) => differences.push(format!(
                     "{} has {} bytes instead of {}",
@@ -106,7 +109,7 @@ impl Digests {
             }
         }
         let paths: Vec<String> = same_size.iter().map(|file| file.path.clone()).collect();
-        for (listed, found) in same_size.into_iter().zip(self.files(root, &paths, progress)?) {
+        for (listed, found) in same_size.into_iter().zip(self.files(&root, &paths, progress)?) {
             match found {
                 Ok(found) if found == *listed => {}
                 Ok(_) => differences.push(format!("{} has another content", listed.path)),
@@ -122,12 +125,12 @@ impl Digests {
     /// read is one of them.
     fn files(
         &self,
-        root: &Path,
+        root: &Root,
         paths: &[String],
         progress: HashProgress<'_>,
     ) -> Result<Vec<Hashed>, HashError> {
         let sizes =
-            paths.iter().map(|path| root.join(path).metadata().map_or(0, |file| file.len()));
+            paths.iter().map(|path| root.place(path).metadata().map_or(0, |file| file.len()));
         let total: u64 = sizes.sum();
         let done = AtomicU64::new(0);
         let report = |more: u64| progress(done.fetch_add(more, Relaxed) + more, total);
@@ -165,11 +168,11 @@ impl Digests {
 
     fn file(
         &self,
-        root: &Path,
+        root: &Root,
         path: &str,
         report: &(dyn Fn(u64) + Sync),
     ) -> Result<ManifestFile, HashError> {
-        let full = root.join(path);
+        let full = root.place(path);
         let failed = |source| HashError::Read { path: full.clone(), source };
         let real = full.canonicalize().map_err(failed)?;
         let opened = open_plain(&real).map_err(failed)?;

@@ -4,6 +4,7 @@ use super::file::PIECE_BYTES;
 use super::*;
 use crate::domain::digest::sha256_hex;
 use crate::domain::weights::CHUNK_BYTES;
+use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 
 /// Content without repetition.

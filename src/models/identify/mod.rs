@@ -12,6 +12,7 @@ mod tests;
 
 pub use facts::Identity;
 pub use file::identify_file;
+pub use rules::exported;
 
 use crate::models::description::{CONFIG, Description, PIPELINE};
 use facts::Facts;
@@ -22,6 +23,12 @@ use serde_json::Value;
 #[must_use]
 pub fn base_of_adapter(description: &Description) -> Option<String> {
     rules::base_of_adapter(&facts_of(description))
+}
+
+/// Whether the directory contains an adapter alone.
+#[must_use]
+pub fn is_adapter(description: &Description) -> bool {
+    rules::is_adapter(&facts_of(description))
 }
 
 fn facts_of(description: &Description) -> Facts<'_> {

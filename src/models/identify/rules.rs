@@ -4,6 +4,7 @@
 //! depends on the kinds of files and on fields in small texts, never on the name of a model.
 
 use super::facts::{Facts, Identity, MAX_LISTED, clean, listed};
+use crate::backends::Table;
 use crate::models::description::{ADAPTER, CONFIG, MODULES, PARAMS, PIPELINE};
 use serde_json::Value;
 
@@ -28,9 +29,12 @@ pub(super) const OTHERWISE: [Rule; 10] = [
 
 const NAME_ORIGIN: &str = "use the model that it was converted from; dtf tests models with a \
     config.json of transformers, diffusers or timm";
+const GGUF: &str = ".gguf";
+const PACKED: &str = "download one of the files into a directory and test that, or use the model \
+    that it was converted from";
 /// Models of other libraries, by the suffix of a file name.
 const FORMATS: [(&str, &str); 17] = [
-    (".gguf", "weights of llama.cpp (GGUF)"),
+    (GGUF, "weights of llama.cpp (GGUF)"),
     (".ggml", "weights of llama.cpp (GGML)"),
     (".onnx", "an ONNX model"),
     ("saved_model.pb", "a TensorFlow model"),
@@ -82,14 +86,14 @@ fn adapter(facts: &Facts) -> Option<Identity> {
     let base =
         base.map_or_else(|| "its base model".to_owned(), |base| format!("{base}, its base model"));
     let next = format!(
-        "test {base}, or merge the two with PEFT's merge_and_unload(), save the result and test \
-         that directory"
+        "download the adapter and test its directory, test {base}, or merge the two with PEFT's \
+         merge_and_unload(), save the result and test that directory"
     );
     Some(Identity::new(what, format!("{ADAPTER}{kind}"), next))
 }
 
 /// Whether the directory contains an adapter alone, and not a complete model with one beside it.
-fn is_adapter(facts: &Facts) -> bool {
+pub(super) fn is_adapter(facts: &Facts) -> bool {
     let full = |name: &str| !name.starts_with("adapter");
     facts.has(ADAPTER) && !(facts.describes() && facts.weights().any(full))
 }
@@ -254,7 +258,19 @@ fn openvino(facts: &Facts) -> Option<Identity> {
     };
     let files: Vec<&str> = facts.names.iter().map(String::as_str).filter(graph).collect();
     let what = format!("an OpenVINO model (IR) {}", undescribed(facts));
-    (!files.is_empty()).then(|| Identity::new(what, listed(&files), NAME_ORIGIN))
+    (!files.is_empty()).then(|| Identity::new(what, listed(&files), exported()))
+}
+
+/// The next step for a model that was exported for a runtime: tests compare with torch, which needs
+/// the weights of torch.
+pub fn exported() -> String {
+    let entries = Table::built_in().entries().filter(|(_, entry)| entry.onnxruntime.is_some());
+    let backends: Vec<String> = entries.map(|(backend, _)| backend.to_string()).collect();
+    format!(
+        "test the torch weights that it was exported from, which the fp32 reference needs, with \
+         --runtime onnxruntime (back-ends {}) or --runtime openvino (back-ends cpu, openvino)",
+        backends.join(", ")
+    )
 }
 
 fn undescribed(facts: &Facts) -> &'static str {
@@ -265,15 +281,20 @@ fn undescribed(facts: &Facts) -> &'static str {
 }
 
 fn other_library(facts: &Facts) -> Option<Identity> {
-    let (what, files) = FORMATS.iter().find_map(|(ending, what)| {
+    let (what, files, next) = FORMATS.iter().find_map(|(ending, what)| {
         let of = |name: &&String| {
             let lower = name.to_lowercase();
             lower.ends_with(ending) || lower.contains(&format!("{ending}/"))
         };
         let files: Vec<&str> = facts.names.iter().filter(of).map(String::as_str).collect();
-        (!files.is_empty()).then_some((*what, files))
+        let next = match *ending {
+            GGUF => PACKED.to_owned(),
+            ".onnx" => exported(),
+            _ => NAME_ORIGIN.to_owned(),
+        };
+        (!files.is_empty()).then_some((*what, files, next))
     })?;
-    Some(Identity::new(format!("{what} {}", undescribed(facts)), listed(&files), NAME_ORIGIN))
+    Some(Identity::new(format!("{what} {}", undescribed(facts)), listed(&files), next))
 }
 
 fn tokenizer(facts: &Facts) -> Option<Identity> {

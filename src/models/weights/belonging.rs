@@ -56,8 +56,8 @@ pub fn belonging(
     read: impl Fn(&str, usize) -> Result<Vec<u8>, ReadError>,
 ) -> Result<Vec<String>, ValueError> {
     let mut paths = select(entries, wanted, &read)?;
-    // The base model of an adapter may be in a subdirectory beside it.
-    if entries.contains_key(ADAPTER) {
+    // An adapter needs its base model.
+    if entries.contains_key(ADAPTER) && ADAPTERS.iter().any(|name| paths.contains(*name)) {
         let inside = entries.iter().filter_map(|(path, size)| {
             Some((path.strip_prefix(BASE_DIRECTORY)?.strip_prefix('/')?.to_owned(), *size))
         });

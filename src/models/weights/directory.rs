@@ -1,6 +1,6 @@
 //! Determines the files with weights among the entries of a directory, and checks them.
 
-use super::formats::{ADAPTERS, holds_weights, main_file, pickle_stem};
+use super::formats::{ADAPTERS, holds_weights, is_exported, main_file, pickle_stem};
 use super::header::{
     FIRST_BYTES, MAX_READ_BYTES, fault, gguf_fault, pickle_fault, pointer_or_empty,
 };
@@ -20,6 +20,8 @@ pub(super) enum Contents {
     Adapter(String),
     /// A single GGUF file, by its name.
     Gguf(String),
+    /// The files of a model that was exported for another runtime.
+    Exported(Vec<String>),
     /// Files with weights in formats that dtf does not load.
     Others(Vec<String>),
 }
@@ -106,6 +108,11 @@ fn others(
     }
     let others: Vec<String> =
         names().filter(|name| holds_weights(name)).map(str::to_owned).collect();
+    if !others.is_empty()
+        && others.iter().all(|name| is_exported(name, |it| entries.contains_key(it)))
+    {
+        return Ok(Contents::Exported(others));
+    }
     match others.is_empty() {
         // The configuration of an adapter alone is not a model.
         true if entries.contains_key(ADAPTER) => Err(format!("{} is missing", ADAPTERS[0])),

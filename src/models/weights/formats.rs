@@ -30,6 +30,19 @@ pub(super) fn holds_weights(name: &str) -> bool {
         && !NOT_WEIGHTS.iter().any(|beginning| name.starts_with(beginning))
 }
 
+/// Packages by which transformers loads GGUF files and adapters.
+pub const GGUF: &[&str] = &["gguf>=0.10", "accelerate"];
+pub const ADAPTER_PACKAGES: &[&str] = &["peft>=0.15"];
+/// Subdirectories in which exporters save models.
+pub(super) const EXPORTS: [&str; 2] = ["onnx", "openvino"];
+
+/// Whether a file with weights is that of a model that was exported for ONNX Runtime or OpenVINO.
+/// `has` returns whether a file exists.
+pub(super) fn is_exported(name: &str, has: impl Fn(&str) -> bool) -> bool {
+    let stem = |suffix| name.strip_suffix(suffix);
+    stem(".onnx").is_some() || stem(".bin").is_some_and(|stem| has(&format!("{stem}.xml")))
+}
+
 /// Stem of the pickles of a library, whose safetensors have the given stem.
 pub(super) fn pickle_stem(stem: &str) -> &str {
     if stem == STEM { "pytorch_model" } else { stem }

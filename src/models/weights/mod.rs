@@ -9,9 +9,10 @@
 mod belonging;
 mod choice;
 mod directory;
-mod formats;
+pub mod formats;
 mod header;
 pub mod requested;
+mod root;
 mod search;
 pub mod source;
 #[cfg(test)]
@@ -20,6 +21,7 @@ mod tests;
 pub use belonging::{Wanted, belonging};
 pub use choice::WeightsNotes;
 pub use header::MAX_READ_BYTES;
+pub use root::Root;
 
 /// Maximum number of names in one directory.
 pub const MAX_ENTRIES: usize = 20_000;

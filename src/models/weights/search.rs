@@ -1,9 +1,11 @@
 //! Searches one directory for weights, and explains why those that it contains cannot be used.
 
-use crate::models::source::{ModelSource, WeightsPath};
+use crate::models::identify;
+use crate::models::source::{BaseModel, ModelSource, WeightsPath, WeightsRoot};
 use crate::models::weights::directory::{Contents, inspect};
+use crate::models::weights::formats::{ADAPTER_PACKAGES, EXPORTS, GGUF, is_exported};
 use crate::models::weights::header::MAX_READ_BYTES;
-use crate::text::error::ValueError;
+use crate::text::error::{ReadError, ValueError};
 
 /// Maximum number of characters of a message.
 pub(super) const MAX_MESSAGE: usize = 1000;
@@ -14,65 +16,136 @@ const ALLOW_PICKLE: &str = "convert the weights with save_pretrained(), allow pi
     --allow-pickle (in a plan: allow_pickle: true)";
 const REPLACE: &str = "replace the file, for example by downloading it again";
 
-/// Absolute path of the directory if it contains weights that can be loaded; `None` without weights.
-///
-/// # Errors
-/// The directory cannot be read, or its weights are damaged or in another format.
-pub(super) fn find_in(
-    at: WeightsPath<'_>,
-    stem: &str,
-    allow_pickle: bool,
-    models: &dyn ModelSource,
-) -> Result<Option<String>, ValueError> {
-    let directory = models.directory(at).map_err(|error| {
-        ValueError::new(format!("cannot read the directory: {error}"))
-            .hint(hint("check the directory"))
-    })?;
-    let Some(directory) = directory else { return Ok(None) };
-    let root = match directory.path.rsplit_once(['/', '\\']) {
-        Some((parent, _)) if directory.is_file => parent,
-        _ => directory.path.as_str(),
-    };
-    let parts = [root, at.part].into_iter().filter(|part| !part.is_empty());
-    let place = parts.collect::<Vec<_>>().join("/");
-    let read = |name: &str, most: usize| models.first_bytes(&format!("{place}/{name}"), most);
-    match inspect(&directory.entries, stem, read) {
-        Ok(Contents::Nothing) if at.part.is_empty() && directory.entries.contains_key(MODULES) => {
-            let nested = transformer_part(&read(MODULES, MAX_READ_BYTES).unwrap_or_default());
-            nested.map_or(Ok(None), |part| {
-                let at = WeightsPath { part: &part, ..at };
-                find_in(at, stem, allow_pickle, models)
-            })
-        }
-        Ok(Contents::Nothing) => Ok(None),
-        Ok(Contents::Safetensors | Contents::Adapter(_) | Contents::Gguf(_)) => {
-            Ok(Some(directory.path))
-        }
-        Ok(Contents::Pickle(_)) if allow_pickle => Ok(Some(directory.path)),
-        Ok(Contents::Pickle(name)) => {
-            let message = format!(
-                "{} contains only {name}, a pickle, which may run code when it is read",
-                directory.path
-            );
-            Err(ValueError::new(plain(&message)).hint(hint(ALLOW_PICKLE)))
-        }
-        Ok(Contents::Others(names)) => {
-            let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
-            let listed = names.join(", ");
-            let message =
-                format!("{} contains only {listed}, which cannot be loaded", directory.path);
-            Err(ValueError::new(plain(&message))
-                .hint(hint("convert the weights with save_pretrained()")))
-        }
-        Err(fault) => {
-            let next = match &fault {
-                fault if fault.contains("Git LFS") => "download the file with `git lfs pull`",
-                fault if fault.contains("cannot be read") => "make the file readable",
-                _ => REPLACE,
-            };
-            Err(ValueError::new(plain(&format!("{fault} (in {place})"))).hint(hint(next)))
-        }
+/// Weights that were found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Absolute path of their directory or file.
+    pub path: String,
+    /// Packages that the library needs to load them.
+    pub packages: Vec<&'static str>,
+}
+
+/// A search for weights.
+#[derive(Clone, Copy)]
+pub(super) struct Search<'a> {
+    /// Stem of the file names.
+    pub stem: &'a str,
+    pub allow_pickle: bool,
+    pub models: &'a dyn ModelSource,
+}
+
+impl Search<'_> {
+    /// Searches a directory or file. `None` if it does not exist or has no weights.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or its weights are damaged or in another format.
+    pub fn run(self, at: WeightsPath<'_>) -> Result<Option<Found>, ValueError> {
+        let Self { stem, allow_pickle, models } = self;
+        let directory = models.directory(at).map_err(|error| {
+            ValueError::new(format!("cannot read the directory: {error}"))
+                .hint(hint("check the directory"))
+        })?;
+        let Some(directory) = directory else { return Ok(None) };
+        let root = match directory.path.rsplit_once(['/', '\\']) {
+            Some((parent, _)) if directory.is_file => parent,
+            _ => directory.path.as_str(),
+        };
+        let parts = [root, at.part].into_iter().filter(|part| !part.is_empty());
+        let place = parts.collect::<Vec<_>>().join("/");
+        let read = |name: &str, most: usize| models.first_bytes(&format!("{place}/{name}"), most);
+        let whole = at.part.is_empty();
+        let has = |name: &str| directory.entries.contains_key(name);
+        let found = match inspect(&directory.entries, stem, read) {
+            Ok(Contents::Nothing) if whole && has(MODULES) => {
+                let nested = transformer_part(&read(MODULES, MAX_READ_BYTES).unwrap_or_default());
+                return nested.map_or(Ok(None), |part| self.run(WeightsPath { part: &part, ..at }));
+            }
+            Ok(Contents::Nothing) => {
+                let parts = EXPORTS.iter().filter(|part| whole && has(part));
+                for part in parts {
+                    self.refuse_exported(WeightsPath { part, ..at })?;
+                }
+                return Ok(None);
+            }
+            Ok(Contents::Adapter(_)) => Ok(self.with_base(&directory.path)?),
+            Ok(Contents::Gguf(_)) => Ok(GGUF.to_vec()),
+            Ok(Contents::Safetensors) => Ok(Vec::new()),
+            Ok(Contents::Pickle(_)) if allow_pickle => Ok(Vec::new()),
+            Ok(Contents::Pickle(name)) => {
+                let message = format!(
+                    "{} contains only {name}, a pickle, which may run code when it is read",
+                    directory.path
+                );
+                Err(ValueError::new(plain(&message)).hint(hint(ALLOW_PICKLE)))
+            }
+            Ok(Contents::Exported(names)) => Err(exported(&directory.path, &names)),
+            Ok(Contents::Others(names)) => {
+                let listed = first_of(&names);
+                let message =
+                    format!("{} contains only {listed}, which cannot be loaded", directory.path);
+                Err(ValueError::new(plain(&message))
+                    .hint(hint("convert the weights with save_pretrained()")))
+            }
+            Err(fault) => {
+                let next = match &fault {
+                    fault if fault.contains("Git LFS") => "download the file with `git lfs pull`",
+                    fault if fault.contains("cannot be read") => "make the file readable",
+                    _ => REPLACE,
+                };
+                Err(ValueError::new(plain(&format!("{fault} (in {place})"))).hint(hint(next)))
+            }
+        };
+        found.map(|packages| Some(Found { path: directory.path, packages }))
     }
+
+    /// The packages for an adapter and its base model, whose weights must be on this machine.
+    fn with_base(self, adapter: &str) -> Result<Vec<&'static str>, ValueError> {
+        let failed = |error: ReadError| {
+            ValueError::new(format!("cannot read the base model of the adapter: {error}"))
+                .hint(hint("check its directory"))
+        };
+        let base = self.models.base_model(adapter).map_err(failed)?;
+        if let Some(BaseModel { path, .. }) = base.as_ref().filter(|base| base.is_adapter()) {
+            let message =
+                format!("the base model of the adapter in {adapter} is an adapter, too ({path})");
+            return Err(ValueError::new(plain(&message))
+                .hint(hint("save the base model merged with its adapter")));
+        }
+        let of_base = base
+            .map(|base| self.run(WeightsPath { root: WeightsRoot::Given(&base.path), part: "" }));
+        let Some(Found { packages, .. }) = of_base.transpose()?.flatten() else {
+            let message =
+                format!("the base model of the adapter in {adapter} is not on this machine");
+            return Err(ValueError::new(plain(&message)).hint(hint(
+                "download it into the model cache, or put it or a link to it into the directory \
+                 base_model beside the adapter",
+            )));
+        };
+        Ok([ADAPTER_PACKAGES, &packages].concat())
+    }
+
+    /// Refuses a subdirectory with an exported model. The weights of its directory would be random.
+    fn refuse_exported(self, at: WeightsPath<'_>) -> Result<(), ValueError> {
+        let found = self.models.directory(at).ok().flatten().unwrap_or_default();
+        let has = |name: &str| found.entries.contains_key(name);
+        let names = found.entries.keys().filter(|name| is_exported(name, has));
+        let names: Vec<String> = names.cloned().collect();
+        let place = format!("{}/{}", found.path, at.part);
+        if names.is_empty() { Ok(()) } else { Err(exported(&place, &names)) }
+    }
+}
+
+/// The error for a model that was exported for another runtime.
+pub(super) fn exported(place: &str, names: &[String]) -> ValueError {
+    let listed = first_of(names);
+    let message =
+        format!("{place} contains only {listed}, an exported model without torch weights");
+    ValueError::new(plain(&message)).hint(hint(&identify::exported()))
+}
+
+fn first_of(names: &[String]) -> String {
+    let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
+    names.join(", ")
 }
 
 /// The subdirectory of the transformers model, which older versions of sentence-transformers wrote.

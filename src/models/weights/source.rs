@@ -9,9 +9,9 @@ use crate::models::catalogue::{self, ModelConfig, Origin};
 use crate::models::source::{
     Location, ModelSource, Published, PublishedModel, WeightsPath, WeightsRoot,
 };
-use crate::models::weights::formats::{PIPELINE_STEM, STEM, holds_weights};
+use crate::models::weights::formats::{PIPELINE_STEM, STEM, holds_weights, is_exported};
 use crate::models::weights::requested::{ModelVersion, Requested};
-use crate::models::weights::search::{WITHOUT, find_in};
+use crate::models::weights::search::{Found, Search, WITHOUT, exported};
 use crate::text::error::ValueError;
 use crate::text::source::is_json;
 use serde::Serialize;
@@ -58,6 +58,8 @@ pub struct Chosen {
     pub reason: Option<String>,
     /// Whether the model cache of this machine has no weights, for a source that may be random.
     pub is_absent_here: bool,
+    /// Packages that the library needs to load the weights of a directory.
+    pub packages: Vec<&'static str>,
 }
 
 /// The model whose weights are chosen.
@@ -71,6 +73,12 @@ pub struct Tested<'a> {
     pub require: bool,
     /// Pickled weights may be loaded.
     pub allow_pickle: bool,
+}
+
+impl<'a> Tested<'a> {
+    fn search(&self, stem: &'a str, models: &'a dyn ModelSource) -> Search<'a> {
+        Search { stem, allow_pickle: self.allow_pickle, models }
+    }
 }
 
 /// An error with the key of the plan that it belongs to.
@@ -113,7 +121,12 @@ impl fmt::Display for Source {
 
 impl Chosen {
     fn of(source: Source) -> Self {
-        Self { source, reason: None, is_absent_here: false }
+        Self { source, reason: None, is_absent_here: false, packages: Vec::new() }
+    }
+
+    fn of_directory(found: Found, shared: bool) -> Self {
+        let Found { path, packages } = found;
+        Self { packages, ..Self::of(Source::Folder { path, shared }) }
     }
 
     fn because(source: Source, reason: impl Into<String>) -> Self {
@@ -156,8 +169,8 @@ pub fn choose(
             }
         }
         named => {
-            let names = part_and_stem(tested);
-            Chosen::of(independent(named, names, tested.allow_pickle, models)?)
+            let (part, stem) = part_and_stem(tested);
+            independent(named, part, tested.search(stem, models))?
         }
     };
     if tested.require {
@@ -175,7 +188,8 @@ pub fn choose_alone(
     require: bool,
     models: &dyn ModelSource,
 ) -> Result<Chosen, ChoiceError> {
-    let mut chosen = Chosen::of(independent(requested, ("", STEM), true, models)?);
+    let search = Search { stem: STEM, allow_pickle: true, models };
+    let mut chosen = independent(requested, "", search)?;
     if require {
         required(&mut chosen, "the test")?;
     }
@@ -208,31 +222,30 @@ fn required(chosen: &mut Chosen, model: &str) -> Result<(), ChoiceError> {
 /// A source that does not depend on the tested model.
 fn independent(
     requested: &Requested,
-    (part, stem): (&str, &str),
-    allow_pickle: bool,
-    models: &dyn ModelSource,
-) -> Result<Source, ChoiceError> {
-    Ok(match requested {
+    part: &str,
+    search: Search<'_>,
+) -> Result<Chosen, ChoiceError> {
+    Ok(Chosen::of(match requested {
         Requested::Folder { path, shared } => {
             let at = WeightsPath { root: WeightsRoot::Given(path), part };
             let unusable = |error: ValueError| {
                 let message = format!("the weights in {path} cannot be used: {}", error.message);
                 ("weights", ValueError { message, ..error })
             };
-            let Some(path) = find_in(at, stem, allow_pickle, models).map_err(unusable)? else {
+            let Some(found) = search.run(at).map_err(unusable)? else {
                 let error = ValueError::new(format!("{path} does not exist or has no weights"));
                 return Err((
                     "weights",
                     error.hint("check the path, which is relative to the plan"),
                 ));
             };
-            Source::Folder { path, shared: *shared }
+            return Ok(Chosen::of_directory(found, *shared));
         }
         Requested::Path(path) => Source::Path { path: path.clone() },
         Requested::Url { address, sha256 } => {
             Source::Url { address: address.clone(), sha256: sha256.clone() }
         }
-        Requested::Hub(Some(version)) => on_hub(version, part, models)?,
+        Requested::Hub(Some(version)) => on_hub(version, part, search.models)?,
         Requested::Cached { version: Some(version), or_random } => {
             let ModelVersion { model, revision } = version.clone();
             Source::Cache { model, revision, or_random: *or_random }
@@ -241,7 +254,7 @@ fn independent(
         | Requested::Auto
         | Requested::Hub(None)
         | Requested::Cached { version: None, .. } => Source::Random,
-    })
+    }))
 }
 
 /// Component of a pipeline, and stem of the file names.
@@ -275,7 +288,7 @@ fn of_directory(
     let directory = match root {
         Some(root) => {
             let at = WeightsPath { root: WeightsRoot::Plan(root), part };
-            find_in(at, stem, tested.allow_pickle, models).map_err(|error| {
+            tested.search(stem, models).run(at).map_err(|error| {
                 let message = format!("the weights of {model} cannot be used: {}", error.message);
                 ("model", ValueError { message, ..error })
             })?
@@ -283,7 +296,7 @@ fn of_directory(
         None => None,
     };
     match directory {
-        Some(path) => Ok(Chosen::of(Source::Folder { path, shared: false })),
+        Some(found) => Ok(Chosen::of_directory(found, false)),
         None if *requested == Requested::Auto => Ok(Chosen::because(Source::Random, BARE)),
         None => {
             let error = ValueError::new(format!("{model} has no weights beside its configuration"));
@@ -335,10 +348,11 @@ fn automatic(
         Published::Known(known) if known.commit.is_empty() => {
             Ok(cached("the hub does not report the commit", false))
         }
-        Published::Known(known) if known.has_weights(part) => {
-            Ok(Chosen::of(known.source(&version.model, part)))
-        }
-        Published::Known(_) => Ok(cached("the hub has no weights of the model", true)),
+        Published::Known(known) => match known.has_weights(&version.model, part) {
+            Err(error) => Err(("model", error)),
+            Ok(true) => Ok(Chosen::of(known.source(&version.model, part))),
+            Ok(false) => Ok(cached("the hub has no weights of the model", true)),
+        },
         Published::Absent(why) => Ok(cached(&why, true)),
         Published::Denied(error) => {
             let chosen = cached(&error.message, false);
@@ -366,7 +380,7 @@ fn in_cache(
     // Damaged weights are there: the test reports what is wrong with them.
     let is_here = {
         let at = WeightsPath { root, part };
-        !matches!(find_in(at, stem, tested.allow_pickle, models), Ok(None))
+        !matches!(tested.search(stem, models).run(at), Ok(None))
     };
     if is_here {
         let cached = models.cached_model(&model, revision.as_deref()).ok().flatten();
@@ -394,8 +408,11 @@ fn on_hub(
         Published::Known(known) if known.commit.is_empty() => {
             missing(format!("the hub does not report the commit of {model}"))
         }
-        Published::Known(known) if known.has_weights(part) => Ok(known.source(model, part)),
-        Published::Known(_) => missing(format!("the hub has no weights of {model}")),
+        Published::Known(known) => match known.has_weights(model, part) {
+            Err(error) => Err(("weights", error)),
+            Ok(true) => Ok(known.source(model, part)),
+            Ok(false) => missing(format!("the hub has no weights of {model}")),
+        },
         Published::Absent(why) => missing(why),
         Published::Denied(error) => Err(("weights", without(error))),
         Published::Unknown(why) => {
@@ -425,8 +442,18 @@ fn without(error: ValueError) -> ValueError {
 impl PublishedModel {
     /// Whether the model has files with weights in this part. Unknown files count as weights: fetching
     /// them shows what is there.
-    fn has_weights(&self, part: &str) -> bool {
-        self.files.as_ref().is_none_or(|files| files.keys().any(|name| is_weights(name, part)))
+    ///
+    /// # Errors
+    /// It has only files that were exported for other runtimes.
+    fn has_weights(&self, model: &str, part: &str) -> Result<bool, ValueError> {
+        let Some(files) = &self.files else { return Ok(true) };
+        let weights: Vec<&String> = files.keys().filter(|name| is_weights(name, part)).collect();
+        let has = |name: &str| files.contains_key(name);
+        if !weights.is_empty() && weights.iter().all(|name| is_exported(name, has)) {
+            let names: Vec<String> = weights.into_iter().cloned().collect();
+            return Err(exported(&format!("{model} on the hub"), &names));
+        }
+        Ok(!weights.is_empty())
     }
 
     fn source(&self, model: &str, part: &str) -> Source {

@@ -55,6 +55,13 @@ fn weights_are_found_by_file_name() {
     assert_eq!(ok(&["config.json", "vocab.txt", "optimizer.pt"]), Ok(Contents::Nothing));
     assert_eq!(ok(&["model.safetensors", "pytorch_model.bin"]), Ok(Contents::Safetensors));
     assert_eq!(ok(&["model.fp16.safetensors"]), Ok(Contents::Safetensors));
+    let exported = |names: &[&str]| {
+        Ok(Contents::Exported(names.iter().map(|name| (*name).to_owned()).collect()))
+    };
+    assert_eq!(ok(&["model.onnx", "config.json"]), exported(&["model.onnx"]));
+    let openvino = ["openvino_model.bin", "openvino_model.xml"];
+    assert_eq!(ok(&openvino), exported(&openvino[..1]));
+    assert!(matches!(ok(&["model.onnx", "other.bin"]), Ok(Contents::Others(_))));
     let variants = "there are several variants (bf16, fp16) but no model.safetensors";
     let two = ["model.fp16.safetensors", "model.bf16.safetensors"];
     assert_eq!(ok(&two), Err(variants.to_owned()));
@@ -183,7 +190,7 @@ fn weights_get_one_note_per_reason() {
     let chosen = |source: Source, reason: Option<&str>| Chosen {
         source,
         reason: reason.map(str::to_owned),
-        is_absent_here: false,
+        ..Chosen::random()
     };
     let cache = |or_random| Source::Cache { model: "x".into(), revision: None, or_random };
     let mut notes = WeightsNotes::default();

@@ -6,6 +6,7 @@ use crate::domain::weights::WEIGHTS_REASON;
 use crate::models::estimate::estimate;
 use crate::models::flags;
 use crate::models::quantised::Quantised;
+use crate::models::weights::source::Source;
 use crate::plan::entry::{Entry, check_name};
 use crate::plan::generate::case::Case;
 use crate::plan::generate::subject::Subject;
@@ -59,7 +60,11 @@ impl Subject<'_> {
             let quantised = self.model.quantised.as_ref();
             let quantised = quantised.into_iter().flat_map(Quantised::packages);
             packages.extend(quantised.map(str::to_owned));
-            packages.extend(self.model.packages.iter().map(|package| (*package).to_owned()));
+            let of_format = match (self.source(case), self.chosen(case.parameters.get("weights"))) {
+                (Source::Folder { .. }, Some(chosen)) => &chosen.packages[..],
+                _ => self.model.packages,
+            };
+            packages.extend(of_format.iter().map(|package| (*package).to_owned()));
         }
         packages
     }

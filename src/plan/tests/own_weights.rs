@@ -2,10 +2,11 @@
 
 use super::{TestFiles, sources};
 use crate::domain::digest::sha256_hex;
+use crate::domain::launch::Environment;
 use crate::domain::weights::{Manifest, ManifestFile};
 use crate::models::description::Description;
 use crate::models::source::{
-    DirectoryEntries, KnownModel, ModelSource, Published, WeightsPath, WeightsRoot,
+    BaseModel, DirectoryEntries, KnownModel, ModelSource, Published, WeightsPath, WeightsRoot,
 };
 use crate::models::weights::source::{Chosen, Source};
 use crate::plan::document::Plan;
@@ -66,7 +67,10 @@ impl ModelSource for Machine {
         let prefix = [&*root, at.part, ""].join("/").replace("//", "/");
         let entries = self.files.0.iter().filter_map(|(file, bytes)| {
             let name = file.strip_prefix(prefix.trim_start_matches('/'))?;
-            (!name.contains('/')).then(|| (name.to_owned(), Ok(bytes.len() as u64)))
+            Some(match name.split_once('/') {
+                Some((directory, _)) => (directory.to_owned(), Err("is not a file".to_owned())),
+                None => (name.to_owned(), Ok(bytes.len() as u64)),
+            })
         });
         let entries: std::collections::BTreeMap<_, _> = entries.collect();
         Ok((!entries.is_empty()).then(|| DirectoryEntries {
@@ -74,6 +78,11 @@ impl ModelSource for Machine {
             is_file: false,
             entries,
         }))
+    }
+    fn base_model(&self, adapter: &str) -> Result<Option<BaseModel>, ReadError> {
+        let path = format!("{adapter}/base_model");
+        let found = self.files.model_directory(path.trim_start_matches("/here/"));
+        Ok(found.ok().map(|description| BaseModel { path, description }))
     }
     fn published(&self, model: &str, _: Option<&str>) -> Published {
         let away = || Published::Unknown("the hub cannot be reached".to_owned());
@@ -153,10 +162,7 @@ fn every_test_and_its_reference_use_the_weights_of_the_directory() {
         let made = tests("./mine", weights, &here).expect("tests");
         assert!(made.tests().count() > 0);
         assert!(sources_of(&made).iter().all(|line| line == MINE), "{weights:?}");
-        assert_eq!(
-            *chosen(&made),
-            Chosen { source: folder("/here/mine"), reason: None, is_absent_here: false }
-        );
+        assert_eq!(*chosen(&made), Chosen { source: folder("/here/mine"), ..Chosen::random() });
         assert_eq!(made.submission.weights_notes.notes(true), [""; 0]);
     }
     let several = Request {
@@ -230,6 +236,14 @@ fn weights_that_cannot_be_used_are_refused_before_anything_runs() {
              allow_pickle: true), {random}"
         )
     );
+    for (file, named) in [
+        ("mine/model.onnx", "/here/mine contains only model.onnx"),
+        ("mine/onnx/model.onnx", "/here/mine/onnx contains only model.onnx"),
+    ] {
+        let exported = refused(file, "x");
+        assert!(exported.contains(&format!("{named}, an exported model")), "{exported}");
+        assert!(exported.contains("--runtime onnxruntime (back-ends cpu, cuda"), "{exported}");
+    }
     let list = r#"{"weight_map": {"a": "model-00001-of-00002.safetensors"}}"#;
     let missing = "(listed in model.safetensors.index.json) is missing";
     assert!(refused("mine/model.safetensors.index.json", list).contains(missing));
@@ -255,4 +269,53 @@ fn the_weights_of_a_pipeline_are_those_of_its_denoiser() {
     assert!(sources_of(&made).iter().all(|line| *line == MINE.replace("mine", "pipe")));
     let error = tests("./pipe", &[], &files(POINTER)).expect_err("a pointer").message;
     assert!(error.contains("Git LFS pointer") && error.contains("/here/pipe/unet"), "{error}");
+}
+
+#[test]
+fn an_adapter_is_tested_with_its_base_model_and_the_packages_for_both() {
+    const ADAPTER: &str = r#"{"base_model_name_or_path": "gpt2", "peft_type": "LORA"}"#;
+    let adapter =
+        [("mine/adapter_config.json", ADAPTER), ("mine/adapter_model.safetensors", WHOLE)];
+    let with = |more: &[(&str, &str)]| machine(&[&adapter[..], more].concat());
+    let config = ("mine/base_model/config.json", CONFIG);
+    let packages = |made: &Generated| {
+        let test = made.tests().next().expect("a test");
+        match &test.entry.settings.environment {
+            Some(Environment::Packages(packages)) => packages.requirements.clone(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let has = |made: &Generated, package: &str| packages(made).iter().any(|one| one == package);
+
+    let whole = with(&[config, ("mine/base_model/model.safetensors", WHOLE)]);
+    let made = tests("./mine", &[], &whole).expect("tests");
+    assert_eq!(chosen(&made).source, folder("/here/mine"));
+    assert!(has(&made, "peft>=0.15"), "{:?}", packages(&made));
+    // The same weights for another model, whose directory has no adapter.
+    let made = tests("gpt2", &["./mine"], &whole).expect("tests");
+    assert!(has(&made, "peft>=0.15"), "{:?}", packages(&made));
+    let plain = tests("gpt2", &["random"], &whole).expect("tests");
+    assert!(!has(&plain, "peft>=0.15"), "{:?}", packages(&plain));
+
+    let refused = |more: &[(&str, &str)]| {
+        let error = tests("./mine", &[], &with(more)).expect_err("refused");
+        format!("{} | {}", error.message, error.hint.unwrap_or_default())
+    };
+    let absent = "the base model of the adapter in /here/mine is not on this machine | download";
+    assert!(refused(&[]).contains(absent), "{}", refused(&[]));
+    assert!(refused(&[config]).contains(absent), "no weights: {}", refused(&[config]));
+    let pointer = refused(&[config, ("mine/base_model/model.safetensors", POINTER)]);
+    assert!(pointer.contains("is a Git LFS pointer"), "{pointer}");
+    // Without weights, the architecture of the base model is tested.
+    assert!(tests("./mine", &["random"], &with(&[config])).is_ok());
+    let again = refused(&[("mine/base_model/adapter_config.json", ADAPTER)]);
+    assert!(again.contains("a PEFT adapter for gpt2"), "{again}");
+    let hidden = machine(&[
+        ("given/adapter_config.json", ADAPTER),
+        ("given/adapter_model.safetensors", WHOLE),
+        ("given/base_model/adapter_config.json", ADAPTER),
+        ("given/base_model/adapter_model.safetensors", WHOLE),
+    ]);
+    let error = tests("gpt2", &["./given"], &hidden).expect_err("refused").message;
+    assert!(error.contains("is an adapter, too (/here/given/base_model)"), "{error}");
 }

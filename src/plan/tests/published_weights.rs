@@ -136,6 +136,12 @@ fn the_hub_is_a_requirement_if_it_is_requested() {
     assert_eq!(message, expected);
     let none = with(&[], "gpt2", known(&[]));
     assert_eq!(refused("hub", &none), "the hub has no weights of gpt2");
+    let exported = with(&[], "gpt2", known(&[("config.json", 1), ("onnx/model.onnx", 5)]));
+    let message =
+        "gpt2 on the hub contains only onnx/model.onnx, an exported model without torch weights";
+    assert_eq!(refused("hub", &exported), message);
+    let error = tests("gpt2", &[], &exported).expect_err("never random");
+    assert_eq!((&*error.message, &*error.field), (message, "models[0].model"));
     // A commit needs no answer.
     let made = tests("gpt2", &[&format!("hub:gpt2@{COMMIT}")], &away).expect("tests");
     assert_eq!(chosen(&made).source, hub("gpt2", None));

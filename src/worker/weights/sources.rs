@@ -9,8 +9,8 @@ use crate::domain::causes::with_causes;
 use crate::domain::held_weights::{HeldWeights, MAX_HELD_WEIGHTS};
 use crate::domain::weights::{Manifest, Weights, WeightsKey};
 use crate::gather::digests::Digests;
-use crate::gather::peek;
-use crate::models::weights::{Wanted, belonging};
+use crate::gather::{base_model, peek};
+use crate::models::weights::{Root, Wanted, belonging};
 use crate::sys::caches::{Caches, UserContext, home, in_map};
 use crate::worker::link::{LinkError, WeightsLink};
 use crate::worker::places::Places;
@@ -331,7 +331,9 @@ impl<L: WeightsLink> WeightSources<L> {
         let fetch = fetch.clone();
         let compare = move || {
             // A single file is listed with its name.
-            let root = if place.is_file() { place.parent().unwrap_or(&place) } else { &place };
+            let directory = if place.is_file() { place.parent().unwrap_or(&place) } else { &place };
+            let base = base_model::elsewhere(directory);
+            let root = Root { directory: directory.to_owned(), base };
             digests.differences(root, &listed, &|done, total| {
                 fetch.progress().reached(Step::Checking, done, total);
             })
@@ -385,10 +387,10 @@ fn manifest_at(
     let (root, files) = peek::files_below(path).map_err(|error| error.to_string())?;
     let wanted = Wanted { allow_pickle: true, remote_code: false };
     let read = |name: &str, most: usize| {
-        peek::first_bytes(root.join(name).to_str().unwrap_or_default(), most)
+        peek::first_bytes(root.place(name).to_str().unwrap_or_default(), most)
     };
     let paths = belonging(&files, wanted, read).map_err(|error| error.message)?;
-    digests.manifest(&root, &paths, progress).map_err(|error| with_causes(&error))
+    digests.manifest(root, &paths, progress).map_err(|error| with_causes(&error))
 }
 
 /// Weights at a path of this machine, as they are.
