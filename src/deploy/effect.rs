@@ -1,7 +1,9 @@
 //! The deployments in which each flag has an effect. A flag without one is refused, so that nobody relies
 //! on it.
 
-use crate::deploy::spec::{DeployError, Hardware, Mode, Program, Role, Spec, Target};
+use crate::deploy::spec::{
+    DEFAULT_DRAIN, DeployError, Hardware, Mode, Program, Role, Spec, Target,
+};
 
 /// A flag, and the deployments in which it has an effect.
 struct Flag {
@@ -19,6 +21,11 @@ fn is_container(spec: &Spec) -> bool {
 /// A set with an image.
 fn is_image(spec: &Spec) -> bool {
     is_container(spec) && !spec.startup_only
+}
+
+/// Only the entry point of a container, which takes everything from its environment and `settings.yaml`.
+fn is_entry_point(spec: &Spec) -> bool {
+    is_container(spec) && spec.startup_only
 }
 
 fn is_batch(spec: &Spec) -> bool {
@@ -39,7 +46,21 @@ const WORKERS: &str = "--role worker";
 const IMAGES: &str = "--target docker or kubernetes without --startup-only";
 const SLURM: &str = "--target slurm";
 
+const EXCEPT_ENTRY_POINTS: &str = "every target, except for the entry point alone of a container";
+
 const FLAGS: &[Flag] = &[
+    Flag {
+        name: "--id",
+        is_given: |spec| spec.id.as_str() != spec.role.default_id(),
+        has_effect: |spec| !is_entry_point(spec),
+        place: EXCEPT_ENTRY_POINTS,
+    },
+    Flag {
+        name: "--drain",
+        is_given: |spec| spec.drain != DEFAULT_DRAIN,
+        has_effect: |spec| !is_entry_point(spec),
+        place: "every target, except for the entry point alone of a container, which reads DTF_DRAIN_SECONDS",
+    },
     Flag {
         name: "--name",
         is_given: |spec| spec.name.is_some(),
@@ -136,8 +157,8 @@ const FLAGS: &[Flag] = &[
     Flag {
         name: "--env",
         is_given: |spec| !spec.environment.is_empty(),
-        has_effect: |spec| !is_container(spec) || !spec.startup_only,
-        place: "every target, except for the entry point alone of a container",
+        has_effect: |spec| !is_entry_point(spec),
+        place: EXCEPT_ENTRY_POINTS,
     },
     Flag {
         name: "--binary",

@@ -12,6 +12,8 @@ use std::str::FromStr;
 pub const MAX_ID_BYTES: usize = 63;
 /// Maximum length of a display name, a path, an address or the value of a variable, in bytes.
 pub const MAX_TEXT_BYTES: usize = 1024;
+/// Time that running tests have to end, unless it is given.
+pub const DEFAULT_DRAIN: Millis = Millis::from_secs(300);
 /// Maximum number of environment variables.
 pub const MAX_VARIABLES: usize = 64;
 
@@ -94,6 +96,17 @@ words!(
     Hardware { Cpu = "cpu", Cuda = "cuda", Rocm = "rocm", }
 );
 
+impl Role {
+    /// The name of files, units and objects, unless it is given.
+    #[must_use]
+    pub fn default_id(self) -> &'static str {
+        match self {
+            Self::Worker => "dtf-worker",
+            Self::Coordinator => "dtf-coordinator",
+        }
+    }
+}
+
 impl Target {
     /// The modes of a platform, the default first.
     #[must_use]
@@ -170,12 +183,13 @@ impl FromStr for Address {
             return Err(format!("the scheme {:?} is not http or https", url.scheme()));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err("an address with a user or a password would reveal it; \
-                        give a token with --token-file"
+            return Err("an address with a user or a password would reveal them in files and logs"
                 .to_owned());
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err("the address of a coordinator has neither ? nor #".to_owned());
+            return Err(
+                "an address with ? or # is not a base to which paths can be added".to_owned()
+            );
         }
         let loopback = match url.host() {
             Some(url::Host::Domain(name)) => (name == "localhost").then(|| "127.0.0.1".to_owned()),

@@ -192,9 +192,12 @@ pub fn parts(spec: &Spec) -> Vec<Part> {
             script("worker.sbatch", "unix/worker.sbatch.j2"),
         ],
     };
-    parts.push(private("deploy.conf", "settings/deploy.conf.j2"));
+    let is_container = matches!(spec.target, Target::Docker | Target::Kubernetes);
+    if !is_container || !spec.startup_only {
+        parts.push(private("deploy.conf", "settings/deploy.conf.j2"));
+    }
     parts.push(private("settings.yaml", "settings/settings.yaml.j2"));
-    if !matches!(spec.target, Target::Docker | Target::Kubernetes) || spec.startup_only {
+    if !is_container {
         parts.push(private("environment", "settings/environment.j2"));
     }
     parts

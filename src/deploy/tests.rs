@@ -92,19 +92,20 @@ fn scripts_are_the_same_for_every_request() {
         for startup_only in [false, true] {
             let plain = Spec { startup_only, ..spec(target) };
             let is_container = matches!(target, Target::Docker | Target::Kubernetes);
+            let is_entry_point = startup_only && is_container;
             let other = Spec {
-                id: "other".parse().expect("an id"),
+                id: if is_entry_point { plain.id.clone() } else { "other".parse().expect("an id") },
                 name: "Ann's $(touch x) \"box\" %PATH% `id`"
                     .parse()
                     .ok()
                     .filter(|_| target != Target::Slurm),
                 coordinator: "https://h/x".parse().expect("an address"),
-                environment: if startup_only && is_container {
+                environment: if is_entry_point {
                     Vec::new()
                 } else {
                     vec!["A=$(touch x)'\"`%n".parse().expect("a variable")]
                 },
-                drain: Millis::from_secs(7),
+                drain: if is_entry_point { plain.drain } else { Millis::from_secs(7) },
                 ..plain.clone()
             };
             let (plain, other) = (files(&plain).expect("files"), files(&other).expect("files"));
@@ -259,6 +260,14 @@ fn a_flag_without_an_effect_is_refused() {
             "--prefix",
         ),
         (Spec { environment: env(), startup_only: true, ..spec(Target::Docker) }, "--env"),
+        (
+            Spec { id: "x".parse().expect("an id"), startup_only: true, ..spec(Target::Docker) },
+            "--id",
+        ),
+        (
+            Spec { drain: Millis::from_secs(7), startup_only: true, ..spec(Target::Kubernetes) },
+            "--drain",
+        ),
         (Spec { startup_only: true, ..package(Target::Linux) }, "--binary"),
         (Spec { index: index(), ..spec(Target::Linux) }, "--index"),
     ];
@@ -276,6 +285,16 @@ fn a_flag_without_an_effect_is_refused() {
         package(Target::Windows),
     ] {
         files(&spec).expect("it has an effect");
+    }
+}
+
+/// Slurm creates no directory for a log.
+#[test]
+fn the_log_of_a_batch_job_is_in_a_directory_that_exists() {
+    for (startup_only, log) in [(false, "../log/%x-%j.log"), (true, "%x-%j.log")] {
+        let files = files(&Spec { startup_only, ..spec(Target::Slurm) }).expect("files");
+        let batch = files.iter().find(|file| file.name == "worker.sbatch").expect("a script");
+        assert!(batch.text.contains(&format!("#SBATCH --output={log}\n")), "{}", batch.text);
     }
 }
 

@@ -257,12 +257,20 @@ async fn spec(
     let coordinator: Address = args
         .coordinator
         .parse()
-        .map_err(|reason: String| CliError::usage(format!("--coordinator: {reason}")))?;
+        .map_err(|reason: String| CliError::usage(format!("--coordinator: {reason}")))
+        .map_err(|error| {
+            error.hint("an address such as http://lab-1:7700; a token is given with --token-file")
+        })?;
     let variable = |text: &String| {
         text.parse::<Variable>().map_err(|reason| CliError::usage(format!("--env: {reason}")))
     };
     let index = args.index.as_deref().map(|text| {
-        text.parse().map_err(|reason: String| CliError::usage(format!("--index: {reason}")))
+        text.parse().map_err(|reason: String| {
+            CliError::usage(format!("--index: {reason}")).hint(
+                "an address such as https://packages.example.org/simple; pip and uv read a password for it \
+                 from a .netrc file",
+            )
+        })
     });
     let environment = args.environment.iter().map(variable).collect::<Result<_, _>>()?;
     let target = Target::from(args.target);
@@ -270,10 +278,9 @@ async fn spec(
         RoleName::Worker => Role::Worker,
         RoleName::Coordinator => Role::Coordinator,
     };
-    let default_id = format!("dtf-{}", role.word());
     let id = match &args.id {
         Some(id) => id.clone(),
-        None => default_id.parse().map_err(CliError::usage)?,
+        None => role.default_id().parse().map_err(CliError::usage)?,
     };
     let resources = &args.resources;
     let hardware = match resources.hw {
