@@ -130,6 +130,11 @@ impl Scheduler {
         at: Timestamp,
     ) -> Result<(), FactError> {
         let worker = self.workers.get_mut(&id).ok_or(FactError::UnknownWorker(id))?;
+        // The same calibration with more devices.
+        let is_same = |(_, latest): &mut (Timestamp, Arc<Calibration>)| {
+            latest.measured_at == calibration.measured_at
+        };
+        worker.calibrations.pop_back_if(is_same);
         worker.calibrations.push_back((at, Arc::clone(calibration)));
         if worker.calibrations.len() > MAX_CALIBRATIONS {
             worker.calibrations.pop_front();

@@ -59,6 +59,11 @@ impl EndedAttempt {
     }
 }
 
+/// The verdict on an attempt that was stopped before its program started.
+fn cancelled() -> Verdict {
+    Verdict::new(Outcome::Cancelled, None, "cancelled before it started")
+}
+
 impl<L: Link> AttemptContext<L> {
     /// Starts an attempt and supervises it until none of its processes is left.
     pub async fn run(
@@ -66,11 +71,19 @@ impl<L: Link> AttemptContext<L> {
         view: Box<LeaseView>,
         mut stop: watch::Receiver<StopRequest>,
     ) -> EndedAttempt {
-        let _test_runs = self.calibrations.test_runs().await;
+        let test_runs = tokio::select! {
+            biased;
+            _ = stop.wait_for(|stop| *stop != StopRequest::None) => None,
+            guard = self.calibrations.test_runs() => Some(guard),
+        };
         let capability = self.offer.current();
         let mut detail = self.describe_machine(&view, &capability);
         let mut duration = Millis(0);
-        let (directory, end) = match self.prepare(&view, capability) {
+        let prepared = match &test_runs {
+            Some(_) => self.prepare(&view, capability),
+            None => Err(cancelled()),
+        };
+        let (directory, end) = match prepared {
             Ok(attempt) => {
                 let end = self.run_prepared(&attempt, &mut stop, &mut detail, &mut duration).await;
                 let end = end.map(|(observation, met, shipped_junit)| EndedProgram {
@@ -128,7 +141,7 @@ impl<L: Link> AttemptContext<L> {
         let started = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop != StopRequest::None) => {
-                Err(Verdict::new(Outcome::Cancelled, None, "cancelled before it started"))
+                Err(cancelled())
             }
             started = self.start(attempt, detail, &mut notes) => started,
         };

@@ -1,7 +1,7 @@
 //! Calibrates devices with the Python environments that have found them.
 //!
-//! Limits: `TIMEOUT` for each device, `MAX_OUTPUT_BYTES` of output. Promise: a measurement is given up
-//! when a test begins, so no test waits for it and none runs beside it for longer than it takes to stop.
+//! Limits: `TIMEOUT` for each device, `MAX_OUTPUT_BYTES` of output. Promise: a measurement that is dropped
+//! ends its process.
 
 use crate::domain::accelerator::Accelerator;
 use crate::domain::capability::calibration::{DeviceSpeed, Speed};
@@ -40,8 +40,8 @@ pub struct Runtimes(Arc<Mutex<BTreeMap<String, Entry>>>);
 #[derive(Debug)]
 struct Entry {
     runtime: Runtime,
-    /// The device was measured, or cannot be, since the last daily calibration.
-    is_done: bool,
+    /// The device cannot be measured today.
+    has_failed: bool,
 }
 
 #[derive(Deserialize)]
@@ -51,41 +51,57 @@ struct Rates {
 }
 
 impl Runtimes {
-    /// An environment has found a device. The first one measures it.
+    /// An environment has found a device. The first one measures it; another one replaces it after a
+    /// failure.
     pub fn add(&self, device: &str, runtime: impl FnOnce() -> Runtime) {
-        let entry = || Entry { runtime: runtime(), is_done: false };
-        self.lock().entry(device.to_owned()).or_insert_with(entry);
+        let mut entries = self.lock();
+        let known = entries.get(device);
+        if known.is_some_and(|entry| !entry.has_failed) {
+            return;
+        }
+        let runtime = runtime();
+        let has_failed = known.is_some_and(|entry| entry.runtime.python == runtime.python);
+        entries.insert(device.to_owned(), Entry { runtime, has_failed });
     }
 
-    /// Whether one of these devices was not measured since the last daily calibration.
+    /// Whether the environment of a device could not measure it today.
     #[must_use]
-    pub fn has_new(&self, devices: &[Accelerator]) -> bool {
-        let entries = self.lock();
-        devices.iter().any(|device| entries.get(&device.id()).is_some_and(|entry| !entry.is_done))
+    pub fn has_failed(&self, device: &str) -> bool {
+        self.lock().get(device).is_some_and(|entry| entry.has_failed)
     }
 
-    /// Measures these devices, as far as an environment has found them, one after the other.
-    pub async fn measure(&self, devices: &[Accelerator]) -> BTreeMap<String, DeviceSpeed> {
-        let mut speeds = BTreeMap::new();
-        for device in devices {
-            let id = device.id();
-            let Some(runtime) = self.lock().get(&id).map(|entry| entry.runtime.clone()) else {
-                continue;
-            };
-            match runtime.measure().await {
-                Ok(speed) => drop(speeds.insert(id.clone(), speed)),
-                Err(reason) => tracing::warn!(device = id, reason, "cannot calibrate a device"),
-            }
-            if let Some(entry) = self.lock().get_mut(&id) {
-                entry.is_done = true;
+    /// The id of the first of these devices that an environment has found, that can be measured, and that
+    /// is not among those already measured.
+    #[must_use]
+    pub fn next(
+        &self,
+        devices: &[Accelerator],
+        measured: &BTreeMap<String, DeviceSpeed>,
+    ) -> Option<String> {
+        let entries = self.lock();
+        let is_open = |id: &String| entries.get(id).is_some_and(|entry| !entry.has_failed);
+        let mut ids = devices.iter().map(Accelerator::id);
+        ids.find(|id| !measured.contains_key(id) && is_open(id))
+    }
+
+    /// Measures a device that an environment has found. One that fails is not tried again on this day.
+    pub async fn measure(&self, id: &str) -> Option<DeviceSpeed> {
+        let runtime = self.lock().get(id).map(|entry| entry.runtime.clone())?;
+        match runtime.measure().await {
+            Ok(speed) => Some(speed),
+            Err(reason) => {
+                tracing::warn!(device = id, reason, "cannot calibrate a device");
+                if let Some(entry) = self.lock().get_mut(id) {
+                    entry.has_failed = true;
+                }
+                None
             }
         }
-        speeds
     }
 
-    /// The last figures are not used, so all devices are to be measured again.
-    pub fn repeat(&self) {
-        self.lock().values_mut().for_each(|entry| entry.is_done = false);
+    /// A new day: devices that could not be measured are tried again.
+    pub fn forget_failures(&self) {
+        self.lock().values_mut().for_each(|entry| entry.has_failed = false);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
@@ -159,18 +175,32 @@ mod tests {
             echo noise; echo "$prefix"'{"compute": [2e12, 2e12, 2e12, 2e12], "memory": [1, 2, 3, 4]}'"#;
         let runtimes = Runtimes::default();
         let devices = [device(0), device(1)];
-        assert!(!runtimes.has_new(&devices));
-        runtimes.add(&devices[1].id(), || Runtime::script(directory.path(), prints));
-        assert!(runtimes.has_new(&devices) && !runtimes.has_new(&devices[..1]));
-        let speeds = runtimes.measure(&devices).await;
-        assert!(!runtimes.has_new(&devices));
-        let speed = speeds[&devices[1].id()];
+        let [first, second] = [0, 1].map(|at: usize| devices[at].id());
+        let mut speeds = BTreeMap::new();
+        assert_eq!(runtimes.next(&devices, &speeds), None);
+        runtimes.add(&second, || Runtime::script(directory.path(), prints));
+        assert_eq!(runtimes.next(&devices, &speeds).as_ref(), Some(&second));
+        assert_eq!(runtimes.next(&devices[..1], &speeds), None);
+        let speed = runtimes.measure(&second).await.expect("figures");
         assert_eq!((speed.compute.per_second, speed.memory.per_second), (2e12, 2.0));
+        speeds.insert(second, speed);
+        assert_eq!(runtimes.next(&devices, &speeds), None);
         // One that fails is not tried again until the next day.
         let other = tempfile::tempdir().expect("a directory");
-        runtimes
-            .add(&devices[0].id(), || Runtime::script(other.path(), "echo no device >&2; exit 1"));
-        assert_eq!(runtimes.measure(&devices[..1]).await, BTreeMap::new());
-        assert!(!runtimes.has_new(&devices));
+        runtimes.add(&first, || Runtime::script(other.path(), "echo no device >&2; exit 1"));
+        assert_eq!(runtimes.next(&devices, &speeds).as_ref(), Some(&first));
+        assert_eq!(runtimes.measure(&first).await, None);
+        assert_eq!(runtimes.next(&devices, &speeds), None);
+        runtimes.forget_failures();
+        assert_eq!(runtimes.next(&devices, &speeds).as_ref(), Some(&first));
+        // Another environment that finds the device replaces one that failed, and no other.
+        let script = |directory: &tempfile::TempDir| Runtime::script(directory.path(), "exit 1");
+        let third = tempfile::tempdir().expect("a directory");
+        runtimes.add(&first, || script(&third));
+        assert_eq!(runtimes.measure(&first).await, None);
+        runtimes.add(&first, || script(&other));
+        assert_eq!(runtimes.next(&devices, &speeds), None, "the same environment");
+        runtimes.add(&first, || script(&third));
+        assert_eq!(runtimes.next(&devices, &speeds).as_ref(), Some(&first));
     }
 }

@@ -1,10 +1,11 @@
 //! Calibrates this worker: how fast it is in a short benchmark, and how much that varies.
 //!
 //! The benchmark runs when the worker is idle: after its start unless it was calibrated within a day,
-//! then daily, and when an environment has found a device for the first time (`devices`). Promises: no
-//! test runs beside the benchmark. A test that arrives meanwhile waits for less than a second: the
-//! measurement of a device, which takes longer, is given up. The latest calibrations are kept in the
-//! work directory.
+//! then daily. The processor is first. The devices are added to its calibration one after the other, as
+//! soon as an environment has found them (`devices`), so that frequent tests delay only the device that is
+//! being measured. Promises: no test runs beside the benchmark. A test that arrives meanwhile waits for
+//! less than a second: the measurement of a device, which takes longer, is given up. The latest
+//! calibrations are kept in the work directory.
 
 pub mod devices;
 pub mod measure;
@@ -62,16 +63,24 @@ impl Calibrations {
 
     /// A test runs as long as the guard exists. Waits for the end of a benchmark.
     pub async fn test_runs(&self) -> OwnedRwLockReadGuard<()> {
+        let guard = Arc::clone(&self.quiet).read_owned().await;
+        // Only now: a benchmark that begins in between sees either the guard or the count.
+        self.interrupt();
+        guard
+    }
+
+    /// Gives up the measurement of a device.
+    pub fn interrupt(&self) {
         self.begun.send_modify(|count| *count += 1);
-        Arc::clone(&self.quiet).read_owned().await
     }
 
     /// A probe runs as long as the guard exists, and no benchmark beside it. With `alone`, no test runs
     /// beside it either: it waits for those that run, and later ones wait for it.
     pub async fn probe_runs(&self, alone: bool) -> Box<dyn Send + Sync> {
         if alone {
-            self.begun.send_modify(|count| *count += 1);
-            Box::new(Arc::clone(&self.quiet).write_owned().await)
+            let guard = Arc::clone(&self.quiet).write_owned().await;
+            self.interrupt();
+            Box::new(guard)
         } else {
             Box::new(self.test_runs().await)
         }
@@ -88,11 +97,16 @@ impl Calibrations {
         noise(self.lock().iter().map(|calibration| &**calibration))
     }
 
-    /// Whether a calibration is due: the latest one is older than a day, there is none, or a device can
-    /// be measured that could not be before.
+    /// Whether a calibration is due: the latest one is older than a day, there is none, or it lacks a
+    /// device that can be measured.
     #[must_use]
     pub fn is_due(&self, now: Timestamp, capability: &Capability) -> bool {
-        self.is_old(now) || self.runtimes.has_new(&capability.accelerators)
+        self.is_old(now) || self.next_device(capability).is_some()
+    }
+
+    /// The next device that the latest calibration lacks and that can be measured.
+    fn next_device(&self, capability: &Capability) -> Option<String> {
+        self.runtimes.next(&capability.accelerators, &self.latest()?.devices)
     }
 
     fn is_old(&self, now: Timestamp) -> bool {
@@ -102,53 +116,64 @@ impl Calibrations {
         })
     }
 
-    /// Runs the benchmark unless a test runs. It is given up when one begins.
+    /// Runs the parts of the benchmark that are due, unless a test runs. The measurement of a device is given
+    /// up when one begins.
     pub async fn calibrate(&self, capability: &Capability) {
         // Another calibration runs.
         let Ok(_turn) = self.turn.try_lock() else { return };
         let mut begun = self.begun.subscribe();
-        if self.quiet.try_write().is_err() {
-            return;
+        if self.is_old(clock::wall()) {
+            let (own, capability) = (self.clone(), capability.clone());
+            // A panic is logged, and the benchmark repeated.
+            let run = move || own.calibrate_processor(&capability);
+            let _ = tokio::task::spawn_blocking(run).await;
         }
-        let devices = tokio::select! {
-            biased;
-            _ = begun.changed() => return,
-            devices = self.runtimes.measure(&capability.accelerators) => devices,
-        };
-        let (own, capability) = (self.clone(), capability.clone());
-        // A panic is logged, and the benchmark repeated.
-        let run = move || own.calibrate_processor(&capability, devices);
-        if !tokio::task::spawn_blocking(run).await.unwrap_or(false) {
-            // A test has begun, so the figures of the devices are not in a calibration.
-            self.runtimes.repeat();
+        while let Some(device) = self.next_device(capability) {
+            if self.quiet.try_write().is_err() {
+                return;
+            }
+            let speed = tokio::select! {
+                biased;
+                _ = begun.changed() => return,
+                speed = self.runtimes.measure(&device) => speed,
+            };
+            if let Some(speed) = speed {
+                self.add_device(device, speed);
+            }
         }
     }
 
-    /// Runs the benchmark of the processor, and keeps the calibration. False if a test runs. The thread is
+    /// Runs the benchmark of the processor, and keeps the calibration, unless a test runs. The thread is
     /// occupied for less than a second.
-    fn calibrate_processor(
-        &self,
-        capability: &Capability,
-        devices: BTreeMap<String, DeviceSpeed>,
-    ) -> bool {
-        let Ok(alone) = self.quiet.try_write() else { return false };
+    fn calibrate_processor(&self, capability: &Capability) {
+        let Ok(alone) = self.quiet.try_write() else { return };
         let measured = measure(capability.cpu_milli, capability.memory_bytes, USUAL);
         drop(alone);
-        let Some(measured) = measured else { return true };
-        let calibration = Calibration {
-            measured_at: clock::wall(),
-            threads: u32::try_from(measured.threads).unwrap_or(u32::MAX),
-            compute: measured.compute,
-            memory: measured.memory,
-            devices,
-        };
-        self.add(calibration);
-        true
+        let Some(measured) = measured else { return };
+        self.runtimes.forget_failures();
+        self.change(|history| {
+            history.push(Arc::new(Calibration {
+                measured_at: clock::wall(),
+                threads: u32::try_from(measured.threads).unwrap_or(u32::MAX),
+                compute: measured.compute,
+                memory: measured.memory,
+                devices: BTreeMap::new(),
+            }));
+        });
     }
 
-    fn add(&self, calibration: Calibration) {
+    /// Adds a device to the latest calibration.
+    fn add_device(&self, device: String, speed: DeviceSpeed) {
+        self.change(|history| {
+            if let Some(latest) = history.last_mut() {
+                Arc::make_mut(latest).devices.insert(device, speed);
+            }
+        });
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Vec<Arc<Calibration>>)) {
         let mut history = self.lock();
-        history.push(Arc::new(calibration));
+        change(&mut history);
         let excess = history.len().saturating_sub(MAX_CALIBRATIONS);
         history.drain(..excess);
         let text = serde_json::to_vec(&*history).unwrap_or_default();
@@ -182,7 +207,9 @@ mod tests {
         let calibrations = open(file.clone());
         assert!(calibrations.is_old(Timestamp(5)) && calibrations.noise().is_none());
         for at in 1..20 {
-            calibrations.add(calibration(at, 0.25));
+            calibrations.change(|history| {
+                history.push(Arc::new(calibration(at, 0.25)));
+            });
         }
         let again = open(file.clone());
         assert_eq!(again.latest().expect("kept").measured_at, Timestamp(19));
@@ -225,6 +252,15 @@ mod tests {
         assert_eq!(calibrations.latest().expect("measured").threads, 1);
     }
 
+    fn with_device() -> Capability {
+        serde_json::from_value(serde_json::json!({
+            "os": "linux", "arch": "x86_64", "cpu_milli": 1000, "memory_bytes": 1 << 26,
+            "slots": 1, "backends": ["cpu", "cuda"], "accelerators": [
+                { "index": 0, "vendor": "nvidia", "model": "L4", "backend": "cuda" }],
+        }))
+        .expect("a capability")
+    }
+
     #[tokio::test]
     #[cfg(unix)]
     async fn the_measurement_of_a_device_is_given_up_when_a_test_begins() {
@@ -232,31 +268,72 @@ mod tests {
         let runtimes = Runtimes::default();
         let file = directory.path().join("calibration.json");
         let calibrations = Calibrations::open(file, runtimes.clone());
-        let capability: Capability = serde_json::from_value(serde_json::json!({
-            "os": "linux", "arch": "x86_64", "cpu_milli": 1000, "memory_bytes": 1 << 26,
-            "slots": 1, "backends": ["cpu", "cuda"], "accelerators": [
-                { "index": 0, "vendor": "nvidia", "model": "L4", "backend": "cuda" }],
-        }))
-        .expect("a capability");
+        let capability = with_device();
         let id = capability.accelerators[0].id();
         runtimes.add(&id, || {
             devices::Runtime::script(directory.path(), ": >started; while :; do sleep 1; done")
         });
         let started = directory.path().join("started");
-        let has_started = async {
-            while !started.exists() {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        for interrupt_by_test in [true, false] {
+            let has_started = async {
+                while !started.exists() {
+                    tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                }
+            };
+            let mut calibrating = Box::pin(calibrations.calibrate(&capability));
+            tokio::select! {
+                () = &mut calibrating => panic!("it measures"),
+                () = has_started => {}
             }
-        };
-        let mut calibrating = Box::pin(calibrations.calibrate(&capability));
-        tokio::select! {
-            () = &mut calibrating => panic!("it measures"),
-            () = has_started => {}
+            let test = if interrupt_by_test {
+                Some(calibrations.test_runs().await)
+            } else {
+                calibrations.interrupt();
+                None
+            };
+            calibrating.await;
+            drop(test);
+            // The processor was measured first, and only once.
+            assert_eq!(calibrations.lock().len(), 1);
+            assert!(calibrations.latest().expect("measured").devices.is_empty());
+            assert!(
+                calibrations.is_due(clock::wall(), &capability),
+                "the device is measured later"
+            );
+            std::fs::remove_file(&started).expect("removed");
         }
-        let test = calibrations.test_runs().await;
-        calibrating.await;
-        drop(test);
-        assert!(calibrations.latest().is_none());
-        assert!(runtimes.has_new(&capability.accelerators), "it is measured later");
+    }
+
+    #[tokio::test]
+    #[cfg(unix)]
+    async fn a_device_is_added_to_the_calibration_and_not_measured_again_after_a_start() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("calibration.json");
+        let capability = with_device();
+        let id = capability.accelerators[0].id();
+        let prints = r#"prefix=${4##*'"prefix":"'}; prefix=${prefix%%'"'*}
+            echo "$prefix"'{"compute": [2, 2, 2, 2], "memory": [1, 2, 3, 4]}'"#;
+        let open = |file: PathBuf, has_found: bool| {
+            let runtimes = Runtimes::default();
+            if has_found {
+                runtimes.add(&id, || devices::Runtime::script(directory.path(), prints));
+            }
+            Calibrations::open(file, runtimes)
+        };
+        let before = open(file.clone(), false);
+        before.calibrate(&capability).await;
+        assert!(!before.is_due(clock::wall(), &capability));
+        let measured_at = before.latest().expect("measured").measured_at;
+        let found = open(file.clone(), true);
+        assert!(found.is_due(clock::wall(), &capability), "a device can be measured");
+        found.calibrate(&capability).await;
+        let again = open(file, true);
+        assert!(
+            !again.is_due(clock::wall(), &capability),
+            "it is measured daily, not at each start"
+        );
+        let latest = again.latest().expect("kept");
+        assert_eq!((latest.measured_at, again.lock().len()), (measured_at, 1));
+        assert_eq!(latest.devices[&id].compute.per_second.to_bits(), 2.0_f64.to_bits());
     }
 }

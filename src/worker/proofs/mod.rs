@@ -190,7 +190,8 @@ impl Prover {
         }
     }
 
-    /// Asks one environment about everything that is not yet proven. Returns the answers.
+    /// Asks one environment about everything that is not yet proven, and about devices that the environment
+    /// that found them cannot measure. Returns the answers.
     pub async fn prove(
         &mut self,
         environment: &PythonEnvironment,
@@ -199,8 +200,10 @@ impl Prover {
         let detected = self.offer.last_detected();
         let mut all = Vec::new();
         for question in questions(&self.table, &detected.accelerators) {
-            let claims = question.claims().filter(|claim| !self.findings.is_proven(claim));
-            let claims: Vec<Claim> = claims.collect();
+            let cannot_measure =
+                question.device.is_some_and(|device| self.runtimes.has_failed(&device.id()));
+            let is_asked = |claim: &Claim| cannot_measure || !self.findings.is_proven(claim);
+            let claims: Vec<Claim> = question.claims().filter(is_asked).collect();
             let answers = self.answers(environment, question.device, claims).await;
             for (claim, answer) in &answers {
                 let python = environment.python.display();

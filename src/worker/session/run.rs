@@ -97,6 +97,7 @@ impl<L: Link> Session<L> {
 
     /// Kills all attempts and drains.
     fn stop_all(&mut self) {
+        self.context.calibrations.interrupt();
         let mut actions = Vec::new();
         self.machine.shutdown(&mut actions);
         self.perform(actions, StopRequest::Kill);
@@ -203,6 +204,7 @@ impl<L: Link> Session<L> {
     /// Ends the session after the main loop.
     async fn leave(mut self) -> Result<Summary, WorkerError> {
         self.flush();
+        self.context.calibrations.interrupt();
         self.summary.unsent = self.machine.unacknowledged().count() as u64;
         if !self.attempts.join(KILL_TIMEOUT).await {
             tracing::error!("attempts did not end in time after they were killed");

@@ -71,3 +71,35 @@ async fn on_a_quiet_machine_a_test_gets_all_cores() {
     assert_eq!(facts, [serde_json::json!(8), serde_json::json!(true)]);
     bench.finish().await;
 }
+
+/// A probe on a quiet machine runs alone, so a test waits for it.
+#[tokio::test]
+async fn a_stop_ends_the_wait_for_a_probe() {
+    use std::os::unix::fs::PermissionsExt;
+    let bench = Bench::with(|settings| {
+        let python = settings.work_dir.join("python");
+        let started = settings.work_dir.join("started").display().to_string();
+        let script = format!(
+            "#!/bin/sh\ncase \"$*\" in *'\"backends\"'*) : >'{started}'; while :; do sleep 1; done ;; esac\n\
+             exec python3 \"$@\"\n"
+        );
+        std::fs::write(&python, script).expect("written");
+        std::fs::set_permissions(&python, std::fs::Permissions::from_mode(0o755)).expect("set");
+        settings.python = Some(python);
+        (settings.system_packages, settings.quiet_machine) = (true, true);
+    });
+    let started = bench.directory.path().join("started");
+    let has_started = async {
+        while !started.exists() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(LIMIT, has_started).await.expect("the probe runs");
+    let lease = bench.fake.command(1, &["true"]);
+    // The worker has the test before it is stopped.
+    bench.fake.until(|state| state.heartbeats_since(1) >= 2).await;
+    bench.fake.with(|state| state.stop.push(lease));
+    let (report, detail) = bench.fake.report(lease).await;
+    assert_eq!(report.outcome, Outcome::Cancelled, "{detail:?}");
+    bench.finish().await;
+}
