@@ -46,8 +46,8 @@ pub struct Machine {
     pub memory_bytes: Fact<u64>,
     /// Memory that is available now within the limit, in bytes.
     pub available_bytes: Fact<u64>,
-    /// Memory limit of this process, in bytes; unknown if there is none.
-    pub memory_limit_bytes: Fact<u64>,
+    /// Memory limit of this process, in bytes; None inside if there is none.
+    pub memory_limit_bytes: Fact<Option<u64>>,
     /// Kind of the container: `docker`, or `wsl+docker` for one inside of another.
     pub container: Fact<String>,
     /// Unusual findings, for a person.
@@ -55,10 +55,21 @@ pub struct Machine {
 }
 
 impl Machine {
+    /// The limits of this process.
+    pub fn limits(&self) -> Limits {
+        Limits { cpu_milli: self.cpu_milli.value, memory_bytes: self.usable_bytes() }
+    }
+
     /// Memory that tests may use, in bytes: that of the machine within the limit.
     pub fn usable_bytes(&self) -> Option<u64> {
-        [self.memory_bytes.value, self.memory_limit_bytes.value].into_iter().flatten().min()
+        usable_bytes(&self.memory_bytes, &self.memory_limit_bytes)
     }
+}
+
+/// Memory within a limit, in bytes. It is unknown if the limit is, since an unknown limit is not the
+/// absence of one.
+pub(super) fn usable_bytes(memory: &Fact<u64>, limit: &Fact<Option<u64>>) -> Option<u64> {
+    [memory.value, limit.value?].into_iter().flatten().min()
 }
 
 /// The limits of this process, which may change while it runs. None is unknown.
@@ -68,4 +79,15 @@ pub struct Limits {
     pub cpu_milli: Option<u64>,
     /// Memory that this process may use, in bytes.
     pub memory_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// These limits, with those of `other` in place of unknown ones.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            cpu_milli: self.cpu_milli.or(other.cpu_milli),
+            memory_bytes: self.memory_bytes.or(other.memory_bytes),
+        }
+    }
 }

@@ -58,7 +58,7 @@ fn of(values: &BTreeMap<String, String>) -> Machine {
         ),
         memory_bytes,
         available_bytes: Fact::unknown("macOS reports no available memory"),
-        memory_limit_bytes: Fact::unknown("macOS has no memory limits of containers"),
+        memory_limit_bytes: Fact::known(None, "macOS has no memory limits of containers"),
         container: Fact::unknown("macOS has no containers"),
         notes: rosetta(text("sysctl.proc_translated")).into_iter().collect(),
     }

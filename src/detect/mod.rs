@@ -57,7 +57,7 @@ pub struct Detected {
     pub machine: Machine,
     /// Unusual findings, for a person. Detection errors are in the capability.
     pub notes: Vec<String>,
-    /// The vendors whose tool did not end in time, so that nothing is known of their devices.
+    /// The vendors of which a tool did not end in time, so that facts of their devices may be missing.
     pub unanswered: BTreeSet<Vendor>,
 }
 
@@ -74,6 +74,12 @@ pub async fn capability(host: &Host<'_>, overrides: Overrides) -> Detected {
         notes.push(format!("only {MAX_ACCELERATORS} of {} devices are used", accelerators.len()));
         accelerators.truncate(MAX_ACCELERATORS);
     }
+    let mut unusable = devices.unusable;
+    if unusable.len() > MAX_ACCELERATORS {
+        let count = unusable.len();
+        notes.push(format!("only {MAX_ACCELERATORS} of {count} devices without use are listed"));
+        unusable.truncate(MAX_ACCELERATORS);
+    }
     let mut backends: BTreeSet<Backend> =
         accelerators.iter().flat_map(Accelerator::offered).collect();
     backends.insert(Backend::CPU);
@@ -89,7 +95,7 @@ pub async fn capability(host: &Host<'_>, overrides: Overrides) -> Detected {
         slots: overrides.slots.unwrap_or(cores.clamp(1, MAX_SLOTS)),
         backends,
         accelerators,
-        unusable: devices.unusable,
+        unusable,
         tags: overrides.tags,
         detection_errors: devices
             .errors
@@ -113,11 +119,13 @@ fn unknown(machine: &Machine) -> Vec<String> {
         let source = &machine.cpu_milli.source;
         notes.push(format!("the number of processors is unknown ({source}); one is assumed"));
     }
-    if machine.memory_bytes.value.is_none() {
-        let source = &machine.memory_bytes.source;
+    if machine.usable_bytes().is_none() {
+        let limit = &machine.memory_limit_bytes;
+        let reason =
+            if limit.value.is_none() { &limit.source } else { &machine.memory_bytes.source };
         notes.push(format!(
-            "the memory of this machine is unknown ({source}), so no test that requires memory can \
-             run here"
+            "the memory of this machine is unknown ({reason}), so no test that requires memory can run \
+             here"
         ));
     }
     notes

@@ -59,7 +59,7 @@ impl Report {
             physical_cores: machine.physical_cores.value,
             cpu_milli: machine.cpu_milli.value,
             memory_bytes: machine.memory_bytes.value,
-            memory_limit_bytes: machine.memory_limit_bytes.value,
+            memory_limit_bytes: machine.memory_limit_bytes.value.flatten(),
             container: machine.container.value,
             devices: devices.map(ReportedDevice::of).collect(),
         }

@@ -276,6 +276,46 @@ async fn a_slow_tool_is_reported_while_it_runs() {
     assert_eq!(models(&detected), ["A", "B"]);
 }
 
+/// The patience of a host shortens the time limits of its programs.
+#[tokio::test]
+async fn programs_end_within_the_patience_of_a_host() {
+    /// A runner whose programs hang.
+    struct Hung(std::sync::Mutex<Vec<Duration>>);
+    impl Runner for Hung {
+        fn run<'a>(&'a self, _: &'a Call, limits: Limits) -> BoxFuture<'a, Completion> {
+            self.0.lock().expect("a lock").push(limits.time);
+            let output = ProgramOutput::default();
+            futures::future::ready(Completion::TimedOut { limit: limits.time, output }).boxed()
+        }
+    }
+    let hung = Hung(std::sync::Mutex::default());
+    let empty = root(&[]);
+    for patience in [Duration::MAX, Duration::from_secs(10), Duration::ZERO] {
+        let host = Host::recorded(&hung, empty.path(), Waiting::SILENT).with_patience(patience);
+        host.run("a", &[]).await;
+        assert!(host.has_hung(&["b", "a"]) && !host.has_hung(&["b"]));
+    }
+    let limits = hung.0.into_inner().expect("a lock");
+    assert_eq!((limits[0], limits[2]), (TOOL_TIMEOUT, Duration::from_secs(1)));
+    assert!(limits[1] <= Duration::from_secs(10) && limits[1] > Duration::from_secs(1));
+}
+
+/// As much output as is read, of the forms that cost most, from every tool at once.
+#[tokio::test]
+async fn huge_outputs_are_read_within_the_limits() {
+    for piece in ["[", "{\"card0\": [", "GPU[0]: a: 1\n", "0, A, GPU-a, 1 MiB\n", "\u{fffd}\0| 0 "]
+    {
+        let text = piece.repeat(MAX_OUTPUT_BYTES / piece.len());
+        let tools =
+            ["nvidia-smi", "rocm-smi", "amd-smi", "xpu-smi", "hl-smi", "neuron-ls", "npu-smi"];
+        let tools = tools.map(|tool| (tool, exited(0, &text, &text)));
+        let detected = with(&tools).await;
+        let capability = &detected.capability;
+        assert!(!capability.detection_errors.is_empty(), "{piece:?}");
+        assert!(capability.unusable.len() <= MAX_ACCELERATORS, "{piece:?}");
+    }
+}
+
 /// Parts of real output in random combinations.
 fn outputs() -> impl Strategy<Value = String> {
     let sources = [

@@ -30,18 +30,20 @@ pub(super) async fn machine(host: &Host<'_>) -> Machine {
     of(&processors, &system, &|name| host.variable(name), usable)
 }
 
-/// The rows of a class, from `PowerShell`, or from `wmic` where there is no `PowerShell`.
+/// The rows of a class, from `PowerShell`, or from `wmic` where there is no `PowerShell` or it fails.
 async fn query(host: &Host<'_>, class: &str, fields: &str) -> Vec<Row> {
     let script = format!(
         "@(Get-CimInstance {class} | Select-Object {fields}) | ConvertTo-Json -Compress -Depth 3"
     );
-    let completion = match host.powershell(&script).await {
-        Completion::NotFound => {
-            host.run("wmic", &["path", class, "get", fields, "/format:list"]).await
-        }
-        completion => completion,
+    let rows = |completion: &Completion| {
+        completion.output().map(|output| rows(&output.stdout.text)).unwrap_or_default()
     };
-    completion.output().map(|output| rows(&output.stdout.text)).unwrap_or_default()
+    let completion = host.powershell(&script).await;
+    let given = rows(&completion);
+    if !given.is_empty() || matches!(completion, Completion::TimedOut { .. }) {
+        return given;
+    }
+    rows(&host.run("wmic", &["path", class, "get", fields, "/format:list"]).await)
 }
 
 /// The rows in an output.
@@ -128,7 +130,7 @@ fn of(
         core_kinds: Fact::unknown("Windows reports no kinds of cores"),
         memory_bytes: of_system("TotalPhysicalMemory"),
         available_bytes: Fact::unknown("dtf does not read the available memory on Windows"),
-        memory_limit_bytes: Fact::unknown("dtf does not read memory limits on Windows"),
+        memory_limit_bytes: Fact::known(None, "dtf does not read memory limits on Windows"),
         container: Fact::unknown("dtf does not recognise containers on Windows"),
         notes: Vec::new(),
     }

@@ -53,17 +53,19 @@ impl Offer {
         self.with(|parts| parts.detected.clone())
     }
 
-    /// Takes a new detection, which also read the limits.
-    pub fn detected(&self, capability: Capability) {
+    /// Takes a new detection with the limits that it read. An unknown limit stays the last known one.
+    pub fn detected(&self, capability: Capability, limits: Limits) {
         self.with(|parts| {
-            (parts.detected, parts.limits) = (capability, Limits::default());
+            parts.limits = limits.or(parts.amounts());
+            parts.detected = capability;
             self.publish(parts);
         });
     }
 
-    /// Takes the limits that were read again.
+    /// Takes the limits that were read again. An unknown limit stays the last known one.
     pub fn limited(&self, limits: Limits) {
         self.with(|parts| {
+            let limits = limits.or(parts.limits);
             if parts.limits != limits {
                 parts.limits = limits;
                 self.publish(parts);
@@ -106,6 +108,13 @@ impl Offer {
 }
 
 impl Parts {
+    /// The offered amounts, as limits.
+    fn amounts(&self) -> Limits {
+        let Capability { cpu_milli, memory_bytes, .. } = self.detected;
+        let detected = Limits { cpu_milli: Some(cpu_milli), memory_bytes: Some(memory_bytes) };
+        self.limits.or(detected)
+    }
+
     fn offered(&self) -> Capability {
         let mut offered = self.detected.clone();
         if let Some(cpu_milli) = self.limits.cpu_milli {
@@ -151,9 +160,16 @@ mod tests {
         let now = offer.current();
         assert_eq!((now.cpu_milli, now.slots, now.backends.len()), (2500, 2, 2));
         // A detection reads the limits, too.
-        offer.detected(capability(4000));
+        let limits = Limits { cpu_milli: Some(4000), memory_bytes: Some(1 << 30) };
+        offer.detected(capability(4000), limits);
         let now = offer.current();
         assert_eq!((now.cpu_milli, now.slots, now.backends.len()), (4000, 4, 2));
+        // A limit that cannot be read is not another limit, neither in a heartbeat nor in a detection.
+        offer.limited(Limits { cpu_milli: Some(3000), memory_bytes: Some(1 << 29) });
+        offer.limited(Limits::default());
+        offer.detected(capability(1000), Limits::default());
+        let now = offer.current();
+        assert_eq!((now.cpu_milli, now.slots, now.memory_bytes), (3000, 3, 1 << 29));
         offer.limited(Limits { cpu_milli: Some(0), memory_bytes: Some(1 << 60) });
         assert_eq!(offer.current(), now, "no machine has so much memory");
     }

@@ -8,7 +8,7 @@
 
 use crate::detect::Limits;
 use crate::domain::accelerator::{Accelerator, Vendor};
-use crate::domain::capability::Capability;
+use crate::domain::capability::{Capability, MAX_ACCELERATORS};
 use crate::worker::offer::Offer;
 use futures::future::BoxFuture;
 use std::collections::BTreeSet;
@@ -25,7 +25,9 @@ pub const MAX_UNANSWERED: u32 = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     pub capability: Capability,
-    /// The vendors whose tool did not end in time.
+    /// The limits of the processors and the memory in it, as far as they are known.
+    pub limits: Limits,
+    /// The vendors of which a tool did not end in time.
     pub unanswered: BTreeSet<Vendor>,
 }
 
@@ -45,6 +47,8 @@ pub struct Assessors {
 /// The times between detections.
 #[derive(Debug, Clone, Copy)]
 pub struct Pauses {
+    /// Before the first detection, if it is another pause: the detection at the start was cut short.
+    pub first: Option<Duration>,
     /// Between two detections without failures.
     pub usual: Duration,
     /// After a first detection with failures; doubled after each further one, up to `longest`.
@@ -59,6 +63,7 @@ pub struct Pauses {
 impl Default for Pauses {
     fn default() -> Self {
         Self {
+            first: None,
             usual: Duration::from_mins(15),
             failed: Duration::from_mins(5),
             longest: Duration::from_hours(1),
@@ -70,11 +75,13 @@ impl Default for Pauses {
 
 /// Detects the machine until the task is aborted. `suspicion` requests a detection.
 pub async fn reassess(offer: Arc<Offer>, detect: Detect, pauses: Pauses, suspicion: Arc<Notify>) {
-    let mut failed = pauses.failed;
+    let (mut first, mut failed) = (pauses.first, pauses.failed);
     let mut unanswered = 0;
     loop {
         let last = Instant::now();
-        let pause = if offer.last_detected().detection_errors.is_empty() {
+        let pause = if let Some(pause) = first.take() {
+            pause
+        } else if offer.last_detected().detection_errors.is_empty() {
             failed = pauses.failed;
             pauses.usual
         } else {
@@ -90,15 +97,14 @@ pub async fn reassess(offer: Arc<Offer>, detect: Detect, pauses: Pauses, suspici
             continue;
         };
         let known = offer.last_detected();
-        let kept = known.accelerators.iter().any(|device| {
-            found.unanswered.contains(&device.vendor)
-                && !found.capability.accelerators.iter().any(|now| now.id() == device.id())
-        });
+        let is_unanswered = |device: &Accelerator| found.unanswered.contains(&device.vendor);
+        let kept = known.accelerators.iter().chain(&known.unusable).any(is_unanswered);
         unanswered = if kept { unanswered + 1 } else { 0 };
+        let limits = found.limits;
         if kept && unanswered < MAX_UNANSWERED {
-            offer.detected(with_unanswered(found, &known));
+            offer.detected(with_unanswered(found, &known), limits);
         } else {
-            offer.detected(found.capability);
+            offer.detected(found.capability, limits);
         }
     }
 }
@@ -117,13 +123,23 @@ async fn detect_surely(offer: &Offer, detect: &Detect, pause: Duration) -> Optio
     (known.is_subset(&found) || found == devices(&first.capability)).then_some(second)
 }
 
-/// A detection, with the known devices of the vendors whose tool did not answer. Devices keep their
-/// numbers, and a new one whose number is taken has to wait.
+/// A detection, with the known devices of the vendors whose tool did not answer, usable or not. Devices
+/// keep their numbers, and a new one whose number is taken has to wait.
 fn with_unanswered(found: Found, known: &Capability) -> Capability {
-    let Found { mut capability, unanswered } = found;
-    let is_unanswered = |device: &Accelerator| unanswered.contains(&device.vendor);
+    let Found { mut capability, unanswered, .. } = found;
+    let is_known = |vendor| {
+        let mut all = known.accelerators.iter().chain(&known.unusable);
+        all.any(|device| device.vendor == vendor)
+    };
+    let is_unanswered =
+        |device: &Accelerator| unanswered.contains(&device.vendor) && is_known(device.vendor);
     capability.unusable.retain(|device| !is_unanswered(device));
+    let unusable = known.unusable.iter().filter(|device| is_unanswered(device)).cloned();
+    capability.unusable.extend(unusable);
+    capability.unusable.truncate(MAX_ACCELERATORS);
     let now = std::mem::take(&mut capability.accelerators);
+    // A device that was unusable before and is listed now.
+    capability.unusable.retain(|device| now.iter().all(|other| other.id() != device.id()));
     let still = |device: &&Accelerator| {
         is_unanswered(device) || now.iter().any(|other| other.id() == device.id())
     };
@@ -147,6 +163,7 @@ fn devices(capability: &Capability) -> BTreeSet<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::accelerator::DeviceState;
     use std::collections::VecDeque;
     use std::sync::Mutex;
 
@@ -162,6 +179,7 @@ mod tests {
     }
 
     const PAUSES: Pauses = Pauses {
+        first: None,
         usual: Duration::from_millis(2),
         failed: Duration::from_millis(2),
         longest: Duration::from_millis(2),
@@ -171,10 +189,12 @@ mod tests {
 
     /// Runs the loop until all detections were made, and returns the devices that were offered.
     async fn offered(detections: &[Option<&[u16]>]) -> Vec<Vec<u16>> {
-        let answered = |found: Option<&[u16]>| {
-            found.map(|devices| Found {
-                capability: capability(devices),
-                unanswered: BTreeSet::new(),
+        let answered = |devices: Option<&[u16]>| {
+            let found = |devices| (capability(devices), BTreeSet::new());
+            devices.map(found).map(|(capability, unanswered)| Found {
+                limits: Limits::default(),
+                capability,
+                unanswered,
             })
         };
         offered_after(detections.iter().map(|found| answered(*found)).collect()).await
@@ -182,6 +202,10 @@ mod tests {
 
     async fn offered_after(left: VecDeque<Option<Found>>) -> Vec<Vec<u16>> {
         let offer = Offer::new(capability(&[0, 1]), false);
+        offered_by(&offer, left).await
+    }
+
+    async fn offered_by(offer: &Arc<Offer>, left: VecDeque<Option<Found>>) -> Vec<Vec<u16>> {
         let left = Arc::new(Mutex::new(left));
         let done = Arc::new(Notify::new());
         let detect: Detect = Arc::new({
@@ -230,7 +254,8 @@ mod tests {
         let hung = |devices: &[u16], count: u32| {
             let mut capability = capability(devices);
             capability.detection_errors = vec![format!("nvidia-smi took too long ({count})")];
-            Some(Found { capability, unanswered: [Vendor::NVIDIA].into() })
+            let (limits, unanswered) = (Limits::default(), [Vendor::NVIDIA].into());
+            Some(Found { capability, limits, unanswered })
         };
         // Each round has two detections.
         let rounds = |count: u32| (0..count).flat_map(|round| [hung(&[], round), hung(&[], round)]);
@@ -242,6 +267,48 @@ mod tests {
         assert_eq!(offered_after(other).await, [[0, 1]]);
         // A tool that answers and does not list the device is believed.
         assert_eq!(offered(&[Some(&[1]), Some(&[1])]).await, [[1]]);
+    }
+
+    /// The list of a tool that hangs has neither the unusable devices nor what was known of the others.
+    #[tokio::test]
+    async fn a_tool_that_hangs_loses_no_fact_of_a_device() {
+        let mut known = capability(&[0, 1]);
+        known.accelerators[1].memory_bytes = 24 << 30;
+        let unusable = |uuid: &str, state, reason: &str| {
+            let mut device = Accelerator::new(2, Vendor::NVIDIA, "H100");
+            (device.uuid, device.state, device.reason) = (uuid.into(), state, reason.into());
+            device
+        };
+        known.unusable =
+            vec![unusable("GPU-2", DeviceState::Unusable, "MIG mode is on and there is no slice")];
+        let mut hung = capability(&[0, 1]);
+        hung.unusable = vec![unusable("", DeviceState::Degraded, "nvidia-smi took too long")];
+        let offer = Offer::new(known.clone(), false);
+        let (limits, unanswered) = (Limits::default(), BTreeSet::from([Vendor::NVIDIA]));
+        let found = Found { capability: hung.clone(), limits, unanswered };
+        offered_by(&offer, [Some(found.clone()), Some(found.clone())].into()).await;
+        let now = offer.current();
+        assert_eq!((&now.accelerators, &now.unusable), (&known.accelerators, &known.unusable));
+        offered_by(&offer, vec![Some(found); MAX_UNANSWERED as usize].into()).await;
+        assert_eq!(offer.current().unusable, hung.unusable, "it is believed in the end");
+    }
+
+    #[tokio::test]
+    async fn a_detection_that_was_cut_short_is_completed_at_once() {
+        let offer = Offer::new(capability(&[]), false);
+        let detect: Detect = Arc::new(|| {
+            let (limits, unanswered) = (Limits::default(), BTreeSet::new());
+            let found = Found { capability: capability(&[0]), limits, unanswered };
+            Box::pin(async move { Some(found) })
+        });
+        let (first, usual) = (Some(Duration::ZERO), Duration::from_hours(1));
+        let mut changes = offer.subscribe();
+        tokio::select! {
+            () = reassess(offer.clone(), detect, Pauses { first, usual, ..PAUSES }, Arc::default()) =>
+                unreachable!("it has no end"),
+            changed = changes.changed() => assert!(changed.is_ok()),
+        }
+        assert_eq!(offer.current().accelerators.len(), 1);
     }
 
     #[tokio::test]

@@ -62,7 +62,9 @@ fn facts(host: &Host<'_>, machine: &Machine, disk: &Fact<DiskSpace>) -> Vec<Line
         line("logical cores", &machine.logical_cores, u64::to_string),
         line("usable CPU", &machine.cpu_milli, cores),
         line("memory", &machine.memory_bytes, size),
-        or_none(line("memory limit", &machine.memory_limit_bytes, size)),
+        line("memory limit", &machine.memory_limit_bytes, |limit| {
+            limit.map_or_else(|| "none".to_owned(), bytes)
+        }),
         line("available memory", &machine.available_bytes, size),
         line("disk", disk, |disk| format!("{} free of {}", bytes(disk.free), bytes(disk.total))),
         or_none(line("container", &machine.container, Clone::clone)),

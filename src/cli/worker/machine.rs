@@ -21,14 +21,30 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Detects the capability of this machine, limited by the settings. Prints notes, and a warning for
-/// each kind of device that cannot be detected; the capability has these errors, too.
+/// Time that a lasting worker waits for the tools before it registers. It calls a tool that takes longer
+/// again, with the whole time limit, while it runs.
+pub const START_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The capability that [`detected`] finds, with the whole time limit of each tool.
 pub async fn capability(
     console: Console,
     machine: &Machine,
     file: &File,
     backends: &Table,
 ) -> Result<Capability, CliError> {
+    Ok(detected(console, machine, file, backends, Duration::MAX).await?.capability)
+}
+
+/// Detects this machine, limited by the settings, and waits at most `patience` for its tools. Prints
+/// notes, and a warning for each kind of device that cannot be detected; the capability has these errors,
+/// too.
+pub async fn detected(
+    console: Console,
+    machine: &Machine,
+    file: &File,
+    backends: &Table,
+    patience: Duration,
+) -> Result<Detected, CliError> {
     let progress = Progress::new(console);
     progress.show("detecting the hardware of this machine");
     let waiting = |tool: &str, span: Duration| {
@@ -37,7 +53,7 @@ pub async fn capability(
         let first = span < Duration::from_secs(2);
         if first && !console.moving { progress.note(&text) } else { progress.show(&text) }
     };
-    let detected = detect(machine, file, backends, &waiting).await?;
+    let detected = detect(machine, file, backends, (&waiting, patience)).await?;
     drop(progress);
     for note in &detected.notes {
         console.note(&format!("note: {note}"));
@@ -45,7 +61,7 @@ pub async fn capability(
     for error in &detected.capability.detection_errors {
         console.warning(error);
     }
-    Ok(detected.capability)
+    Ok(detected)
 }
 
 /// Detects this machine without printing. Calls `waiting` while a vendor's tool takes long.
@@ -53,7 +69,7 @@ pub async fn detect(
     machine: &Machine,
     file: &File,
     backends: &Table,
-    waiting: &(dyn Fn(&str, Duration) + Send + Sync),
+    (waiting, patience): (&(dyn Fn(&str, Duration) + Send + Sync), Duration),
 ) -> Result<Detected, CliError> {
     let MachineSettings { slots, tags, .. } = resolve(machine, &mut Resolver::new(file));
     let tags = tags.into_iter().collect();
@@ -61,7 +77,7 @@ pub async fn detect(
     let backends = Arc::new(backends.clone());
     let wanted = detect::Overrides { slots, tags, visible, backends, ..Default::default() };
     let waiting = detect::Waiting { interval: detect::NOTICE_INTERVAL, notice: waiting };
-    let host = detect::Host::own(&SystemRunner, own_variable, waiting);
+    let host = detect::Host::own(&SystemRunner, own_variable, waiting).with_patience(patience);
     let detected = detect::capability(&host, wanted).await;
     detected.capability.check().map_err(|error| CliError::usage(error.to_string()))?;
     Ok(detected)
@@ -114,9 +130,9 @@ fn assessors(machine: &Machine, file: &File, backends: &Table) -> Assessors {
         let given = Arc::clone(&given);
         Box::pin(async move {
             let (machine, file, backends) = &*given;
-            match detect(machine, file, backends, &|_, _| {}).await {
-                Ok(Detected { capability, unanswered, .. }) => {
-                    Some(Found { capability, unanswered })
+            match detect(machine, file, backends, (&|_, _| {}, Duration::MAX)).await {
+                Ok(Detected { capability, machine, unanswered, .. }) => {
+                    Some(Found { capability, limits: machine.limits(), unanswered })
                 }
                 Err(error) => {
                     tracing::warn!(error = error.message, "this machine cannot be detected again");

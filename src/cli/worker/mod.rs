@@ -21,7 +21,8 @@ use crate::cli::worker::describe::describe;
 use crate::cli::worker::error::refused;
 use crate::config::Resolver;
 use crate::config::roles::WorkerSettings;
-use crate::domain::accelerator::Backend;
+use crate::detect::Detected;
+use crate::domain::accelerator::{Backend, Vendor};
 use crate::domain::launch::{Environment, Packages};
 use crate::sys::memory;
 use crate::sys::shutdown::Shutdown;
@@ -29,24 +30,35 @@ use crate::sys::spawn::Tasks;
 use crate::worker;
 use crate::worker::summary::Summary;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<Exit, CliError> {
     let file = settings(global)?;
     let connection = connection(global, &file, args.server.coordinator.as_deref());
     let client = Arc::new(connect(&connection)?);
     let table = library::backends(&file, &args.templates.backends)?;
-    let capability = machine::capability(console, &args.machine, &file, &table).await?;
     let role = WorkerSettings::resolve(
         args.name,
         args.work_dir,
         args.idle_timeout,
         &mut Resolver::new(&file),
     );
+    // A worker that ends when it has no test must know all devices before it claims one.
+    let is_lasting = !args.ephemeral && role.idle_timeout.is_none() && !args.prefetch_only;
+    let patience = if is_lasting { machine::START_PATIENCE } else { Duration::MAX };
+    let Detected { capability, unanswered, .. } =
+        machine::detected(console, &args.machine, &file, &table, patience).await?;
     let (name, url) = (role.name, connection.url);
     let description = describe(&capability);
     let own = (capability, &table);
     let mut settings =
         machine::settings(console, &args.machine, &file, own, name.clone(), role.work_dir);
+    if is_lasting && !unanswered.is_empty() {
+        settings.assessors.pauses.first = Some(Duration::ZERO);
+        let vendors: Vec<&str> = unanswered.iter().map(Vendor::name).collect();
+        let vendors = vendors.join(", ");
+        console.note(&format!("this worker registers now and waits longer for {vendors} devices"));
+    }
     if let Some(plan) = &args.prefetch {
         let with = (settings.clone(), client.clone());
         let done = Box::pin(prefetch::run(console, &file, (plan, &args.templates), with)).await;

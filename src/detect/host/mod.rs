@@ -10,11 +10,12 @@
 use crate::domain::text;
 use crate::sys::process::{Completion, Runner};
 use root::Root;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+use tokio::time::Instant;
 
 mod root;
 mod system;
@@ -26,6 +27,8 @@ pub use trace::{Event, Trace};
 
 /// Interval at which a person is informed that a tool is still running.
 pub const NOTICE_INTERVAL: Duration = Duration::from_secs(1);
+/// Time limit of a program that is called when the patience of a host is exhausted.
+const LAST_TIMEOUT: Duration = Duration::from_secs(1);
 /// How a person is informed while a program runs.
 #[derive(Clone, Copy)]
 pub struct Waiting<'a> {
@@ -49,7 +52,11 @@ pub struct Host<'a> {
     root: Root,
     variables: Variables<'a>,
     waiting: Waiting<'a>,
+    /// When every program must have ended, if not each within its own time limit.
+    deadline: Option<Instant>,
     trace: Mutex<Trace>,
+    /// The programs that did not end in time.
+    hung: Mutex<BTreeSet<String>>,
     pub system: System,
 }
 
@@ -65,7 +72,9 @@ impl<'a> Host<'a> {
             root: Root::Own,
             variables: Box::new(variables),
             waiting,
+            deadline: None,
             trace: Mutex::default(),
+            hung: Mutex::default(),
             system: System::own(),
         }
     }
@@ -84,9 +93,17 @@ impl<'a> Host<'a> {
             root,
             variables: Box::new(move |name| variables.get(name).cloned()),
             waiting,
+            deadline: None,
             trace: Mutex::default(),
+            hung: Mutex::default(),
             system,
         }
+    }
+
+    /// Waits at most this long for all programs together. One that is called later has [`LAST_TIMEOUT`].
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { deadline: Instant::now().checked_add(patience), ..self }
     }
 
     /// Whether the host is this machine, so that system calls describe it.
@@ -164,8 +181,10 @@ impl<'a> Host<'a> {
     /// As [`Host::run`], within another time limit.
     pub async fn run_within(&self, limit: Duration, program: &str, args: &[&str]) -> Completion {
         let call = tools::call(program, args, &self.root, self.system);
+        let begun = Instant::now();
+        let left = self.deadline.map(|deadline| deadline.duration_since(begun).max(LAST_TIMEOUT));
+        let limit = left.map_or(limit, |left| left.min(limit));
         let mut run = self.runner.run(&call, tools::limits(limit));
-        let begun = tokio::time::Instant::now();
         let completion = loop {
             match tokio::time::timeout(self.waiting.interval, &mut run).await {
                 Ok(completion) => break completion,
@@ -173,7 +192,16 @@ impl<'a> Host<'a> {
             }
         };
         self.record(Event::program(program, args, &completion, begun.elapsed()));
+        if matches!(completion, Completion::TimedOut { .. }) {
+            self.hung.lock().unwrap_or_else(PoisonError::into_inner).insert(program.to_owned());
+        }
         completion
+    }
+
+    /// Whether one of these programs did not end in time in one of its calls.
+    pub fn has_hung(&self, programs: &[&str]) -> bool {
+        let hung = self.hung.lock().unwrap_or_else(PoisonError::into_inner);
+        programs.iter().any(|program| hung.contains(*program))
     }
 
     /// Runs a script in Windows PowerShell, or in its successor where that is the only one. A command of

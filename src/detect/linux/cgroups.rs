@@ -3,8 +3,8 @@
 //! The mount point of a hierarchy is read from the list of mounts. The usual paths are tried only for a
 //! hierarchy that is not listed there. If both versions are in use, a controller of version 1 is not
 //! available in version 2. The limits of a group and of all groups above it apply; a group without the
-//! file of a limit has none. If a file exists but cannot be read or parsed, its limit is unknown and a
-//! note reports it.
+//! file of a limit has none. If a file exists but cannot be read or parsed, the limit of the process is
+//! unknown, whatever the other files contain, and a note reports the file.
 
 use super::cpu_list::list;
 use super::processors::Processors;
@@ -25,8 +25,19 @@ pub(super) struct Groups<'a> {
     host: &'a Host<'a>,
     mounts: Vec<Mount>,
     own: Vec<OwnGroup>,
+    /// Why the groups of this process are unknown, if they are.
+    hidden: Option<String>,
     pub notes: BTreeSet<String>,
 }
+
+/// A value that the control groups give, None inside if they give none. It is unknown if a file that may
+/// contain it cannot be read.
+pub(super) type Given<T> = Fact<Option<T>>;
+
+/// The limit of one group with its file; None if the group has none.
+type GroupLimit = Option<(u64, String)>;
+/// The reason why a limit is unknown.
+type Unread = String;
 
 /// A mounted hierarchy.
 #[derive(Debug)]
@@ -50,94 +61,103 @@ struct OwnGroup {
 impl<'a> Groups<'a> {
     /// Reads the groups.
     pub fn of(host: &'a Host<'a>) -> Self {
-        let mut groups = Self { host, mounts: Vec::new(), own: Vec::new(), notes: BTreeSet::new() };
-        let own = groups.read("/proc/self/cgroup").unwrap_or_default();
-        groups.own = own.lines().filter_map(own_group).collect();
+        let (mounts, own) = (Vec::new(), Vec::new());
+        let mut groups = Self { host, mounts, own, hidden: None, notes: BTreeSet::new() };
+        let own = groups.read("/proc/self/cgroup");
+        let listed = own.as_ref().ok().and_then(|text| text.as_deref()).unwrap_or_default();
+        groups.own = listed.lines().filter_map(own_group).collect();
+        groups.hidden = own.err();
         if groups.own.is_empty() {
             // A file that all kernels have with cpusets. Otherwise, the mounted group is that of this
             // process, as in a container.
             let path = host.text("/proc/self/cpuset").unwrap_or_else(|| "/".to_owned());
             groups.own.push(OwnGroup { controllers: None, path });
         }
-        let mounts = groups.read("/proc/self/mountinfo").unwrap_or_default();
+        let mounts = host.read("/proc/self/mountinfo").unwrap_or_default();
         groups.mounts = mounts.lines().filter_map(mount).collect();
         if groups.mounts.is_empty() {
-            let mounts = groups.read("/proc/mounts").unwrap_or_default();
+            let mounts = host.read("/proc/mounts").unwrap_or_default();
             groups.mounts = mounts.lines().filter_map(short_mount).collect();
         }
         groups
     }
 
-    /// The CPU limit, in thousandths of a core; unknown without a limit.
-    pub fn cpu_milli(&mut self) -> Fact<u64> {
+    /// The CPU limit, in thousandths of a core.
+    pub fn cpu_milli(&mut self) -> Given<u64> {
         self.smallest("cpu", |groups, directory| {
             let version_2 = format!("{directory}/cpu.max");
-            if let Some(text) = groups.read(&version_2) {
+            if let Some(text) = groups.read(&version_2)? {
                 return groups.known(version_2, quota(&text));
             }
             let version_1 = format!("{directory}/cpu.cfs_quota_us");
-            let text = groups.read(&version_1)?;
-            let period = groups.read(&format!("{directory}/cpu.cfs_period_us"));
+            let Some(text) = groups.read(&version_1)? else { return Ok(None) };
+            let period = groups.read(&format!("{directory}/cpu.cfs_period_us"))?;
             let period = period.unwrap_or_default();
             groups.known(version_1, quota(&format!("{} {}", text.trim(), period.trim())))
         })
     }
 
-    /// The memory limit, in bytes; unknown without a limit.
-    pub fn memory_bytes(&mut self) -> Fact<u64> {
+    /// The memory limit, in bytes.
+    pub fn memory_bytes(&mut self) -> Given<u64> {
         self.smallest("memory", Self::memory_limit)
     }
 
     /// The limit of one group.
-    fn memory_limit(&mut self, directory: &str) -> Option<(u64, String)> {
-        let files = ["memory.max", "memory.limit_in_bytes"];
-        let files = files.map(|name| format!("{directory}/{name}"));
-        let found = files.into_iter().find_map(|file| Some((self.read(&file)?, file)));
-        let limit = match found {
-            Some((text, file)) => match text.trim() {
-                "max" | "-1" => None,
-                number => {
-                    let limit = number.parse().map_or(Limit::Unclear, Limit::At);
-                    self.known(file, limit)
-                }
-            },
+    fn memory_limit(&mut self, directory: &str) -> Result<GroupLimit, Unread> {
+        let version_2 = format!("{directory}/memory.max");
+        if let Some(text) = self.read(&version_2)? {
+            return self.known(version_2, size(&text));
+        }
+        let version_1 = format!("{directory}/memory.limit_in_bytes");
+        let limit = match self.read(&version_1)? {
+            Some(text) => self.known(version_1, size(&text))?,
             None => None,
         };
         // Version 1 reports a limit of the groups above, which a container cannot read, only here.
         let file = format!("{directory}/memory.stat");
-        let stat = self.host.read(&file).unwrap_or_default();
+        let stat = self.read(&file)?.unwrap_or_default();
         let hierarchical =
             stat_field(&stat, "hierarchical_memory_limit").map(|limit| (limit, file));
-        limit.into_iter().chain(hierarchical).min()
+        Ok(limit.into_iter().chain(hierarchical).min())
     }
 
     /// Memory that is left within the limits, in bytes. Unknown without a limit or its usage. Cached
     /// files that are not in active use count as free.
     pub fn available_bytes(&mut self, total: u64) -> Fact<u64> {
-        self.smallest("memory", |groups, directory| {
-            let (limit, file) =
-                groups.memory_limit(directory).filter(|(limit, _)| *limit < total)?;
-            let used = ["memory.current", "memory.usage_in_bytes"];
-            let used = used.iter().find_map(|name| groups.read(&format!("{directory}/{name}")));
-            let used: u64 = used?.trim().parse().ok()?;
-            let stat = groups.read(&format!("{directory}/memory.stat")).unwrap_or_default();
+        let available = self.smallest("memory", |groups, directory| {
+            let limit = groups.memory_limit(directory)?;
+            let Some((limit, file)) = limit.filter(|(limit, _)| *limit < total) else {
+                return Ok(None);
+            };
+            let mut used = None;
+            for name in ["memory.current", "memory.usage_in_bytes"] {
+                used = used.or(groups.read(&format!("{directory}/{name}"))?);
+            }
+            let Some(used) = used.and_then(|used| used.trim().parse::<u64>().ok()) else {
+                return Ok(None);
+            };
+            let stat = groups.read(&format!("{directory}/memory.stat"))?.unwrap_or_default();
             let cached = ["inactive_file", "total_inactive_file"];
             let cached = cached.iter().filter_map(|name| stat_field(&stat, name)).max();
             let used = used.saturating_sub(cached.unwrap_or(0));
-            Some((limit.saturating_sub(used), file))
-        })
+            Ok(Some((limit.saturating_sub(used), file)))
+        });
+        Fact::of(available.value.flatten(), available.source)
     }
 
-    /// The processors of the groups; unknown without a restriction.
-    pub fn processors(&mut self) -> Fact<Processors> {
+    /// The processors of the groups.
+    pub fn processors(&mut self) -> Given<Processors> {
+        if let Some(reason) = &self.hidden {
+            return Fact::unknown(reason.clone());
+        }
         let mut allowed: Option<Processors> = None;
         let mut source = "no control group restricts the processors".to_owned();
         for directory in self.levels("cpuset") {
-            let files = CPUSETS.iter().map(|name| format!("{directory}/{name}"));
-            let set = files.filter_map(|file| Some((list(&self.read(&file)?)?, file)));
-            // The file of a group that has no own processors may be empty.
-            let found = set.into_iter().find(|(set, _)| !set.is_empty());
-            let Some((set, file)) = found else { continue };
+            let (set, file) = match self.set(&directory) {
+                Ok(Some(found)) => found,
+                Ok(None) => continue,
+                Err(reason) => return Fact::unknown(reason),
+            };
             let both = match &allowed {
                 Some(allowed) => allowed.intersection(&set).copied().collect(),
                 None => set,
@@ -147,19 +167,41 @@ impl<'a> Groups<'a> {
                 source = file;
             }
         }
-        Fact::of(allowed, source)
+        Fact::known(allowed, source)
     }
 
-    /// The smallest limit of the groups and all groups above them.
+    /// The processors of one group with their file. The file of a group that has no own processors is
+    /// empty.
+    fn set(&mut self, directory: &str) -> Result<Option<(Processors, String)>, Unread> {
+        for name in CPUSETS {
+            let file = format!("{directory}/{name}");
+            let Some(text) = self.read(&file)? else { continue };
+            let Some(set) = list(&text) else { return Err(self.unclear(&file)) };
+            if !set.is_empty() {
+                return Ok(Some((set, file)));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The smallest limit of the groups and all groups above them. Each level is read, so that a note
+    /// reports each file that cannot be.
     fn smallest(
         &mut self,
         controller: &str,
-        limit: impl Fn(&mut Self, &str) -> Option<(u64, String)>,
-    ) -> Fact<u64> {
+        limit: impl Fn(&mut Self, &str) -> Result<GroupLimit, Unread>,
+    ) -> Given<u64> {
+        if let Some(reason) = &self.hidden {
+            return Fact::unknown(reason.clone());
+        }
         let levels = self.levels(controller);
-        match levels.iter().filter_map(|directory| limit(self, directory)).min() {
-            Some((value, file)) => Fact::known(value, file),
-            None => Fact::unknown(format!("no control group has a {controller} limit")),
+        let limits: Vec<_> = levels.iter().map(|directory| limit(self, directory)).collect();
+        match limits.into_iter().collect::<Result<Vec<GroupLimit>, Unread>>() {
+            Err(reason) => Fact::unknown(reason),
+            Ok(limits) => match limits.into_iter().flatten().min() {
+                Some((value, file)) => Fact::known(Some(value), file),
+                None => Fact::known(None, format!("no control group has a {controller} limit")),
+            },
         }
     }
 
@@ -239,33 +281,41 @@ impl<'a> Groups<'a> {
         paths.filter(|path| self.host.is_directory(path)).collect()
     }
 
-    /// The content of a file; None if it does not exist, or if it cannot be read, which is noted.
-    fn read(&mut self, path: &str) -> Option<String> {
+    /// The content of a file; None if it does not exist.
+    ///
+    /// # Errors
+    /// The file cannot be read, which is noted.
+    fn read(&mut self, path: &str) -> Result<Option<String>, Unread> {
         match self.host.read(path) {
-            Ok(text) => Some(text),
+            Ok(text) => Ok(Some(text)),
             Err(error)
                 if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
             {
-                None
+                Ok(None)
             }
-            Err(error) => {
-                self.notes.insert(format!("cannot read {path}: {error}; its limit is unknown"));
-                None
-            }
+            Err(error) => Err(self.noted(format!("cannot read {path}: {error}"))),
         }
     }
 
-    /// The value of a limit; None without one, or if it is unclear, which is noted.
-    fn known(&mut self, path: String, limit: Limit) -> Option<(u64, String)> {
+    /// The value of a limit; None without one.
+    ///
+    /// # Errors
+    /// The limit is unclear, which is noted.
+    fn known(&mut self, path: String, limit: Limit) -> Result<GroupLimit, Unread> {
         match limit {
-            Limit::At(limit) => Some((limit, path)),
-            Limit::None => None,
-            Limit::Unclear => {
-                self.notes
-                    .insert(format!("{path} contains no valid limit, so the limit is unknown"));
-                None
-            }
+            Limit::At(limit) => Ok(Some((limit, path))),
+            Limit::None => Ok(None),
+            Limit::Unclear => Err(self.unclear(&path)),
         }
+    }
+
+    fn unclear(&mut self, path: &str) -> Unread {
+        self.noted(format!("{path} contains no valid limit"))
+    }
+
+    fn noted(&mut self, reason: Unread) -> Unread {
+        self.notes.insert(format!("{reason}, so a limit of this worker is unknown"));
+        reason
     }
 }
 
@@ -335,6 +385,14 @@ fn unescape(text: &str) -> String {
     plain
 }
 
+/// Parses a size in bytes; `max` or -1 means no limit.
+fn size(text: &str) -> Limit {
+    match text.trim() {
+        "max" | "-1" => Limit::None,
+        number => number.parse().map_or(Limit::Unclear, Limit::At),
+    }
+}
+
 /// Parses a quota and its period: `200000 100000` is two cores, and `max` or -1 means no limit. A period
 /// of 0 is that of a kernel without quotas.
 fn quota(text: &str) -> Limit {
@@ -367,7 +425,7 @@ mod tests {
         recorded(files, |host| {
             let mut groups = Groups::of(host);
             let (cpu, memory) = (groups.cpu_milli().value, groups.memory_bytes().value);
-            (cpu, memory, groups.notes.len())
+            (cpu.flatten(), memory.flatten(), groups.notes.len())
         })
     }
 
@@ -441,14 +499,44 @@ mod tests {
     }
 
     #[test]
-    fn unreadable_limits_are_noted() {
-        let files = [
-            ("proc/self/cgroup", "0::/a\n"),
-            ("sys/fs/cgroup/a/cpu.max", "600000 x\n"),
-            ("sys/fs/cgroup/a/memory.max/x", "a directory instead of a file"),
-            ("sys/fs/cgroup/memory.max", "1000\n"),
+    fn a_limit_that_cannot_be_read_is_unknown() {
+        let own = ("proc/self/cgroup", "0::/a\n");
+        for files in [
+            [
+                own,
+                ("sys/fs/cgroup/a/cpu.max", "600000 x\n"),
+                ("sys/fs/cgroup/memory.max", "1000\n"),
+            ],
+            [own, ("sys/fs/cgroup/a/cpu.max/x", ""), ("sys/fs/cgroup/memory.max", "1000\n")],
+            [own, ("sys/fs/cgroup/cpu.max", ""), ("sys/fs/cgroup/a/memory.max", "1000\n")],
+        ] {
+            recorded(&files, |host| {
+                let mut groups = Groups::of(host);
+                assert_eq!(groups.cpu_milli().value, None, "{files:?}");
+                assert_eq!(groups.memory_bytes().value, Some(Some(1000)), "{files:?}");
+                assert_eq!(groups.notes.len(), 1, "{files:?}");
+            });
+        }
+        // The smaller limit of another group does not replace it.
+        for unread in [("sys/fs/cgroup/a/memory.max/x", ""), ("sys/fs/cgroup/a/memory.max", "lots")]
+        {
+            let files = [own, unread, ("sys/fs/cgroup/memory.max", "1000\n")];
+            recorded(&files, |host| assert_eq!(Groups::of(host).memory_bytes().value, None));
+        }
+        let unread_stat = [
+            ("proc/self/cgroup", "4:memory:/m\n"),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("sys/fs/cgroup/memory/memory.stat/x", ""),
         ];
-        assert_eq!(limits(&files), (None, Some(1000), 2));
+        recorded(&unread_stat, |host| assert_eq!(Groups::of(host).memory_bytes().value, None));
+        let hidden = [("proc/self/cgroup/x", ""), ("sys/fs/cgroup/cpu.max", "max\n")];
+        recorded(&hidden, |host| {
+            let mut groups = Groups::of(host);
+            assert_eq!((groups.cpu_milli().value, groups.processors().value), (None, None));
+        });
+        let malformed = [own, ("sys/fs/cgroup/cpuset.cpus.effective", "0-x\n")];
+        recorded(&malformed, |host| assert_eq!(Groups::of(host).processors().value, None));
+        recorded(&[own], |host| assert_eq!(Groups::of(host).cpu_milli().value, Some(None)));
     }
 
     #[test]
@@ -545,7 +633,9 @@ mod tests {
     #[test]
     fn sets_of_processors_apply_together() {
         let set = |files: &[(&str, &str)]| {
-            recorded(files, |host| Groups::of(host).processors().value.map(|set| set.len()))
+            recorded(files, |host| {
+                Groups::of(host).processors().value.flatten().map(|set| set.len())
+            })
         };
         let own = ("proc/self/cgroup", "0::/a/b\n");
         assert_eq!(

@@ -54,7 +54,7 @@ fn online(host: &Host<'_>) -> Fact<Processors> {
 }
 
 /// The processors that the affinity of this process allows.
-fn affinity(host: &Host<'_>) -> Fact<Processors> {
+pub(super) fn affinity(host: &Host<'_>) -> Fact<Processors> {
     let status = host.read(STATUS).unwrap_or_default();
     let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
     let as_list = line("Cpus_allowed_list:").and_then(list);

@@ -36,7 +36,7 @@ fn nothing_is_known_of_an_empty_directory() {
     assert_eq!(cores(&machine), (None, None));
     assert_eq!((machine.cpu_milli.value, machine.memory_bytes.value), (None, None));
     assert_eq!((machine.cpu_model.value, machine.arch.value), (None, None));
-    assert_eq!((machine.container.value, machine.memory_limit_bytes.value), (None, None));
+    assert_eq!((machine.container.value, machine.memory_limit_bytes.value), (None, Some(None)));
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn quotas_keep_their_fraction() {
     let machine = of(&files);
     assert_eq!((machine.cpu_milli.value, machine.logical_cores.value), (Some(1500), Some(2)));
     assert_eq!(machine.physical_cores.value, Some(16));
-    assert_eq!(machine.memory_limit_bytes.value, Some(2 * GIB));
+    assert_eq!(machine.memory_limit_bytes.value, Some(Some(2 * GIB)));
     assert_eq!(machine.usable_bytes(), Some(2 * GIB));
     assert_eq!(machine.memory_bytes.value, Some(65_000_000 * 1024));
     assert_eq!(machine.container.value.as_deref(), Some("docker"));
@@ -226,7 +226,7 @@ fn the_capture_of_a_container_of_version_1_is_limited() {
     ];
     let machine = of(&files);
     assert_eq!((machine.cpu_milli.value, machine.logical_cores.value), (Some(8000), Some(8)));
-    assert_eq!(machine.memory_limit_bytes.value, Some(8 * GIB));
+    assert_eq!(machine.memory_limit_bytes.value, Some(Some(8 * GIB)));
 }
 
 /// The files of a capture with the headers `==> name <==`.
@@ -297,7 +297,10 @@ fn the_captures_of_control_groups_restrict_their_processes() {
         ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854710272"),
     ];
     let machine = of(&v1);
-    assert_eq!((machine.cpu_milli.value, machine.memory_limit_bytes.value), (Some(88_000), None));
+    assert_eq!(
+        (machine.cpu_milli.value, machine.memory_limit_bytes.value),
+        (Some(88_000), Some(None))
+    );
     let v2 = [
         ("sys/devices/system/cpu/online", "0-19"),
         ("proc/meminfo", sample!("linux-meminfo-dgx-gb10.txt")),
@@ -309,7 +312,7 @@ fn the_captures_of_control_groups_restrict_their_processes() {
     assert_eq!(machine.cpu_milli.value, Some(20_000));
     assert_eq!(machine.memory_bytes.value, Some(125_508_468 * 1024));
     assert_eq!(machine.available_bytes.value, Some(121_737_812 * 1024));
-    assert_eq!(machine.memory_limit_bytes.value, Some(32 * GIB));
+    assert_eq!(machine.memory_limit_bytes.value, Some(Some(32 * GIB)));
 }
 
 #[test]

@@ -15,8 +15,6 @@ pub(super) struct VendorDevices {
     pub notes: Vec<String>,
     /// The reasons why devices were not detected. The machine may nevertheless have devices.
     pub errors: Vec<String>,
-    /// The tool did not end in time, so nothing is known of the devices.
-    pub is_unanswered: bool,
     /// Why the tool lists no device although it did not fail, for a device that another source shows.
     pub absence: String,
 }
@@ -51,12 +49,6 @@ impl VendorDevices {
         self.unusable.extend(other.unusable);
         self.notes.extend(other.notes);
         self.errors.extend(other.errors);
-    }
-
-    /// This result, as that of a call of a tool.
-    pub fn of_call(mut self, completion: &Completion) -> Self {
-        self.is_unanswered = matches!(completion, Completion::TimedOut { .. });
-        self
     }
 }
 
@@ -120,7 +112,7 @@ impl Maker {
         seen: &Seen,
     ) -> VendorDevices {
         let reason = reason(tool, completion);
-        let result = match (listing, seen.presence) {
+        match (listing, seen.presence) {
             (NoListing::NoDevice, Presence::Absent | Presence::Unknown) => VendorDevices {
                 absence: format!("{tool} reports no device"),
                 ..VendorDevices::default()
@@ -129,8 +121,7 @@ impl Maker {
                 self.failed(seen, &format!("{reason}, but this machine has one"))
             }
             (NoListing::Unclear, _) => self.failed(seen, &reason),
-        };
-        result.of_call(completion)
+        }
     }
 }
 

@@ -44,9 +44,24 @@ pub(super) struct Devices {
     pub notes: Vec<String>,
     /// The reasons why devices were not detected.
     pub errors: Vec<String>,
-    /// The vendors whose tool did not end in time, so that nothing is known of their devices.
+    /// The vendors of which a tool did not end in time, so that facts of their devices may be missing.
     pub unanswered: BTreeSet<Vendor>,
 }
+
+/// The programs that a vendor's devices are detected with.
+const TOOLS: &[(Vendor, &[&str])] = &[
+    (Vendor::NVIDIA, &["nvidia-smi"]),
+    (Vendor::AMD, &["rocm-smi", "amd-smi"]),
+    (Vendor::INTEL, &["xpu-smi"]),
+    (Vendor::HABANA, &["hl-smi"]),
+    (Vendor::AWS, &["neuron-ls"]),
+    (Vendor::HUAWEI, &["npu-smi"]),
+    (Vendor::APPLE, &["system_profiler", "sysctl"]),
+];
+/// Maximum length of an address that several devices have, in bytes.
+const MAX_ADDRESS_BYTES: usize = 100;
+/// The programs that list the devices of all vendors on Windows.
+const TOOLS_OF_WINDOWS: &[&str] = &["powershell", "pwsh", "wmic"];
 
 /// Detects the devices that `visible` does not hide. All vendors are asked at once.
 pub(super) async fn detect(
@@ -64,16 +79,18 @@ pub(super) async fn detect(
         nvidia::detect(host, &seen_nvidia, memory),
     );
     match host.system {
-        System::MacOs => all_of(apple::detect(host, memory).await, Vec::new(), BTreeSet::new()),
+        System::MacOs => {
+            let found = apple::detect(host, memory).await;
+            all_of(found, Vec::new(), unanswered(host))
+        }
         System::Windows => {
             let (mut nvidia, answers) = tokio::join!(nvidia, windows::ask(host));
-            let unanswered = nvidia.is_unanswered.then_some(Vendor::NVIDIA);
             let is_hidden = visible.nvidia_hidden_by().is_some();
             let mut others = windows::devices(&answers, &mut nvidia, is_hidden);
             let mut notes = Vec::new();
             let devices = visible.of_nvidia(std::mem::take(&mut nvidia.devices), &mut notes);
             others.add(VendorDevices { devices, ..nvidia });
-            all_of(others, notes, unanswered.into_iter().collect())
+            all_of(others, notes, unanswered(host))
         }
         System::Linux => {
             let seen_amd = evidence.amd(host);
@@ -84,10 +101,13 @@ pub(super) async fn detect(
                 &seen_amd,
                 amd::detect(host, &seen_amd, memory),
             );
-            let (mut nvidia, mut amd, (mut found, mut unanswered)) =
+            let (mut nvidia, mut amd, mut found) =
                 tokio::join!(nvidia, amd, others(host, &evidence, memory));
-            unanswered.extend(nvidia.is_unanswered.then_some(Vendor::NVIDIA));
-            unanswered.extend(amd.is_unanswered.then_some(Vendor::AMD));
+            let mut unanswered = unanswered(host);
+            if amd.errors.is_empty() {
+                // One of its tools has answered.
+                unanswered.remove(&Vendor::AMD);
+            }
             let mut notes = Vec::new();
             // On a machine without NVIDIA devices, CUDA_VISIBLE_DEVICES applies to AMD devices.
             let cuda_means_amd =
@@ -102,12 +122,17 @@ pub(super) async fn detect(
     }
 }
 
-/// The devices of the vendors whose devices no variable hides, and the vendors without an answer.
-async fn others(
-    host: &Host<'_>,
-    evidence: &Evidence,
-    memory: u64,
-) -> (VendorDevices, BTreeSet<Vendor>) {
+/// The vendors of which a tool did not end in time.
+fn unanswered(host: &Host<'_>) -> BTreeSet<Vendor> {
+    if host.has_hung(TOOLS_OF_WINDOWS) {
+        return Vendor::BUILT_IN.into_iter().collect();
+    }
+    let hung = TOOLS.iter().filter(|(_, programs)| host.has_hung(programs));
+    hung.map(|(vendor, _)| *vendor).collect()
+}
+
+/// The devices of the vendors whose devices no variable hides.
+async fn others(host: &Host<'_>, evidence: &Evidence, memory: u64) -> VendorDevices {
     let (gaudi_nodes, nodes): (Vec<Device>, Vec<Device>) = other::nodes::detect(host)
         .into_iter()
         .partition(|device| device.accelerator.vendor == Vendor::HABANA);
@@ -120,18 +145,14 @@ async fn others(
         other::neuron::detect(host),
         other::ascend::detect(host, &ascend),
     );
-    let mut unanswered: BTreeSet<Vendor> =
-        found.is_unanswered.then_some(Vendor::INTEL).into_iter().collect();
-    let others = [(Vendor::HABANA, gaudi), (Vendor::AWS, neuron), (Vendor::HUAWEI, ascend)];
-    for (vendor, devices) in others {
-        unanswered.extend(devices.is_unanswered.then_some(vendor));
+    for devices in [gaudi, neuron, ascend] {
         found.add(devices);
     }
     found.devices.extend(nodes);
     if !has_tpu {
         found.devices.extend(other::nodes::tpus(host));
     }
-    (found, unanswered)
+    found
 }
 
 /// The devices of all vendors with their numbers. `notes` are those about hidden devices.
@@ -159,14 +180,23 @@ async fn unless_hidden(
     VendorDevices { notes, ..VendorDevices::default() }
 }
 
-/// Gives every device a different number. A device whose number is taken keeps that of its vendor as well, since tests are pinned by it; NVIDIA devices are pinned by their UUID.
+/// Gives every device a different number and a different id. A device whose number is taken keeps that of
+/// its vendor as well, since tests are pinned by it; NVIDIA devices are pinned by their UUID. Chips of one
+/// card can have the same address.
 fn number(devices: Vec<Device>) -> Vec<Accelerator> {
     let is_pinned_by_number = |d: &Accelerator| d.vendor != Vendor::NVIDIA || d.uuid.is_empty();
     let all: Vec<Accelerator> = devices.into_iter().map(|device| device.accelerator).collect();
     let (fixed, movable): (Vec<_>, Vec<_>) = all.into_iter().partition(is_pinned_by_number);
-    let mut taken = BTreeSet::new();
+    let (mut taken, mut ids) = (BTreeSet::new(), BTreeSet::new());
     let mut numbered = Vec::with_capacity(fixed.len() + movable.len());
     for mut device in fixed.into_iter().chain(movable) {
+        let mut address = device.uuid.clone();
+        address.truncate(address.floor_char_boundary(MAX_ADDRESS_BYTES));
+        let mut others = 0;
+        while !ids.insert(device.id()) && is_pinned_by_number(&device) && !address.is_empty() {
+            others += 1;
+            device.uuid = format!("{address}/{others}");
+        }
         let free = (device.index..=u16::MAX).chain(0..device.index);
         let Some(index) = free.into_iter().find(|index| !taken.contains(index)) else { break };
         taken.insert(index);

@@ -4,7 +4,7 @@ use super::{Devices, VisibleDevices, detect};
 use crate::detect::host::{Host, Waiting};
 use crate::detect::platform;
 use crate::detect::tests::root;
-use crate::domain::accelerator::{Accelerator, DeviceState};
+use crate::domain::accelerator::{Accelerator, DeviceState, Vendor};
 use crate::sys::process::{Call, Completion, Limits, Runner, crashed, exited};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -282,4 +282,48 @@ fn a_display_controller_of_a_server_is_not_an_accelerator() {
           installed, so the device cannot be inspected"
         ]
     );
+}
+
+/// A hung call marks its vendor in every form: a listing that was cut off, a second query, a tool of the
+/// system.
+#[test]
+fn a_vendor_whose_tool_hangs_in_any_call_is_unanswered() {
+    type Answers<'a> = &'a [(&'a str, Completion)];
+    let hung = |stdout: &str| {
+        let output = exited(0, stdout, "").output().cloned().expect("an output");
+        Completion::TimedOut { limit: std::time::Duration::from_secs(1), output }
+    };
+    let mig = "index, name, uuid, memory.total [MiB], compute_cap, mig.mode.current\n\
+               0, NVIDIA H100, GPU-1, 81559 MiB, 9.0, Enabled\n";
+    let mac = [("System/Library/CoreServices/SystemVersion.plist", "")];
+    let windows = [("Windows/System32/x", "")];
+    let xpu = sample!("intel-xpu-smi-discovery-max1100.json.txt");
+    let none: &[(&str, &str)] = &[];
+    let amd = r#"[{"gpu": 0, "asic": {"market_name": "MI300X"}, "bus": {"bdf": "0000:0c:00.0"}}]"#;
+    let cases: &[(&[(&str, &str)], Answers<'_>, &[Vendor])] = &[
+        (none, &[("nvidia-smi", hung(""))], &[Vendor::NVIDIA]),
+        (none, &[("nvidia-smi", hung(mig))], &[Vendor::NVIDIA]),
+        (
+            none,
+            &[("nvidia-smi -L", hung("")), ("nvidia-smi", exited(0, mig, ""))],
+            &[Vendor::NVIDIA],
+        ),
+        (none, &[("rocm-smi", crashed(11)), ("amd-smi", hung(""))], &[Vendor::AMD]),
+        (none, &[("rocm-smi", hung("")), ("amd-smi", exited(0, amd, ""))], &[]),
+        (
+            none,
+            &[("xpu-smi discovery -d", hung("")), ("xpu-smi", exited(0, xpu, ""))],
+            &[Vendor::INTEL],
+        ),
+        (&mac, &[("system_profiler", hung(""))], &[Vendor::APPLE]),
+        (&windows, &[("powershell", hung(""))], &Vendor::BUILT_IN),
+    ];
+    for (files, tools, expected) in cases {
+        let found = detected(files, |line| {
+            let answer = tools.iter().find(|(start, _)| line.starts_with(start));
+            answer.map_or(Completion::NotFound, |(_, completion)| completion.clone())
+        });
+        let expected: std::collections::BTreeSet<Vendor> = expected.iter().copied().collect();
+        assert_eq!(found.unanswered, expected, "{tools:?}");
+    }
 }

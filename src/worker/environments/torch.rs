@@ -62,7 +62,7 @@ mod tests {
         let backends = Arc::new(Table::built_in().clone());
         let build = TorchBuild::OfOffer { backends, offer: offer.clone() };
         assert_eq!(build.now(), "cpu");
-        offer.detected(capability(&["cpu", "cuda"]));
+        offer.detected(capability(&["cpu", "cuda"]), crate::detect::Limits::default());
         assert_eq!(build.now(), "auto");
         assert_eq!(TorchBuild::Given("cu128".to_owned()).now(), "cu128");
     }

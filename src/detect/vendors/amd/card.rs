@@ -55,6 +55,12 @@ impl Card {
         Some(self.bus.as_deref()?.rsplit_once('.')?.0)
     }
 
+    /// The permanent id as a number.
+    pub fn unique_id(&self) -> Option<u128> {
+        let digits = self.id.as_deref().filter(|id| is_id(id))?.strip_prefix("0x")?;
+        u128::from_str_radix(digits, 16).ok()
+    }
+
     /// The device with a number; None if the facts do not identify one. `host_memory` is the memory of
     /// the machine, in bytes.
     pub fn device(&self, position: u16, host_memory: u64) -> Option<Device> {

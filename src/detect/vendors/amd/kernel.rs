@@ -20,9 +20,9 @@ const VENDOR: &str = "0x1002";
 /// Kinds of memory in the topology that belong to the device.
 const DEVICE_MEMORY: &[u64] = &[1, 2];
 
-/// The devices of the compute driver, in the order in which `ROCm` numbers them.
-pub(super) fn cards(host: &Host<'_>) -> Vec<Card> {
-    let graphics = graphics(host);
+/// The devices of the compute driver that this process can use, in the order in which `ROCm` numbers them,
+/// and the others.
+pub(super) fn cards(host: &Host<'_>, graphics: &[Card]) -> (Vec<Card>, Vec<Card>) {
     let mut nodes: Vec<u32> = host
         .list(TOPOLOGY)
         .unwrap_or_default()
@@ -32,14 +32,13 @@ pub(super) fn cards(host: &Host<'_>) -> Vec<Card> {
     nodes.sort_unstable();
     nodes
         .into_iter()
-        .filter_map(|node| card(host, node, &graphics))
-        .filter(|card| is_available(host, card))
-        .collect()
+        .filter_map(|node| card(host, node, graphics))
+        .partition(|card| is_available(host, card))
 }
 
 /// Whether this process has the file of a device: in a container that has the files of some devices, the
 /// kernel shows all of the machine, and `ROCm` does not count the others.
-fn is_available(host: &Host<'_>, card: &Card) -> bool {
+pub(super) fn is_available(host: &Host<'_>, card: &Card) -> bool {
     let Some(minor) = card.render else { return true };
     let files = host.list(DEVICE_FILES).unwrap_or_default();
     let mut files = files.iter().filter(|name| name.starts_with("renderD")).peekable();
@@ -86,8 +85,8 @@ fn card(host: &Host<'_>, node: u32, graphics: &[Card]) -> Option<Card> {
     let known = known.cloned().unwrap_or_default();
     Some(Card {
         bus,
-        id: value("unique_id").map(|id| format!("{id:#x}")),
-        device_id: value("device_id").map(|id| format!("{id:#06x}")),
+        id: value("unique_id").filter(|id| *id > 0).map(|id| format!("{id:#x}")).or(known.id),
+        device_id: value("device_id").map(|id| format!("{id:#06x}")).or(known.device_id),
         target: value("gfx_target_version").and_then(target_of_version),
         // The kernel divides the memory between the partitions of a card.
         memory: field::plausible(total).or(known.memory),
@@ -119,6 +118,8 @@ pub(super) fn graphics(host: &Host<'_>) -> Vec<Card> {
         let events = read("uevent").unwrap_or_default();
         let bus = events.lines().find_map(|line| line.strip_prefix("PCI_SLOT_NAME="));
         let size = |file: &str| read(file)?.parse().ok();
+        let files = host.list(&format!("{directory}/drm")).unwrap_or_default();
+        let render = files.iter().find_map(|name| name.strip_prefix("renderD")?.parse().ok());
         Some(Card {
             model: read("product_name").filter(|name| !name.is_empty()),
             id: read("unique_id").map(|id| format!("0x{id}")),
@@ -127,6 +128,7 @@ pub(super) fn graphics(host: &Host<'_>) -> Vec<Card> {
             memory: size("mem_info_vram_total"),
             shared_memory: size("mem_info_gtt_total"),
             driver: driver(host),
+            render,
             source: KERNEL,
             ..Card::default()
         })

@@ -4,14 +4,15 @@
 //! The tools print warnings around their listing, and the forms and keys differ between versions, so
 //! every output is read in each form. `rocm-smi` is called again for CSV and for text if it does not
 //! know JSON. The kernel decides which numbers the devices have (`numbers`), and shows those that a tool
-//! leaves out. They cannot be used, and neither can any device if each tool fails.
+//! leaves out. They cannot be used, except for graphics in the processor, which a runtime must find; and no
+//! device can if each tool fails.
 
 use super::bus;
-use super::device::{bare, refused};
+use super::device::{Device, bare, refused};
 use super::evidence::{Seen, has_node};
 use super::listing::{Maker, NoListing, VendorDevices, exited, reason};
 use crate::detect::host::Host;
-use crate::domain::accelerator::{Backend, DeviceState, Vendor};
+use crate::domain::accelerator::{Backend, DeviceState, Proof, Vendor};
 use crate::sys::process::Completion;
 use card::Card;
 use kernel::COMPUTE_DRIVER;
@@ -50,17 +51,12 @@ const TARGET_OVERRIDE: &str = "HSA_OVERRIDE_GFX_VERSION";
 /// Detects the devices with the first tool that lists any. `host_memory` is the memory of the machine
 /// that may be used, in bytes.
 pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> VendorDevices {
-    let machine = Machine {
-        compute: kernel::cards(host),
-        graphics: kernel::graphics(host),
-        on_bus: kernel::on_bus(seen),
-        host_memory,
-    };
+    let machine = Machine::of(host, seen, host_memory);
     let mut result = match of_tools(host, seen, &machine).await {
         Some(result) => result,
-        None if machine.shown().is_empty() => MAKER.without_tool(seen, "rocm-smi or amd-smi"),
+        None if machine.is_empty() => MAKER.without_tool(seen, "rocm-smi or amd-smi"),
         None => {
-            let mut result = machine.devices(with_numbers(machine.shown().to_vec(), 0));
+            let mut result = machine.of_kernel(seen);
             forbid(host, &mut result, true);
             result
         }
@@ -73,17 +69,59 @@ pub(super) async fn detect(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Ve
 struct Machine {
     /// The devices of the compute driver, in the order of their numbers.
     compute: Vec<Card>,
-    /// The devices of the graphics driver.
+    /// The devices of the graphics driver that the compute driver does not have.
     graphics: Vec<Card>,
+    /// The addresses of devices that a container does not have, although the kernel shows them.
+    out_of_reach: BTreeSet<String>,
     /// The devices on the bus that the graphics driver controls.
     on_bus: Vec<Card>,
     host_memory: u64,
 }
 
 impl Machine {
-    /// The devices in the files of the kernel.
-    fn shown(&self) -> &[Card] {
-        if self.compute.is_empty() { &self.graphics } else { &self.compute }
+    fn of(host: &Host<'_>, seen: &Seen, host_memory: u64) -> Self {
+        let all = kernel::graphics(host);
+        let (compute, others) = kernel::cards(host, &all);
+        let mut out_of_reach: BTreeSet<String> =
+            others.into_iter().filter_map(|card| card.bus).collect();
+        let is_known = |card: &Card| compute.iter().any(|known| known.place() == card.place());
+        let mut graphics: Vec<Card> = all.iter().filter(|card| !is_known(card)).cloned().collect();
+        if !compute.is_empty() {
+            let (near, far): (Vec<Card>, Vec<Card>) = graphics.into_iter().partition(|card| {
+                let is_near = |bus: &String| !out_of_reach.contains(bus);
+                card.bus.as_ref().is_some_and(is_near) && kernel::is_available(host, card)
+            });
+            out_of_reach.extend(far.into_iter().filter_map(|card| card.bus));
+            graphics = near;
+            graphics.iter_mut().for_each(|card| card.has_compute_driver = Some(false));
+        }
+        Self { compute, graphics, out_of_reach, on_bus: kernel::on_bus(seen), host_memory }
+    }
+
+    /// The devices that only the graphics driver has and that are not `known`. If an unknown address is
+    /// among the known ones, any device may be known, so there are none.
+    fn without_compute(&self, known: &BTreeSet<String>) -> Vec<Card> {
+        let is_new = |card: &&Card| {
+            let bus = card.bus.as_deref().unwrap_or_default();
+            card.has_compute_driver == Some(false) && !bus.is_empty() && !known.contains(bus)
+        };
+        let cards = self.graphics.iter().filter(|_| !known.contains(""));
+        cards.filter(is_new).cloned().collect()
+    }
+
+    /// Whether no file of the kernel shows a device.
+    fn is_empty(&self) -> bool {
+        self.compute.is_empty() && self.graphics.is_empty()
+    }
+
+    /// The devices in the files of the kernel, and those on the bus that its driver does not control.
+    fn of_kernel(&self, seen: &Seen) -> VendorDevices {
+        let all = || self.compute.iter().chain(&self.graphics);
+        let mut known: BTreeSet<String> = all().filter_map(|card| card.bus.clone()).collect();
+        known.extend(self.out_of_reach.iter().cloned());
+        let mut result = self.devices(with_numbers(all().cloned().collect(), 0));
+        result.add(bus::without_driver(MAKER, seen.devices.iter(), &known, &[kernel::DRIVER]));
+        result
     }
 
     fn roster(&self) -> Roster<'_> {
@@ -131,10 +169,10 @@ async fn of_tools(host: &Host<'_>, seen: &Seen, machine: &Machine) -> Option<Ven
     let successful = attempts.iter().position(|attempt| attempt.result.errors.is_empty());
     let at = successful.unwrap_or(0);
     let chosen = (at < attempts.len()).then(|| attempts.swap_remove(at))?;
-    if chosen.has_list || machine.shown().is_empty() {
+    if chosen.has_list || machine.is_empty() {
         return Some(chosen.result);
     }
-    let mut of_kernel = machine.devices(with_numbers(machine.shown().to_vec(), 0));
+    let mut of_kernel = machine.of_kernel(seen);
     forbid(host, &mut of_kernel, true);
     if !of_kernel.devices.is_empty() {
         let reason = reason(chosen.tool, &chosen.completion);
@@ -144,7 +182,7 @@ async fn of_tools(host: &Host<'_>, seen: &Seen, machine: &Machine) -> Option<Ven
         };
         MAKER.distrust(&format!("{reason}{contradiction}"), &mut of_kernel);
     }
-    Some(of_kernel.of_call(&chosen.completion))
+    Some(of_kernel)
 }
 
 /// Calls a tool, in each form of its output until one is a listing.
@@ -207,7 +245,12 @@ fn listed(
     let count = cards.len();
     let mut known: BTreeSet<String> =
         cards.iter().map(|card| card.bus.clone().unwrap_or_default()).collect();
-    let Numbered { listed, left_out } = numbered(cards, machine.roster());
+    let Numbered { listed, mut left_out, unmatched } = numbered(cards, machine.roster());
+    known.extend(left_out.iter().filter_map(|(_, card)| card.bus.clone()));
+    known.extend(machine.out_of_reach.iter().cloned());
+    let numbers = listed.iter().chain(&left_out).map(|(number, _)| usize::from(*number));
+    let next = numbers.max().map_or(0, |last| last + 1);
+    left_out.extend(with_numbers(machine.without_compute(&known), next));
     let mut result = machine.devices(listed);
     let unusable = result.unusable.len();
     if unusable > 0 {
@@ -217,19 +260,39 @@ fn listed(
     if completion.failure().is_some() {
         MAKER.distrust(&reason(tool, completion), &mut result);
     }
-    known.extend(left_out.iter().filter_map(|(_, card)| card.bus.clone()));
-    let mut left_out = machine.devices(left_out);
-    if !left_out.devices.is_empty() || !left_out.unusable.is_empty() {
-        let reason = format!("the driver has the device, but {tool} does not list it");
-        MAKER.distrust(&reason, &mut left_out);
-        for device in &mut left_out.unusable {
-            device.reason.clone_from(&reason);
-        }
-        result.add(left_out);
-    }
+    let reason = match unmatched {
+        0 => format!("the driver has the device, but {tool} does not list it"),
+        _ => format!(
+            "{tool} does not give the address of every device, so their numbers are unknown"
+        ),
+    };
+    add_left_out(tool, &reason, machine.devices(left_out), &mut result);
     result.add(bus::without_driver(MAKER, seen.devices.iter(), &known, &[kernel::DRIVER]));
     result.note_unknown_memory(tool);
     result
+}
+
+/// Adds the devices that a tool leaves out. They cannot be used, except for graphics in the processor, which
+/// the tool does not always know: a runtime must find them.
+fn add_left_out(tool: &str, reason: &str, left_out: VendorDevices, result: &mut VendorDevices) {
+    let (integrated, cards): (Vec<Device>, Vec<Device>) =
+        left_out.devices.into_iter().partition(|device| device.integrated);
+    let mut cards =
+        VendorDevices { devices: cards, unusable: left_out.unusable, ..VendorDevices::default() };
+    if !cards.devices.is_empty() || !cards.unusable.is_empty() {
+        MAKER.distrust(reason, &mut cards);
+        for device in &mut cards.unusable {
+            reason.clone_into(&mut device.reason);
+        }
+        result.add(cards);
+    }
+    for mut device in integrated {
+        device.accelerator.backends.insert(MAKER.backend, Proof::Hardware);
+        let model = &device.accelerator.model;
+        result.notes.push(format!("{tool} does not list {model}, so a runtime must find it"));
+        result.devices.push(device);
+    }
+    result.devices.sort_by_key(|device| device.card);
 }
 
 impl Machine {

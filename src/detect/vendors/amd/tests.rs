@@ -430,3 +430,87 @@ fn a_graphics_driver_alone_is_no_proof() {
         ["amd 0 | PCI device 1002:744c | 0x5f2c4d1e00000000 | 24560 MiB of sysfs | rocm=Hardware"]
     );
 }
+
+/// The files of a device that the graphics driver has, with the number of its device file.
+fn graphics(card: u32, bus: &str, render: u32) -> [(String, String); 6] {
+    let directory = format!("sys/class/drm/card{card}/device");
+    let on_bus = format!("sys/bus/pci/devices/{bus}");
+    [
+        (format!("{directory}/vendor"), "0x1002\n".to_owned()),
+        (format!("{directory}/uevent"), format!("DRIVER=amdgpu\nPCI_SLOT_NAME={bus}\n")),
+        (format!("{directory}/mem_info_vram_total"), "17163091968\n".to_owned()),
+        (format!("{directory}/drm/renderD{render}/x"), String::new()),
+        (format!("{on_bus}/vendor"), "0x1002\n".to_owned()),
+        (format!("{on_bus}/uevent"), "DRIVER=amdgpu\n".to_owned()),
+    ]
+}
+
+/// A compute card, a card without an entry of the compute driver, and one that another driver has.
+#[test]
+fn every_card_is_reported_with_and_without_a_tool() {
+    let mut files = vec![node(1, 3, "gfx_target_version 90010\ndrm_render_minor 128\n")];
+    for (card, bus, render) in [(0, "0000:03:00.0", 128), (1, "0000:43:00.0", 129)] {
+        files.extend(graphics(card, bus, render));
+        files.push((format!("sys/bus/pci/devices/{bus}/class"), "0x030000\n".to_owned()));
+    }
+    for (file, text) in
+        [("vendor", "0x1002\n"), ("class", "0x030000\n"), ("uevent", "DRIVER=vfio-pci\n")]
+    {
+        files.push((format!("sys/bus/pci/devices/0000:63:00.0/{file}"), text.to_owned()));
+    }
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let ids = |lines: Vec<String>| -> Vec<String> {
+        let id = |line: &String| line.split(" | ").nth(2).unwrap_or_default().to_owned();
+        lines.iter().map(id).collect()
+    };
+    let all = |found: &Devices| (ids(usable(found)), ids(unusable(found)));
+    let addresses = |list: &[&str]| -> Vec<String> {
+        list.iter().map(|bus| format!("0000:{bus}:00.0")).collect()
+    };
+    let found = detected(&files, |_| Completion::NotFound);
+    assert_eq!(all(&found), (addresses(&["03", "43"]), addresses(&["63"])));
+    assert!(unusable(&found)[0].contains("the driver vfio-pci controls the device"));
+    // A test needs the compute driver.
+    let offered: Vec<_> =
+        found.accelerators.iter().map(|device| device.offered().count()).collect();
+    assert_eq!(offered, [1, 0]);
+    let list = r#"{"card0": {"Card Series": "A", "PCI Bus": "0000:03:00.0"}}"#;
+    let found = tool(&files, 0, list, "");
+    assert_eq!(all(&found), (addresses(&["03"]), addresses(&["43", "63"])));
+    let failed = tool(&files, 1, "", "Traceback");
+    assert_eq!(all(&failed), (Vec::new(), addresses(&["63", "03", "43"])));
+    // A container has the file of one of them, and its kernel shows all.
+    let container = [&files[..], &[("dev/kfd", ""), ("dev/dri/renderD128", "")]].concat();
+    let found = detected(&container, |_| Completion::NotFound);
+    assert_eq!(all(&found), (addresses(&["03"]), addresses(&["63"])));
+}
+
+#[test]
+fn a_list_that_may_mean_any_device_gives_no_number() {
+    let nodes =
+        [node(1, 3, "gfx_target_version 90010\n"), node(2, 0x43, "gfx_target_version 90010\n")];
+    let files: Vec<(&str, &str)> =
+        nodes.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let found = tool(&files, 0, r#"{"card0": {"GFX Version": "gfx90a"}}"#, "");
+    assert_eq!((found.accelerators.len(), found.unusable.len(), found.errors.len()), (0, 2, 1));
+    assert!(
+        found.errors[0].contains("does not give the address of every device"),
+        "{:?}",
+        found.errors
+    );
+}
+
+#[test]
+fn graphics_in_a_processor_that_the_tool_leaves_out_are_no_failure() {
+    let nodes = [
+        node(1, 3, "gfx_target_version 110000\n"),
+        node(2, 0x0e, "gfx_target_version 100306\ncpu_cores_count 8\n"),
+    ];
+    let files: Vec<(&str, &str)> =
+        nodes.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+    let list = r#"{"card0": {"Card Series": "A", "PCI Bus": "0000:03:00.0"}}"#;
+    let found = tool(&files, 0, list, "");
+    assert_eq!((usable(&found).len(), found.unusable.len(), found.errors.len()), (1, 0, 0));
+    assert!(found.notes.iter().any(|note| note.contains("a runtime must find it")), "{found:?}");
+}

@@ -81,7 +81,7 @@ pub(super) async fn detect(
         None => {
             let mut result = devices(kernel, host_memory);
             MAKER.distrust(&reason(TOOL, &completion), &mut result);
-            result.of_call(&completion)
+            result
         }
     };
     result.note_unknown_memory(TOOL);

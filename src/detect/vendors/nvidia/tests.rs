@@ -455,3 +455,16 @@ fn a_device_of_the_driver_that_is_not_listed_is_degraded() {
     assert_eq!(with(&[("dev/nvidia1", "")]), (vec![expected.to_owned()], 1));
     assert_eq!(with(&[]), (vec![], 0), "a container without the second device");
 }
+
+/// A wrapper that answers every call with the version of the tool.
+#[test]
+fn the_recorded_version_is_not_a_list() {
+    let found = printing("nvidia-smi", sample!("nvidia-version-590.txt"));
+    assert_eq!(found.accelerators, []);
+    let reason = "nvidia-smi printed no complete list of devices: NVIDIA-SMI version  : 590.48.01";
+    assert_eq!(
+        unusable(&found),
+        [format!("nvidia 0 | unknown | cuda=Hardware | Degraded: {reason}")]
+    );
+    assert_eq!(found.errors, [format!("cannot detect NVIDIA devices: {reason}")]);
+}

@@ -7,6 +7,7 @@ use crate::detect::host::Host;
 use crate::detect::vendors::device::{Device, fact, product, set_memory};
 use crate::detect::vendors::evidence::{Presence, Seen};
 use crate::detect::vendors::listing::{Maker, NoListing, VendorDevices, exited};
+use crate::detect::vendors::quote::quoted;
 use crate::detect::vendors::{field, json};
 use crate::domain::accelerator::{Accelerator, Backend, Proof, Vendor};
 use crate::domain::capability::MAX_CORES;
@@ -26,9 +27,7 @@ pub(in crate::detect::vendors) async fn detect(host: &Host<'_>) -> VendorDevices
     } else {
         let listed = exited(&completion).filter(|(code, _)| *code == 0);
         match listed.and_then(|(_, output)| devices(&output.stdout.text)) {
-            Some(devices) if !devices.is_empty() => {
-                VendorDevices { devices, ..VendorDevices::default() }
-            }
+            Some(listed) if !listed.devices.is_empty() => listed,
             Some(_) => MAKER.without_devices(TOOL, &completion, NoListing::NoDevice, &seen),
             None => MAKER.without_devices(TOOL, &completion, NoListing::Unclear, &seen),
         }
@@ -41,7 +40,8 @@ pub(in crate::detect::vendors) async fn detect(host: &Host<'_>) -> VendorDevices
 /// A test cannot be pinned to one of several devices whose cores are unknown, so none is offered.
 fn require_cores(result: &mut VendorDevices) {
     let is_unknown = |device: &Device| device.accelerator.cores.is_empty();
-    if result.devices.len() < 2 || !result.devices.iter().any(is_unknown) {
+    let count = result.devices.len() + result.unusable.len();
+    if count < 2 || !result.devices.iter().any(is_unknown) {
         return;
     }
     result.notes.push(format!(
@@ -82,22 +82,35 @@ fn consecutive(counts: &[Option<usize>]) -> Vec<Vec<u16>> {
     counts.iter().map(cores).collect()
 }
 
-/// The devices in the part of the output that is a listing; None if there is none.
-pub(super) fn devices(output: &str) -> Option<Vec<Device>> {
+/// The devices in the part of the output that is a listing, in which an entry that cannot be read is a
+/// device that cannot be inspected. None if there is no listing.
+pub(super) fn devices(output: &str) -> Option<VendorDevices> {
     let lists = json::documents(output).filter_map(|document| {
         let list = document.as_array()?;
-        let mut devices = list.iter().map(device).collect::<Option<Vec<_>>>()?;
-        number_cores(list, &mut devices);
-        Some(devices)
+        let mut result = VendorDevices::default();
+        for (position, entry) in (0..).zip(list) {
+            match device(entry) {
+                Some(device) => result.devices.push(device),
+                None => {
+                    let entry = quoted(&entry.to_string());
+                    MAKER.unreadable(TOOL, &entry, position, &mut result);
+                }
+            }
+        }
+        let is_listing = list.is_empty() || !result.devices.is_empty();
+        number_cores(list, &mut result);
+        is_listing.then_some(result)
     });
     // An empty list can also be a part of a warning before the listing.
-    lists.max_by_key(|devices| !devices.is_empty())
+    lists.max_by_key(|listed| !listed.devices.is_empty())
 }
 
 /// Gives devices whose cores are not listed the consecutive numbers of their counts, as the runtime
-/// does. If the list has cores of some devices only, the others are unknown.
-fn number_cores(list: &[Value], devices: &mut [Device]) {
-    if devices.iter().any(|device| !device.accelerator.cores.is_empty()) {
+/// does. If the list has cores of some devices only, or entries that cannot be read, the others are unknown.
+fn number_cores(list: &[Value], result: &mut VendorDevices) {
+    let devices = &mut result.devices;
+    let has_cores = devices.iter().any(|device| !device.accelerator.cores.is_empty());
+    if has_cores || !result.unusable.is_empty() {
         return;
     }
     let count = |value: &Value| json::first(value, &["nccount"])?.parse::<usize>().ok();

@@ -280,3 +280,30 @@ fn the_signal_processor_of_qualcomm_needs_a_runtime() {
     let found = detected(&[("dev/fastrpc-cdsp", "")], |_| Completion::NotFound);
     assert_eq!(usable(&found), ["qualcomm 0 | Hexagon NPU | qnn=Hardware"]);
 }
+
+#[test]
+fn chips_with_one_address_have_different_ids() {
+    let rows = "| 0     310P3 | OK   | 92.8   38   0 / 0 |\n| 0    | 0000:C1:00.0 | 0   0 / 0   10 / 21527 |\n";
+    let found = printing("npu-smi", &rows.repeat(3));
+    let ids: Vec<_> = found.accelerators.iter().map(|device| device.id()).collect();
+    let expected = ["0000:c1:00.0", "0000:c1:00.0/1", "0000:c1:00.0/2"];
+    assert_eq!(ids, expected.map(|id| format!("huawei:{id}")));
+}
+
+#[test]
+fn an_entry_of_neuron_that_cannot_be_read_loses_no_other() {
+    let list = |more: &str| {
+        format!(
+            "[{{\"neuron_device\": 0, \"nc_count\": 2{more}}}, {{\"neuron_device\": \"?\"}}, \
+             {{\"neuron_device\": 2, \"nc_count\": 2}}]"
+        )
+    };
+    let found = printing("neuron-ls", &list(", \"neuroncore_ids\": [0, 1]"));
+    assert_eq!((found.accelerators.len(), found.unusable.len(), found.errors.len()), (2, 1, 1));
+    assert_eq!(found.accelerators[0].cores, [0, 1]);
+    assert!(found.errors[0].contains("neurondevice"), "{:?}", found.errors);
+    // The cores of the unknown device count, so those of the others are unknown.
+    let found = printing("neuron-ls", &list(""));
+    assert!(found.accelerators.iter().all(|device| device.offered().count() == 0), "{found:?}");
+    assert_eq!(printing("neuron-ls", "[{\"x\": 1}]").accelerators, []);
+}

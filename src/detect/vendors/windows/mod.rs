@@ -40,6 +40,16 @@ const WMIC_CONTROLLERS: &[&str] = &[
     "Name,AdapterCompatibility,DriverVersion,PNPDeviceID,ConfigManagerErrorCode",
     "/format:list",
 ];
+/// Prints the devices for neural networks in the same form.
+const WMIC_ACCELERATORS: &[&str] = &[
+    "path",
+    "Win32_PnPEntity",
+    "where",
+    "PNPClass='ComputeAccelerator'",
+    "get",
+    "Name,Manufacturer,PNPDeviceID,ConfigManagerErrorCode",
+    "/format:list",
+];
 /// The error of `wmic` if there is no record.
 const WMIC_NONE: &str = "No Instance(s) Available";
 /// Minimum credible memory of a card, in bytes.
@@ -103,19 +113,26 @@ pub(super) struct Answers {
     accelerators: Completion,
 }
 
-/// Asks Windows for its devices. The older `wmic` knows the display controllers without PowerShell.
+/// Asks Windows for its devices.
 pub(super) async fn ask(host: &Host<'_>) -> Answers {
     let (controllers, registry, accelerators) = tokio::join!(
-        async {
-            match host.powershell(CONTROLLERS).await {
-                Completion::NotFound => host.run("wmic", WMIC_CONTROLLERS).await,
-                completion => completion,
-            }
-        },
+        query(host, CONTROLLERS, WMIC_CONTROLLERS),
         host.powershell(REGISTRY),
-        host.powershell(ACCELERATORS)
+        query(host, ACCELERATORS, WMIC_ACCELERATORS)
     );
     Answers { controllers, registry, accelerators }
+}
+
+/// The output of a script in PowerShell, or that of the older `wmic` if PowerShell is not installed or fails and
+/// `wmic` does not.
+async fn query(host: &Host<'_>, script: &str, wmic: &[&str]) -> Completion {
+    let completion = host.powershell(script).await;
+    let has_hung = matches!(completion, Completion::TimedOut { .. });
+    if has_hung || printed(&completion).is_ok() {
+        return completion;
+    }
+    let older = host.run("wmic", wmic).await;
+    if completion == Completion::NotFound || printed(&older).is_ok() { older } else { completion }
 }
 
 /// The devices in the answers. `nvidia` is the result of `nvidia-smi`, whose devices may all be hidden.
@@ -169,7 +186,7 @@ pub(super) fn devices(
 /// The call failed, or printed something else.
 fn printed(completion: &Completion) -> Result<Vec<Value>, String> {
     if *completion == Completion::NotFound {
-        return Err("neither powershell nor pwsh is installed".to_owned());
+        return Err("neither powershell nor wmic is installed".to_owned());
     }
     let failed = || reason("the query of Windows", completion);
     let Some((0, output)) = exited(completion) else { return Err(failed()) };

@@ -2,7 +2,7 @@
 
 use super::{records, size_of, sizes};
 use crate::detect::vendors::Devices;
-use crate::detect::vendors::tests::{detected, unusable, usable};
+use crate::detect::vendors::tests::{detected, sample, unusable, usable};
 use crate::domain::text::decode_lossy;
 use crate::sys::process::{Completion, exited};
 
@@ -201,4 +201,63 @@ fn the_reason_why_an_nvidia_device_is_not_listed_is_the_true_one() {
         }
         assert_eq!(found.accelerators.len(), usable, "{controllers:?}");
     }
+}
+
+#[test]
+fn a_powershell_that_fails_is_replaced_by_wmic() {
+    let controllers = "Name=AMD Radeon\r\nPNPDeviceID=PCI\\VEN_1002&amp;DEV_164E\r\n\r\n";
+    let networks = "Name=NPU\r\nPNPDeviceID=PCI\\VEN_1022&amp;DEV_1502\r\n\r\n";
+    for failed in [Completion::NotFound, exited(1, "", "blocked by policy")] {
+        let found = detected(&[("Windows/System32/x", "")], |line| match line {
+            line if line.starts_with("powershell") => failed.clone(),
+            line if line.starts_with("wmic path Win32_VideoController") => {
+                exited(0, controllers, "")
+            }
+            line if line.starts_with("wmic path Win32_PnPEntity") => exited(0, networks, ""),
+            _ => Completion::NotFound,
+        });
+        assert_eq!(
+            usable(&found),
+            [
+                "amd 0 | AMD Radeon | PCI\\VEN_1002&DEV_164E | rocm=Hardware",
+                "amd 1 | NPU | PCI\\VEN_1022&DEV_1502 | npu=Hardware",
+            ],
+            "{failed:?}"
+        );
+        assert_eq!(found.errors, [""; 0], "{failed:?}");
+    }
+}
+
+/// Measured on two machines: the field of 32 bits is wrong for the larger card alone.
+#[test]
+fn the_recorded_sizes_of_the_registry_are_used() {
+    let capture = sample!("windows-adapterram-vs-registry.txt");
+    let row = |name: &str| -> Vec<&str> {
+        let line = capture.lines().find(|line| line.starts_with(name)).expect(name);
+        line.split(", ").skip(1).collect()
+    };
+    let (field, registry) = (row("Win32_VideoController"), row("HardwareInformation"));
+    let names = ["Radeon A", "Radeon B", "Radeon C"];
+    let records = |one: &dyn Fn(usize) -> String| -> String {
+        format!("[{}]", (0..3).map(one).collect::<Vec<_>>().join(","))
+    };
+    let controllers = records(&|at| {
+        let (name, size) = (names[at], field[at]);
+        format!(
+            "{{\"Name\":\"{name}\",\"AdapterRAM\":{size},\"PNPDeviceID\":\"PCI\\\\VEN_1002&{at}\"}}"
+        )
+    });
+    let sizes = records(&|at| {
+        let (name, size) = (names[at], registry[at]);
+        format!("{{\"DriverDesc\":\"{name}\",\"HardwareInformation.qwMemorySize\":{size}}}")
+    });
+    let found = detected(&[("Windows/System32/x", "")], |line| match line {
+        line if line.contains("Win32_VideoController") => exited(0, &controllers, ""),
+        line if line.contains("qwMemorySize") => exited(0, &sizes, ""),
+        line if line.starts_with("powershell") => exited(0, "[]", ""),
+        _ => Completion::NotFound,
+    });
+    let memory: Vec<u64> = found.accelerators.iter().map(|device| device.memory_bytes).collect();
+    assert_eq!(memory, [12_282 << 20, 512 << 20, 512 << 20]);
+    assert_ne!(field[0], registry[0]);
 }
