@@ -54,7 +54,7 @@ fn line(run: &RunView) -> String {
 fn sentences(url: &str, status: &StatusView) -> String {
     let hours = status.uptime_ms / 3_600_000;
     let minutes = status.uptime_ms / 60_000 % 60;
-    format!(
+    let mut text = format!(
         "{url}: dtf {}, up {hours} h {minutes} min\n\
          workers: {} active, {} draining, {} lost\n\
          event log: {} records, {} of them in the results database\n\
@@ -70,5 +70,12 @@ fn sentences(url: &str, status: &StatusView) -> String {
         status.tests_waiting,
         status.tests_blocked,
         status.runs_open,
-    )
+    );
+    if status.quarantines > 0 {
+        let count = status.quarantines;
+        text.push_str(&format!(
+            "\nquarantines: {count} in force; see `dtf results quarantine list`"
+        ));
+    }
+    text
 }

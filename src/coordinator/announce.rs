@@ -9,7 +9,7 @@ use crate::domain::id::{RunId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::results::render::figures::counted;
 use crate::results::render::words::plain;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{RunSummary, Scheduler};
 
 /// Maximum number of characters of a name that are shown.
 const NAME_CHARS: usize = 80;
@@ -153,11 +153,19 @@ fn ended(run: RunId, scheduler: &Scheduler) -> Option<String> {
     if !scheduler.has_ended(run) {
         return None;
     }
-    let counts = scheduler.run(run)?.counts;
+    let RunSummary { counts, finished_at, .. } = scheduler.run(run)?;
+    let ended_at = finished_at?;
     let passed = counts.done.get(&Outcome::Passed).copied().unwrap_or(0);
     let others = counts.done.iter().filter(|(outcome, _)| **outcome != Outcome::Passed);
     let mut counts_by_outcome = vec![format!("{passed} passed")];
     counts_by_outcome.extend(others.map(|(outcome, count)| format!("{count} {outcome}")));
     let tests = counted(counts.total.into(), "test");
-    Some(format!("run {run} ended: {tests}: {}", counts_by_outcome.join(", ")))
+    let mut line = format!("run {run} ended: {tests}: {}", counts_by_outcome.join(", "));
+    // Which of the tests they cover is known when the results are stored.
+    let quarantines = scheduler.quarantines(ended_at);
+    if passed < counts.total && quarantines > 0 {
+        let quarantines = counted(quarantines.into(), "quarantine");
+        line.push_str(&format!("; tests in quarantine are counted, too ({quarantines} in force)"));
+    }
+    Some(line)
 }

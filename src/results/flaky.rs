@@ -7,7 +7,7 @@ use crate::api::v1::flaky::{
 use crate::domain::id::WorkerId;
 use crate::domain::outcome::{Blame, Outcome};
 use crate::domain::time::{Millis, Timestamp};
-use crate::results::marks::reference;
+use crate::results::quarantined::reference;
 use crate::results::reader::Reader;
 use crate::store::StoreError;
 use crate::store::reports::flaky::{CaseRow, PastAttempt, PastRows};

@@ -6,7 +6,7 @@ use crate::api::v1::grid::{
     UtilisationView, WorkerUse,
 };
 use crate::api::v1::test_views::{TestQuery, TestView};
-use crate::domain::id::{RunId, TestId};
+use crate::domain::id::RunId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::results::reader::Reader;
 use crate::store::StoreError;
@@ -20,17 +20,19 @@ impl Reader {
     pub fn grid(&self, query: &GridQuery) -> Result<GridView, StoreError> {
         let before = query.to.map(|to| RunId(to.0.saturating_add(1)));
         let runs = self.runs(before, query.runs.unwrap_or(DEFAULT_RUNS) as usize)?;
-        let mut tests = Vec::new();
-        // The run before the oldest one has no test with this index.
-        if let Some(oldest) = runs.last().map(|view| view.run) {
-            let after = TestId { run: RunId(oldest.0.saturating_sub(1)), index: u32::MAX };
-            let filter = TestQuery { name: query.name.clone(), ..TestQuery::default() };
-            tests = self.tests(&filter, Some(after), MAX_TESTS + 1)?;
+        let mut tests: Vec<TestView> = Vec::new();
+        // The newest runs are complete if the limit cuts.
+        for run in &runs {
+            let filter =
+                TestQuery { run: Some(run.run), name: query.name.clone(), ..TestQuery::default() };
+            let room = MAX_TESTS + 1 - tests.len();
+            tests.extend(self.tests(&filter, None, room)?);
+            if tests.len() > MAX_TESTS {
+                break;
+            }
         }
         let truncated = tests.len() > MAX_TESTS;
         tests.truncate(MAX_TESTS);
-        let newest = runs.first().map(|view| view.run);
-        let tests = tests.into_iter().filter(|test| newest.is_some_and(|run| test.test.run <= run));
         let columns = runs.into_iter().map(|view| GridRun {
             run: view.run,
             name: view.name,
@@ -60,11 +62,13 @@ impl Reader {
     }
 }
 
-fn rows(tests: impl DoubleEndedIterator<Item = TestView>) -> Vec<GridRow> {
+/// One row for each name. The tests are in the order of their runs, the newest first.
+fn rows(tests: Vec<TestView>) -> Vec<GridRow> {
     let mut rows: BTreeMap<String, Vec<GridTest>> = BTreeMap::new();
-    for view in tests.rev() {
-        let TestView { test, name, outcome, flaky, .. } = view;
-        rows.entry(name).or_default().push(GridTest { test, outcome, flaky });
+    for view in tests {
+        let TestView { test, name, outcome, flaky, quarantined, .. } = view;
+        let quarantined = quarantined.map(|known| known.quarantine);
+        rows.entry(name).or_default().push(GridTest { test, outcome, flaky, quarantined });
     }
     rows.into_iter().map(|(name, tests)| GridRow { name, tests }).collect()
 }

@@ -2,15 +2,14 @@
 
 use crate::api::SCHEMA;
 use crate::api::v1::marks::{
-    Acceptance, AcceptanceList, AcceptedSeries, Quarantine, QuarantineList, QuarantineRef,
-    QuarantineState, QuarantinedTotals, Removed,
+    Acceptance, AcceptanceList, AcceptedSeries, Quarantine, QuarantineList, QuarantineState,
+    Removed,
 };
 use crate::domain::id::AcceptanceId;
 use crate::domain::time::{Millis, Timestamp};
 use crate::results::reader::Reader;
 use crate::store::StoreError;
 use crate::store::reports::marks::{AcceptanceRow, QuarantineRow, RemovalRow};
-use crate::store::reports::quarantined::{QuarantineRefRow, QuarantinedRows};
 
 /// Period for which an expired quarantine is listed, so that nobody misses that its tests count again.
 const SHOWN_EXPIRED: Millis = Millis::from_secs(14 * 86_400);
@@ -86,14 +85,4 @@ fn series(row: &AcceptanceRow) -> AcceptedSeries {
 
 fn removed(RemovalRow { by, at }: RemovalRow) -> Removed {
     Removed { by, at }
-}
-
-pub(super) fn totals(rows: QuarantinedRows) -> QuarantinedTotals {
-    let QuarantinedRows { tests, outcomes, errors, flaky, all_skipped } = rows;
-    QuarantinedTotals { tests, outcomes, errors, flaky, all_skipped }
-}
-
-pub(super) fn reference(row: QuarantineRefRow) -> QuarantineRef {
-    let QuarantineRefRow { quarantine, reason, expires_at } = row;
-    QuarantineRef { quarantine, reason, expires_at }
 }

@@ -96,6 +96,7 @@ fn cell(row: rows::CellRow) -> MatrixCell {
         outcomes: row.outcomes,
         pending: row.pending,
         flaky: row.flaky,
+        quarantined: row.quarantined,
         outcome: row.outcome,
         value: row.value.filter(|value| value.is_finite()),
         unit: row.unit,

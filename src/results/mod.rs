@@ -19,6 +19,7 @@ mod measured;
 mod merge;
 mod open;
 mod output;
+mod quarantined;
 mod reader;
 pub mod render;
 mod reproduce;

@@ -5,12 +5,15 @@ use crate::api::v1::runs::{RunCounts, RunView};
 use crate::api::v1::templates::TemplateView;
 use crate::api::v1::test_views::{AttemptDetail, AttemptQuery, AttemptView, TestQuery, TestView};
 use crate::domain::id::{AttemptId, RunId, TestId};
+use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
+use crate::results::quarantined::reference;
 use crate::results::substitute::CurrentStore;
 use crate::store::rows::{
     AttemptFilter, AttemptRow, AttemptRows, RunRow, TemplateRow, TestFilter, TestRow,
 };
 use crate::store::{Store, StoreError};
+use std::collections::{BTreeMap, HashMap};
 
 /// Answers queries of the API from the results database. Clones share the database.
 #[derive(Clone)]
@@ -46,6 +49,18 @@ impl Reader {
     /// The database cannot be read.
     pub fn run(&self, run: RunId) -> Result<Option<RunView>, StoreError> {
         Ok(self.store().run(run)?.map(run_view))
+    }
+
+    /// Numbers of ended tests in quarantine by run and outcome, of the runs from `first` to `last`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn quarantined_by_run(
+        &self,
+        first: RunId,
+        last: RunId,
+    ) -> Result<HashMap<RunId, BTreeMap<Outcome, u32>>, StoreError> {
+        self.store().quarantined_by_run(first, last)
     }
 
     /// Lists the tests after `after` that `query` matches, in the order of their ids.
@@ -159,6 +174,7 @@ fn run_view(row: RunRow) -> RunView {
             waiting: row.total.saturating_sub(done),
             done: row.done,
             flaky: row.flaky,
+            quarantined: Some(row.quarantined),
             ..RunCounts::default()
         },
     }
@@ -176,6 +192,7 @@ fn test_view(row: TestRow) -> TestView {
         message: Some(row.message).filter(|message| !message.is_empty()),
         finished_at: row.finished_at,
         labels: row.labels,
+        quarantined: row.quarantined.map(reference),
     }
 }
 

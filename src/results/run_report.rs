@@ -7,7 +7,7 @@ use crate::api::v1::reports::{
 };
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
-use crate::results::marks;
+use crate::results::quarantined;
 use crate::results::reader::Reader;
 use crate::results::reproduce;
 use crate::store::reports::details::{DetailRows, EarlierRow, PastRow};
@@ -113,7 +113,7 @@ fn report_view(report: rows::ReportRows) -> ReportView {
             cases: (totals.tests_with_cases > 0).then(|| cases(totals.cases)),
             tests_with_cases: totals.tests_with_cases,
             noisy: totals.noisy,
-            quarantined: marks::totals(totals.quarantined),
+            quarantined: quarantined::totals(totals.quarantined),
         },
         rows: rows.into_iter().map(row).collect(),
         truncated,
@@ -135,7 +135,6 @@ fn row(row: rows::ReportRow) -> ReportRow {
         environment,
         devices,
         cases: counts,
-        quarantined,
         metrics,
     } = row;
     // A database of another program may have other values.
@@ -157,7 +156,7 @@ fn row(row: rows::ReportRow) -> ReportRow {
         phase: None,
         class: test.class,
         flaky: test.flaky,
-        quarantined: quarantined.map(marks::reference),
+        quarantined: test.quarantined.map(quarantined::reference),
         attempts: test.attempts,
         worker,
         duration_ms: duration,

@@ -110,6 +110,15 @@ impl Scheduler {
         })
     }
 
+    /// Whether a test waits and no active worker meets its requirement.
+    #[must_use]
+    pub fn is_stuck(&self, id: TestId) -> bool {
+        let Some(State::Waiting { class, .. }) = self.find(id).map(|test| test.state) else {
+            return false;
+        };
+        self.classes.get(class).is_some_and(|class| self.active_for(class).next().is_none())
+    }
+
     /// Number of waiting tests of a run whose requirement no active worker meets.
     #[must_use]
     pub fn unschedulable(&self, id: RunId) -> u32 {

@@ -2,13 +2,14 @@
 
 use super::error::StoreError;
 use super::query::{self, Conditions, get};
+use super::reports::quarantined;
 use super::rows::{MAX_ROWS, RunRow, TestFilter, TestRow};
 use super::{Store, writer};
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use duckdb::{Connection, Row};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The columns that [`test_row`] reads, in this order.
 pub(super) const TEST_COLUMNS: &str = "states.run, states.test, states.name, states.outcome, \
@@ -50,7 +51,11 @@ impl Store {
         let select = format!("SELECT {TEST_COLUMNS} FROM test_states AS states");
         let rest =
             format!(" ORDER BY states.run, states.test LIMIT {}", filter.limit.min(MAX_ROWS));
-        self.pool.read(|connection| conditions.query(connection, &select, &rest, test_row))
+        self.pool.read(|connection| {
+            let mut rows = conditions.query(connection, &select, &rest, test_row)?;
+            add_quarantines(connection, &mut rows)?;
+            Ok(rows)
+        })
     }
 
     /// The test with this id, if there is one.
@@ -62,8 +67,11 @@ impl Store {
         conditions.and("states.run = ?", [test.run.0]);
         conditions.and("states.test = ?", [test.index]);
         let select = format!("SELECT {TEST_COLUMNS} FROM test_states AS states");
-        let rows = self.pool.read(|c| conditions.query(c, &select, "", test_row))?;
-        Ok(rows.into_iter().next())
+        self.pool.read(|connection| {
+            let mut rows = conditions.query(connection, &select, "", test_row)?;
+            add_quarantines(connection, &mut rows)?;
+            Ok(rows.into_iter().next())
+        })
     }
 
     /// Lists runs, the newest first. `before` restricts the list to older runs than this one.
@@ -88,6 +96,18 @@ impl Store {
         Ok(self.runs_where(&conditions, 1)?.into_iter().next())
     }
 
+    /// Numbers of ended tests in quarantine by run and outcome, of the runs from `first` to `last`.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn quarantined_by_run(
+        &self,
+        first: RunId,
+        last: RunId,
+    ) -> Result<HashMap<RunId, BTreeMap<Outcome, u32>>, StoreError> {
+        self.pool.read(|connection| quarantined::by_run(connection, first, last))
+    }
+
     fn runs_where(&self, which: &Conditions, limit: usize) -> Result<Vec<RunRow>, StoreError> {
         let rest = format!(" ORDER BY run DESC LIMIT {}", limit.min(MAX_ROWS));
         self.pool.read(|connection| {
@@ -106,6 +126,20 @@ impl Store {
     }
 }
 
+/// Adds to each test the quarantine that covers it.
+pub(super) fn add_quarantines(
+    connection: &Connection,
+    rows: &mut [TestRow],
+) -> Result<(), StoreError> {
+    let tests = rows.iter().map(|row| row.test).collect();
+    let mut known = quarantined::of(connection, &tests)?;
+    for row in rows {
+        row.quarantined = known.remove(&row.test);
+    }
+    Ok(())
+}
+
+/// Reads the columns of a test. Its quarantine is in another table.
 pub(super) fn test_row(row: &Row<'_>) -> Result<TestRow, StoreError> {
     Ok(TestRow {
         test: query::test_id(row, 0, 1)?,
@@ -117,6 +151,7 @@ pub(super) fn test_row(row: &Row<'_>) -> Result<TestRow, StoreError> {
         message: get(row, 7)?,
         finished_at: query::time(row, 8)?,
         labels: query::labels(row, 9)?,
+        quarantined: None,
     })
 }
 
@@ -141,6 +176,7 @@ fn run_row(row: &Row<'_>) -> Result<RunParts, StoreError> {
             total: get(row, 5)?,
             done: BTreeMap::new(),
             flaky: 0,
+            quarantined: BTreeMap::new(),
         },
         closed: get::<bool>(row, 6)? || cancelled.is_some(),
         // A run without tests ends when it is cancelled, or otherwise at its submission.
@@ -150,8 +186,9 @@ fn run_row(row: &Row<'_>) -> Result<RunParts, StoreError> {
 
 fn add_counts(connection: &Connection, runs: &mut [RunParts]) -> Result<(), StoreError> {
     let (Some(newest), Some(oldest)) = (runs.first(), runs.last()) else { return Ok(()) };
+    let (newest, oldest) = (newest.row.run, oldest.row.run);
     let mut range = Conditions::default();
-    range.and("run BETWEEN ? AND ?", [oldest.row.run.0, newest.row.run.0]);
+    range.and("run BETWEEN ? AND ?", [oldest.0, newest.0]);
     let select = "SELECT run, outcome, count(*), count(*) FILTER (flaky) FROM test_outcomes";
     let counts = range.query(connection, select, " GROUP BY run, outcome", |row| {
         let outcome: Option<Outcome> = query::outcome(row, 1)?;
@@ -165,6 +202,10 @@ fn add_counts(connection: &Connection, runs: &mut [RunParts]) -> Result<(), Stor
         let row = &mut runs[position].row;
         row.done.extend(outcome.map(|outcome| (outcome, count)));
         row.flaky += flaky;
+    }
+    let mut quarantined = quarantined::by_run(connection, oldest, newest)?;
+    for RunParts { row, .. } in runs {
+        row.quarantined = quarantined.remove(&row.run).unwrap_or_default();
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::domain::id::{AttemptId, Epoch, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
+use crate::store::reports::quarantined::QuarantineRefRow;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
 
@@ -24,6 +25,8 @@ pub struct TestRow {
     pub message: String,
     pub finished_at: Option<Timestamp>,
     pub labels: BTreeMap<String, String>,
+    /// The quarantine that covers the test.
+    pub quarantined: Option<QuarantineRefRow>,
 }
 
 /// One version of a template.
@@ -80,6 +83,8 @@ pub struct RunRow {
     pub done: BTreeMap<Outcome, u32>,
     /// Tests that passed after a failed attempt. `done` counts them as passed.
     pub flaky: u32,
+    /// Tests in quarantine. `done` counts them, too.
+    pub quarantined: BTreeMap<Outcome, u32>,
 }
 
 /// Filter of a list. Conditions are joined by "and".

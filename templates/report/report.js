@@ -25,7 +25,9 @@ function h(name, attributes, ...children) {
   return element;
 }
 
-const state = (word) => h("span", { class: "state " + (KINDS[word] || "idle") }, word);
+// The class of a state. What is in quarantine does not count, and is never red.
+const kind = (word, isExempt) => "state " + (isExempt && KINDS[word] === "bad" ? "warn" : KINDS[word] || "idle");
+const state = (word, quarantine) => [h("span", { class: kind(word, quarantine) }, word), quarantine ? " in quarantine " + quarantine.split(":")[0] : null];
 const link = (test, text) => h("a", { href: "#/test/" + test }, text);
 const when = (ms) => ms ? new Date(ms).toISOString().slice(0, 16).replace("T", " ") + " UTC" : "";
 
@@ -112,7 +114,7 @@ function matrixPage(query) {
       // The filter knows the back-end, not its product.
       const target = tests.has(cell.test) ? "#/test/" + cell.test : "#/tests?" + new URLSearchParams({ row, column: column.split(" (")[0] });
       const [text, ...figures] = cell.text.split(", ");
-      return h("td", { class: "matrix" }, h("a", { href: target, title: cell.reproduce }, h("span", { class: "state " + (KINDS[cell.state] || "idle") }, text)),
+      return h("td", { class: "matrix" }, h("a", { href: target, title: cell.reproduce }, h("span", { class: kind(cell.state, cell.exempt) }, text)),
         figures.length ? h("small", {}, figures.join(", ")) : null);
     }));
     place.replaceChildren(isFiltered ? h("p", {}, "the newest matching result of each test") : "", rows.length ? table([data.group, ...columns], rows.map(line)) : h("p", { class: "empty" }, "No test matches."));
@@ -144,7 +146,8 @@ function cellsOf(list) {
     const worst = here.reduce((a, b) => rank(b.state) > rank(a.state) ? b : a);
     const count = here.filter((test) => test.state === worst.state).length;
     const text = count === here.length ? count + " " + worst.state : count + " of " + here.length + " " + worst.state;
-    return { row: worst.row, column: worst.column, state: worst.state, text, test: here.length === 1 ? worst.id : null, reproduce: worst.reproduce };
+    const exempt = here.every((test) => test.quarantine || KINDS[test.state] !== "bad");
+    return { row: worst.row, column: worst.column, state: worst.state, exempt, text, test: here.length === 1 ? worst.id : null, reproduce: worst.reproduce };
   });
 }
 
@@ -155,7 +158,7 @@ function testsPage(query, path = "/tests") {
   const place = h("div");
   const update = () => {
     const kept = chosen(query);
-    const row = (test) => [state(test.state), link(test.id, test.name), test.id, test.column, test.worker || "", quantity(test.p50, test.unit), quantity(test.seconds, "seconds"), test.message || ""];
+    const row = (test) => [state(test.state, test.quarantine), link(test.id, test.name), test.id, test.column, test.worker || "", quantity(test.p50, test.unit), quantity(test.seconds, "seconds"), test.message || ""];
     place.replaceChildren(h("p", { role: "status" }, kept.length + " of " + data.tests.length + " tests"),
       table(["State", "Test", "Id", "Hardware", "Worker", data.metric, "Time", "Message"], kept.map(row), [5, 6]));
   };
@@ -232,7 +235,7 @@ function testPage(id) {
   const past = (test.past || []).map(([pastId, word, at, worker, number]) => ({ id: pastId, state: word, at, worker, value: number }));
   const points = [...past, { id: test.id, state: test.state, at: test.finished, worker: test.worker, value: test.p50 }];
   const attempts = (test.attempts || []).map(([number, word, kind, message, worker, seconds]) => [number, state(word), kind || "", message, worker, quantity(seconds, "seconds")]);
-  return [h("h2", {}, test.name), h("p", {}, state(test.state), " ", test.message || ""),
+  return [h("h2", {}, test.name), h("p", {}, state(test.state, test.quarantine), " ", test.message || ""),
     facts([["Id", test.id], ["Hardware", test.column], ["Worker", test.worker], ["Devices", (test.devices || []).join(", ")], ["Finished", when(test.finished)],
       ["Time", quantity(test.seconds, "seconds")], ["Class", test.class], ["Weights", test.weights], ["Quarantine", test.quarantine], ["Reproduce", h("code", {}, test.reproduce)]]),
     h("h3", {}, "Attempts"), table(["Attempt", "State", "Class", "Message", "Worker", "Time"], attempts, [0, 5]),
@@ -251,6 +254,8 @@ function show() {
   view.replaceChildren(...page.flat(4).filter(Boolean));
 }
 
+// The address of a page is after the #, so the link to the content must not become one.
+document.querySelector(".skip").addEventListener("click", (event) => { event.preventDefault(); document.getElementById("main").focus(); });
 addEventListener("hashchange", () => { show(); scrollTo(0, 0); document.getElementById("main").focus(); });
 addEventListener("keydown", (event) => {
   const search = document.getElementById("search");

@@ -18,6 +18,8 @@ use utoipa::{IntoParams, ToSchema};
 pub const MAX_POINTS: u32 = 10_000;
 /// Maximum number of tests of one document.
 pub const MAX_CHANGES: u32 = 100_000;
+/// Maximum number of packages of one document.
+pub const MAX_PACKAGES: u32 = 1_000;
 
 /// Changes between two sides. Tests are joined by their case, and their values by their series, over
 /// runs and workers.
@@ -48,8 +50,25 @@ pub struct ChangesView {
     pub workers: Vec<WorkerEvent>,
     /// The geometric mean of the ratios `after / before` for each metric, over all compared series.
     pub movers: Vec<MetricMovement>,
+    /// Packages whose versions differ between the two sides, at most 1,000, in the order of their names.
+    /// Only for two named runs, such as those of an upgrade.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub packages: Vec<PackageChange>,
     /// Whether `tests` was cut at the limit.
     pub truncated: bool,
+}
+
+/// A package with the versions that the tests of both sides reported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PackageChange {
+    /// Normalised name.
+    pub package: String,
+    /// Versions before. Several are separated by commas. Absent if no test reported one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<String>,
+    /// Versions after.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
 }
 
 /// Counts over all tests, including those that are not listed. Tests in quarantine count as `tests` and

@@ -1,7 +1,7 @@
 //! Tests over the newest runs: `GET /api/v1/grid`; and the use of workers: `GET /api/v1/utilisation`.
 
 use crate::api::schema;
-use crate::domain::id::{RunId, TestId, WorkerId};
+use crate::domain::id::{QuarantineId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::{Millis, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -26,7 +26,7 @@ pub struct GridView {
     pub runs: Vec<GridRun>,
     /// The tests in the order of their names.
     pub rows: Vec<GridRow>,
-    /// Whether tests were cut at the limit of 20,000.
+    /// Whether tests were cut at the limit of 20,000: those of the oldest runs.
     pub truncated: bool,
 }
 
@@ -59,6 +59,10 @@ pub struct GridTest {
     pub outcome: Option<Outcome>,
     #[serde(default)]
     pub flaky: bool,
+    /// The quarantine because of which the test does not count in the verdict of its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<schema::QuarantineId>)]
+    pub quarantined: Option<QuarantineId>,
 }
 
 #[derive(Debug, Clone, Default, Serialize, Deserialize, IntoParams)]

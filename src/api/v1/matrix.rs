@@ -52,6 +52,10 @@ pub struct MatrixCell {
     /// Number of cases that passed after a failed attempt. `outcomes` counts them as passed.
     #[serde(default)]
     pub flaky: u64,
+    /// Number of cases in quarantine by outcome. `outcomes` counts them, too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, u64>)]
+    pub quarantined: BTreeMap<Outcome, u64>,
     /// The worst outcome. Absent if no case has ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Outcome>)]
@@ -78,6 +82,17 @@ pub struct MatrixCell {
     /// The command that reproduces or explains that test.
     #[schema(example = "dtf debug r12.t3")]
     pub reproduce: String,
+}
+
+impl MatrixCell {
+    /// Whether every case that failed is in quarantine, so that none of them counts.
+    #[must_use]
+    pub fn is_exempt(&self) -> bool {
+        use Outcome::{Error, Failed, ReducedPrecision, TimedOut};
+        let count = |counts: &BTreeMap<Outcome, u64>, outcome| counts.get(outcome).copied();
+        let failures = [Failed, ReducedPrecision, Error, TimedOut];
+        failures.iter().all(|kind| count(&self.outcomes, kind) == count(&self.quarantined, kind))
+    }
 }
 
 /// The slowest tests of a report, and the workers that ran its tests.

@@ -22,7 +22,13 @@ pub struct NowView {
     #[schema(value_type = u64)]
     pub at: Timestamp,
     pub status: StatusView,
-    /// The tests that run, at most 500. `status.tests_leased` counts all, and those granted ahead.
+    /// Number of tests that run. `status.tests_leased` counts also those that a worker has taken ahead.
+    #[serde(default)]
+    pub tests_running: u64,
+    /// Number of waiting tests that no active worker can run. `status.tests_waiting` counts them, too.
+    #[serde(default)]
+    pub tests_stuck: u64,
+    /// The tests that run, at most 500.
     pub running: Vec<Running>,
     /// The queues with waiting tests, at most 100: those that no active worker can serve first, then
     /// by the time of waiting. `status.tests_waiting` counts all waiting tests.

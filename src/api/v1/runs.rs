@@ -114,6 +114,11 @@ pub struct RunCounts {
     pub done: BTreeMap<Outcome, u32>,
     /// Tests that passed after a failed attempt. `done.passed` counts them, too.
     pub flaky: u32,
+    /// Ended tests in quarantine, by outcome. `done` counts them, too; the verdict of the run does not.
+    /// Absent while the results database, which alone knows them, cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<BTreeMap<String, u32>>)]
+    pub quarantined: Option<BTreeMap<Outcome, u32>>,
     /// Waiting tests whose requirement no active worker meets. `waiting` counts them, too.
     pub unschedulable: u32,
 }

@@ -19,6 +19,9 @@ pub struct StatusView {
     pub tests_blocked: u64,
     pub tests_waiting: u64,
     pub tests_leased: u64,
+    /// Number of quarantines in force. The tests that they cover do not count in the verdicts of runs.
+    #[serde(default)]
+    pub quarantines: u32,
     /// Number of queues: waiting tests with equal requirements share one.
     pub classes: u32,
     /// Number of the last record of the event log.

@@ -5,6 +5,7 @@
 //! `GET /api/v1/attempts/{attempt}`.
 
 use crate::api::schema;
+use crate::api::v1::marks::QuarantineRef;
 use crate::domain::findings::FirstDifference;
 use crate::domain::id::{AttemptId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
@@ -39,6 +40,9 @@ pub struct TestView {
     #[schema(value_type = Option<u64>)]
     pub finished_at: Option<Timestamp>,
     pub labels: BTreeMap<String, String>,
+    /// The quarantine because of which the test does not count in the verdict of its run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quarantined: Option<QuarantineRef>,
 }
 
 impl TestView {
@@ -58,6 +62,9 @@ impl TestView {
         }
         if let Some(message) = self.message.as_deref().filter(|message| !message.is_empty()) {
             text.push_str(&format!(": {message}"));
+        }
+        if let Some(known) = &self.quarantined {
+            text.push_str(&format!("; in quarantine {}: {}", known.quarantine, known.reason));
         }
         for attempt in earlier {
             text.push_str(&format!("; {}", attempt.ending()));

@@ -7,6 +7,7 @@ use crate::domain::outcome::Outcome;
 use crate::results::render::words::plain;
 use crate::worker::environments;
 use indicatif::{ProgressBar, ProgressStyle};
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -98,6 +99,8 @@ pub fn counts(counts: &RunCounts) -> String {
     add(done(Outcome::Cancelled), "cancelled");
     add(done(Outcome::Skipped), "skipped");
     add(done(Outcome::Expired), "expired");
+    // They are among the others, but do not count in the verdict.
+    add(counts.quarantined.iter().flat_map(BTreeMap::values).sum(), "in quarantine");
     // The leases of a worker include tests that it has taken ahead.
     add(counts.leased, "running or queued");
     add(counts.waiting + counts.blocked, "waiting");
@@ -138,6 +141,8 @@ mod tests {
         let mut standing = RunCounts { total: 5, leased: 1, waiting: 2, ..RunCounts::default() };
         standing.done.insert(Outcome::Passed, 2);
         assert_eq!(counts(&standing), "2 of 5 done, 2 passed, 1 running or queued, 2 waiting");
+        standing.quarantined = Some([(Outcome::Passed, 1)].into());
+        assert!(counts(&standing).contains("2 passed, 1 in quarantine, 1 running"));
     }
 
     #[test]

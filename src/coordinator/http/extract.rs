@@ -37,22 +37,11 @@ where
     }
 }
 
-/// The parameters of the query.
+/// The parameters of the query. A malformed value is refused as not acceptable, because a schema does not
+/// describe all that a value must be.
 pub(crate) struct Params<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
-    type Rejection = ApiError;
-    async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
-        Query::<T>::try_from_uri(&parts.uri)
-            .map(|Query(query)| Self(query))
-            .map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))
-    }
-}
-
-/// The filters of a report. A malformed value is refused as not acceptable.
-pub(crate) struct Filters<T>(pub T);
-
-impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Filters<T> {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
         Query::<T>::try_from_uri(&parts.uri)

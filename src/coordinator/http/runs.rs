@@ -13,8 +13,10 @@ use crate::domain::id::RunId;
 use crate::scheduler::{Answer, Command, RunSummary, Scheduler};
 use axum::Json;
 use axum::extract::State;
+use std::collections::HashMap;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The size of a page: the requested one, or the default.
 pub(crate) fn page_size(requested: Option<u32>) -> Result<usize, ApiError> {
@@ -53,9 +55,11 @@ pub(crate) async fn list(
     let size = page_size(query.limit)?;
     let page = move |scheduler: &Scheduler, _| {
         let older = scheduler.runs().rev().filter(|run| before.is_none_or(|b| run.run < b));
-        older.take(size + 1).map(|run| view(scheduler, run)).collect::<Vec<_>>()
+        let views = older.take(size + 1).map(|run| view(scheduler, run)).collect::<Vec<_>>();
+        (views, scheduler.had_quarantines())
     };
-    let mut items = app.mailbox.ask(page).await?;
+    let (mut items, had_quarantines) = app.mailbox.ask(page).await?;
+    add_quarantined(&app, &mut items, had_quarantines).await;
     if items.len() <= size {
         // The scheduler only knows recent runs. Older ones come from the results database.
         let before = items.last().map(|run| run.run).or(before);
@@ -76,12 +80,40 @@ pub(crate) async fn get(
     State(app): State<Arc<App>>,
     Id(run): Id<RunId>,
 ) -> Result<Json<RunView>, ApiError> {
-    let find = move |scheduler: &Scheduler, _| scheduler.run(run).map(|r| view(scheduler, r));
-    if let Some(view) = app.mailbox.ask(find).await? {
+    let find = move |scheduler: &Scheduler, _| {
+        (scheduler.run(run).map(|run| view(scheduler, run)), scheduler.had_quarantines())
+    };
+    let (view, had_quarantines) = app.mailbox.ask(find).await?;
+    if let Some(view) = view {
+        let mut views = [view];
+        add_quarantined(&app, &mut views, had_quarantines).await;
+        let [view] = views;
         return Ok(Json(view));
     }
     let old = app.results(move |r| r.run(run)).await?;
     old.map(Json).ok_or_else(|| ApiError::not_found(run))
+}
+
+/// Time limit for the results database to catch up before tests in quarantine are counted.
+const QUARANTINED_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Adds to runs of the scheduler the numbers of tests in quarantine, which the results database alone
+/// knows. They stay unknown if it cannot be read now.
+async fn add_quarantined(app: &App, runs: &mut [RunView], had_quarantines: bool) {
+    let ids = || runs.iter().map(|run| run.run);
+    let (Some(first), Some(last)) = (ids().min(), ids().max()) else { return };
+    let mut known = if !had_quarantines {
+        HashMap::new()
+    } else if app.progress.wait_projected(QUARANTINED_TIMEOUT).await
+        && let Ok(known) = app.results(move |r| r.quarantined_by_run(first, last)).await
+    {
+        known
+    } else {
+        return;
+    };
+    for run in runs {
+        run.counts.quarantined = Some(known.remove(&run.run).unwrap_or_default());
+    }
 }
 
 /// Cancel a run.
@@ -121,6 +153,7 @@ fn view(scheduler: &Scheduler, run: RunSummary) -> RunView {
             leased: run.counts.leased,
             done: run.counts.done,
             flaky: run.counts.flaky,
+            quarantined: None,
             unschedulable,
         },
     }

@@ -49,7 +49,7 @@ async fn every_refusal_is_json_and_says_where() {
     let message = body["message"].as_str().expect("a text");
     assert!(message.contains("tests[0].requirement"), "{message}");
     let (status, _) = answer(&at("/api/v1/tests?limit=many"), Method::GET, "").await;
-    assert_eq!(status, 400);
+    assert_eq!(status, 422);
     let (status, _) = answer(&at("/api/v1/tests?cursor=zz"), Method::GET, "").await;
     assert_eq!(status, 400);
     let large = "x".repeat(2 * 1024 * 1024);

@@ -26,6 +26,8 @@ pub const MAX_PINS: usize = 32;
 pub const MAX_PIN_BYTES: usize = 200;
 /// Label with the pins of a test.
 pub const PACKAGES: &str = "packages";
+/// Ends of the names of the runs before and after an upgrade.
+pub const UPGRADE_SIDES: [&str; 2] = [" (before the upgrade)", " (after the upgrade)"];
 
 /// One pinned package, such as `transformers==5.24.0`.
 #[derive(Debug, Clone, PartialEq, Eq)]

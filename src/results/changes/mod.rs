@@ -13,15 +13,16 @@ mod tests;
 
 use crate::api::SCHEMA;
 use crate::api::v1::changes::{
-    ChangeTotals, ChangesQuery, ChangesView, MAX_CHANGES, MetricChange, TestChange,
+    ChangeTotals, ChangesQuery, ChangesView, MAX_CHANGES, MAX_PACKAGES, MetricChange, PackageChange,
+    TestChange,
 };
 use crate::domain::id::RunId;
 use crate::domain::time::Timestamp;
 use crate::results::changes::metrics::JudgedMetrics;
-use crate::results::marks::reference;
+use crate::results::quarantined::reference;
 use crate::results::reader::Reader;
 use crate::store::StoreError;
-use crate::store::reports::changes::{Before, PairRow, SideRow, Sides};
+use crate::store::reports::changes::{Before, PackageRow, PairRow, SideRow, Sides};
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::{Status, StatusChange};
 
@@ -68,6 +69,12 @@ impl Reader {
             let metrics = changed.remove(&pair.case).unwrap_or_default();
             add(&mut view, test_change(pair, metrics), is_alone, limit);
         })?;
+        if let (Some(from), Some(to)) = (query.from, query.to) {
+            let rows = store.package_changes(from, to, MAX_PACKAGES)?;
+            let change =
+                |PackageRow { package, before, after }| PackageChange { package, before, after };
+            view.packages = rows.into_iter().map(change).collect();
+        }
         Ok(Some(view))
     }
 }

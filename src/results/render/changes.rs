@@ -5,12 +5,15 @@ use super::csv::text as csv_field;
 use super::escape::markdown as escaped;
 use super::figures::counted;
 use super::table::{Style, push_section};
-use crate::api::v1::changes::{ChangesView, MetricChange, TestChange};
+use super::words::plain;
+use crate::api::v1::changes::{ChangesView, MetricChange, PackageChange, TestChange};
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::StatusChange;
 
 /// Maximum number of characters of a sentence.
 const MAX_SENTENCE: usize = 1_000;
+/// Maximum number of packages in a note.
+const MAX_PACKAGES: usize = 20;
 
 /// The changes of the status in CSV, in their order.
 const STATUS: [StatusChange; 6] = [
@@ -93,6 +96,19 @@ fn notes(view: &ChangesView) -> Vec<String> {
         notes.push(format!(
             "Outcomes are compared with {from}, metrics with the history of all runs before {to}"
         ));
+    }
+    if !view.packages.is_empty() {
+        let version = |version: &Option<String>| version.clone().unwrap_or_else(|| "none".into());
+        let change = |p: &PackageChange| {
+            format!("{} {} → {}", p.package, version(&p.before), version(&p.after))
+        };
+        let shown: Vec<String> = view.packages.iter().take(MAX_PACKAGES).map(change).collect();
+        let mut note = format!("Packages that differ: {}", shown.join(", "));
+        let more = view.packages.len().saturating_sub(MAX_PACKAGES);
+        if more > 0 {
+            note.push_str(&format!(", and {}", counted(more as u64, "other")));
+        }
+        notes.push(plain(&note, MAX_SENTENCE));
     }
     let has = |test: &&TestChange, verdict| {
         test.quarantined.is_none() && test.metrics.iter().any(|m| m.verdict == verdict)

@@ -144,6 +144,7 @@ fn matrix(text: &str, value: f64, test: TestId) -> MatrixView {
             outcomes: [(Outcome::Skipped, 1)].into(),
             pending: 0,
             flaky: 0,
+            quarantined: Default::default(),
             outcome: Some(Outcome::Skipped),
             value: Some(value),
             unit: text.to_owned(),

@@ -74,6 +74,7 @@ fn data(report: &Report) -> Value {
             "row": cell.row,
             "column": cell.column,
             "state": cell_state(cell),
+            "exempt": cell.is_exempt(),
             "text": words(cell),
             "test": (cell.tests == 1).then(|| cell.test.to_string()),
             "reproduce": cell.reproduce,

@@ -108,6 +108,10 @@ pub fn words(cell: &MatrixCell) -> String {
             }
         }
     }];
+    let quarantined: u64 = cell.quarantined.values().sum();
+    if quarantined > 0 {
+        parts.push(format!("{quarantined} in quarantine"));
+    }
     parts.extend(cell.value.map(|value| figures::with_unit(value, &cell.unit)));
     parts.extend(cell.change.map(change));
     parts.join(", ")

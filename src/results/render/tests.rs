@@ -495,6 +495,7 @@ fn whole() -> super::Report {
         outcomes: [(outcome, 1)].into(),
         pending: 0,
         flaky: 0,
+        quarantined: Default::default(),
         outcome: Some(outcome),
         value,
         unit: "seconds".into(),

@@ -111,6 +111,18 @@ impl Scheduler {
         self.marks.last_acceptance = self.marks.last_acceptance.max(id.0);
     }
 
+    /// Number of quarantines that have not expired.
+    #[must_use]
+    pub fn quarantines(&self, now: Timestamp) -> u32 {
+        u32::try_from(self.marks.in_force(now).count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a quarantine was ever added, so that tests may be covered by one.
+    #[must_use]
+    pub fn had_quarantines(&self) -> bool {
+        self.marks.last_quarantine > 0
+    }
+
     /// The subject that added a quarantine which is in force.
     #[must_use]
     pub fn quarantined_by(&self, id: QuarantineId) -> Option<Subject> {

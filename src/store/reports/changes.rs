@@ -122,7 +122,46 @@ const POINTS: &str = "SELECT series_id, name, unit, better, false AS is_figure, 
     SELECT series_id, concat(name, '.', figure), '', 'lower', true, run, test, attempt, value \
     FROM check_values";
 
+/// A package whose versions differ between two runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PackageRow {
+    pub package: String,
+    /// Versions, separated by commas.
+    pub before: Option<String>,
+    pub after: Option<String>,
+}
+
+/// `?1` is the run before, `?2` the run after, `?3` the maximum number of packages.
+const PACKAGES: &str = "WITH used AS (\
+        SELECT DISTINCT environments.package, environments.version, attempts.run = ?2 AS is_after \
+        FROM attempts JOIN environments \
+        ON environments.environment_id = attempts.environment_id WHERE attempts.run IN (?1, ?2)\
+    ) \
+    SELECT package, string_agg(version, ', ' ORDER BY version) FILTER (NOT is_after) AS before, \
+    string_agg(version, ', ' ORDER BY version) FILTER (is_after) AS after \
+    FROM used GROUP BY package HAVING before IS DISTINCT FROM after ORDER BY package LIMIT ?3";
+
 impl Store {
+    /// Lists the packages whose versions differ between two runs, in the order of their names.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn package_changes(
+        &self,
+        before: RunId,
+        after: RunId,
+        limit: u32,
+    ) -> Result<Vec<PackageRow>, StoreError> {
+        self.pool.read(|connection| {
+            let mut statement = connection.prepare(PACKAGES).doing("query")?;
+            let rows = statement.query_and_then(params![before.0, after.0, limit], |row| {
+                let (before, after) = (get(row, 1)?, get(row, 2)?);
+                Ok(PackageRow { package: get(row, 0)?, before, after })
+            });
+            rows.doing("query")?.collect()
+        })
+    }
+
     /// The ids of the first and the last run; of those submitted at `since` or later, if it is given.
     /// `None` if there is no such run.
     ///

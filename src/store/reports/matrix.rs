@@ -33,6 +33,8 @@ pub struct CellRow {
     pub outcomes: BTreeMap<Outcome, u64>,
     pub pending: u64,
     pub flaky: u64,
+    /// Cases in quarantine. `outcomes` counts them, too.
+    pub quarantined: BTreeMap<Outcome, u64>,
     pub outcome: Option<Outcome>,
     /// Geometric mean of the medians of the metric.
     pub value: Option<f64>,
@@ -211,8 +213,11 @@ impl Store {
 /// The part of the query of the matrix after the conditions: the newest result of each case, preferring
 /// verdicts; then one row for each cell.
 fn cells(metric: &str, limit: u32) -> String {
-    let count = |outcome: &Outcome| format!("count(*) FILTER (outcome = '{}')", outcome.name());
-    let counts: Vec<String> = Outcome::ALL.iter().map(count).collect();
+    let count = |outcome: &Outcome, more: &str| {
+        format!("count(*) FILTER (outcome = '{}'{more})", outcome.name())
+    };
+    let mut counts: Vec<String> = Outcome::ALL.iter().map(|outcome| count(outcome, "")).collect();
+    counts.extend(Outcome::ALL.iter().map(|outcome| count(outcome, " AND is_quarantined")));
     let place = |(position, outcome): (usize, &Outcome)| {
         format!("WHEN '{}' THEN {}", outcome.name(), WORST_FIRST.len() + 1 - position)
     };
@@ -232,7 +237,8 @@ fn cells(metric: &str, limit: u32) -> String {
            max(p50) FILTER (age = 1) AS value, max(unit) FILTER (age = 1) AS unit, \
            max(better) FILTER (age = 1) AS better, median(p50) FILTER (age > 1) AS earlier \
            FROM aged GROUP BY row_name, column_name, key), \
-         ranked AS (SELECT cases.*, row_number() OVER (PARTITION BY row_name, column_name ORDER BY \
+         ranked AS (SELECT cases.*, \
+           (cases.run, cases.test) IN (SELECT run, test FROM quarantined) AS is_quarantined, row_number() OVER (PARTITION BY row_name, column_name ORDER BY \
            CASE outcome {} WHEN 'passed' THEN 0 ELSE 1 END DESC, run DESC, test DESC) AS place \
            FROM cases), \
          cells AS (SELECT row_name, column_name, count(*) AS tests, \
@@ -263,13 +269,17 @@ fn geometric(logarithm: &str) -> String {
 }
 
 fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
-    let mut outcomes = BTreeMap::new();
-    for (position, outcome) in Outcome::ALL.into_iter().enumerate() {
-        let count: u64 = get(row, 13 + position)?;
-        if count > 0 {
-            outcomes.insert(outcome, count);
+    let counts = |first: usize| -> Result<BTreeMap<Outcome, u64>, StoreError> {
+        let mut counts = BTreeMap::new();
+        for (position, outcome) in (first..).zip(Outcome::ALL) {
+            let count: u64 = get(row, position)?;
+            if count > 0 {
+                counts.insert(outcome, count);
+            }
         }
-    }
+        Ok(counts)
+    };
+    let outcomes = counts(13)?;
     let worst = WORST_FIRST.into_iter().chain([Outcome::Passed]);
     Ok(CellRow {
         test: query::test_id(row, 0, 1)?,
@@ -280,6 +290,7 @@ fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
         tests: get(row, 6)?,
         pending: get(row, 7)?,
         flaky: get(row, 8)?,
+        quarantined: counts(13 + Outcome::ALL.len())?,
         value: get(row, 9)?,
         unit: get::<Option<String>>(row, 10)?.unwrap_or_default(),
         better: get(row, 11)?,

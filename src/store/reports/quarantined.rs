@@ -1,12 +1,12 @@
 //! Tests of a report that are in quarantine: their counts, and the quarantine of each.
 
-use crate::domain::id::{QuarantineId, TestId};
+use crate::domain::id::{QuarantineId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Timestamp;
 use crate::store::error::StoreError;
 use crate::store::query::{self, Conditions, get};
 use duckdb::Connection;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Counts of the ended tests that quarantines cover.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -62,27 +62,56 @@ pub(in crate::store) fn totals(
     Ok(totals)
 }
 
-/// The quarantine of each test of `of_tests`, which is about a table `states`, that has one.
-pub(in crate::store) fn refs(
+/// The quarantine of each of these tests that has one.
+pub(in crate::store) fn of(
     connection: &Connection,
-    of_tests: &Conditions,
+    tests: &HashSet<TestId>,
 ) -> Result<HashMap<TestId, QuarantineRefRow>, StoreError> {
+    let runs = || tests.iter().map(|test| test.run.0);
+    let (Some(first), Some(last)) = (runs().min(), runs().max()) else {
+        return Ok(HashMap::new());
+    };
     if !any(connection)? {
         return Ok(HashMap::new());
     }
-    let select = "SELECT states.run, states.test, marks.quarantine, marks.reason, marks.expires_ms \
-        FROM test_states AS states \
-        JOIN quarantined ON quarantined.run = states.run AND quarantined.test = states.test \
-        JOIN quarantines AS marks ON marks.quarantine = quarantined.quarantine";
-    let rows = of_tests.query(connection, select, "", |row| {
-        let quarantine = QuarantineRefRow {
-            quarantine: QuarantineId(get(row, 2)?),
-            reason: get(row, 3)?,
-            expires_at: Timestamp(get(row, 4)?),
-        };
-        Ok((query::test_id(row, 0, 1)?, quarantine))
+    let mut range = Conditions::default();
+    range.and("run BETWEEN ? AND ?", [first, last]);
+    let select = "SELECT run, test, quarantine FROM quarantined";
+    let covered = range.query(connection, select, "", |row| {
+        Ok((query::test_id(row, 0, 1)?, QuarantineId(get(row, 2)?)))
     })?;
-    Ok(rows.into_iter().collect())
+    let select = "SELECT quarantine, reason, expires_ms FROM quarantines";
+    let marks = Conditions::default().query(connection, select, "", |row| {
+        let quarantine = QuarantineId(get(row, 0)?);
+        let (reason, expires_at) = (get(row, 1)?, Timestamp(get(row, 2)?));
+        Ok((quarantine, QuarantineRefRow { quarantine, reason, expires_at }))
+    })?;
+    let marks: HashMap<QuarantineId, QuarantineRefRow> = marks.into_iter().collect();
+    let wanted = covered.into_iter().filter(|(test, _)| tests.contains(test));
+    Ok(wanted.filter_map(|(test, id)| Some((test, marks.get(&id)?.clone()))).collect())
+}
+
+/// Numbers of ended tests in quarantine by run and outcome, of the runs from `first` to `last`.
+pub(in crate::store) fn by_run(
+    connection: &Connection,
+    first: RunId,
+    last: RunId,
+) -> Result<HashMap<RunId, BTreeMap<Outcome, u32>>, StoreError> {
+    let mut counts: HashMap<RunId, BTreeMap<Outcome, u32>> = HashMap::new();
+    if !any(connection)? {
+        return Ok(counts);
+    }
+    let mut range = Conditions::default();
+    range.and("ended.run BETWEEN ? AND ?", [first.0, last.0]);
+    let select = "SELECT ended.run, ended.outcome, count(*) FROM test_outcomes AS ended \
+        JOIN quarantined ON quarantined.run = ended.run AND quarantined.test = ended.test";
+    let rows = range.query(connection, select, " GROUP BY ended.run, ended.outcome", |row| {
+        Ok((RunId(get(row, 0)?), query::outcome(row, 1)?, get::<u32>(row, 2)?))
+    })?;
+    for (run, outcome, count) in rows {
+        counts.entry(run).or_default().extend(outcome.map(|outcome| (outcome, count)));
+    }
+    Ok(counts)
 }
 
 /// Whether a test was ever in quarantine. If not, the other queries are left out.

@@ -8,7 +8,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::store::error::StoreError;
 use crate::store::listing::{TEST_COLUMNS, test_row};
 use crate::store::query::{self, Conditions, get};
-use crate::store::reports::quarantined::{self, QuarantineRefRow, QuarantinedRows};
+use crate::store::reports::quarantined::{self, QuarantinedRows};
 use crate::store::rows::{MAX_ROWS, TestRow};
 use crate::store::{MAX_SPREAD, Store};
 use duckdb::{Connection, Row};
@@ -97,8 +97,6 @@ pub struct ReportRow {
     /// JSON list of the devices that the attempt held.
     pub devices: Option<String>,
     pub cases: Option<CaseRows>,
-    /// The quarantine that covers the test.
-    pub quarantined: Option<QuarantineRefRow>,
     /// The metrics in the order of their names.
     pub metrics: Vec<MetricRow>,
 }
@@ -226,7 +224,6 @@ fn rows(
     limit: usize,
 ) -> Result<Vec<ReportRow>, StoreError> {
     let mut metrics = metrics(connection, of_runs, limit)?;
-    let mut quarantined = quarantined::refs(connection, of_runs)?;
     let up_to = up_to(limit);
     let rest = format!(
         "{up_to} SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
@@ -246,10 +243,9 @@ fn rows(
          LEFT JOIN cases ON cases.run = states.run AND cases.test = states.test \
          AND cases.attempt = states.attempt ORDER BY states.run, states.test"
     );
-    of_runs.query(connection, PICKED, &rest, |row| {
+    let mut rows = of_runs.query(connection, PICKED, &rest, |row| {
         let test = test_row(row)?;
         let metrics = metrics.remove(&test.test).unwrap_or_default();
-        let quarantined = quarantined.remove(&test.test);
         let duration = get::<Option<u64>>(row, 11)?.map(Millis);
         let (worker, peak_memory_bytes) = (get(row, 10)?, get(row, 12)?);
         let first_attempt = match query::outcome(row, 13)? {
@@ -275,10 +271,15 @@ fn rows(
             environment: get(row, 17)?,
             devices: get(row, 18)?,
             cases,
-            quarantined,
             metrics,
         })
-    })
+    })?;
+    let tests = rows.iter().map(|row| row.test.test).collect();
+    let mut known = quarantined::of(connection, &tests)?;
+    for ReportRow { test, .. } in &mut rows {
+        test.quarantined = known.remove(&test.test);
+    }
+    Ok(rows)
 }
 
 fn metrics(

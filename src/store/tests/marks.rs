@@ -80,7 +80,7 @@ fn a_quarantine_covers_the_tests_that_end_while_it_is_in_force() {
     assert_eq!(totals.outcomes, outcomes.into());
     assert_eq!(totals.errors, [(Class::Crash, 1)].into());
     let of_rows = |row: &crate::store::reports::run_report::ReportRow| {
-        row.quarantined.as_ref().map(|known| known.quarantine.0)
+        row.test.quarantined.as_ref().map(|known| known.quarantine.0)
     };
     let rows: Vec<_> = report.rows.iter().map(of_rows).collect();
     assert_eq!(rows, [Some(2), None, Some(1), Some(1), None, None]);

@@ -22,7 +22,7 @@ use crate::cli::work::{Work, warnings};
 use crate::domain::id::WorkerId;
 use crate::domain::launch::Launch;
 use crate::domain::test::TestSpec;
-use crate::plan::packages::{PACKAGES, Pins};
+use crate::plan::packages::{PACKAGES, Pins, UPGRADE_SIDES};
 use crate::plan::submission::Submission;
 use crate::results::render::figures::counted;
 use crate::trends::upgrade::wants_round;
@@ -44,7 +44,8 @@ pub async fn run(
     work.pins = before.clone();
     let before_side = work.submission_with_weights(console).await?;
     warnings::warn_doubts(console, &after_side);
-    let sides = [named(before_side, "before"), named(after_side, "after")];
+    let [before_name, after_name] = UPGRADE_SIDES;
+    let sides = [named(before_side, before_name), named(after_side, after_name)];
     check(&sides, &after)?;
     let submissions = [&sides[0], &sides[1]];
     let comparison = Comparison { console, sides: &sides, rounds: args.rounds };
@@ -101,7 +102,7 @@ fn work(args: &UpgradeArgs) -> Result<Work, CliError> {
 }
 
 fn named(submission: Submission, side: &str) -> Submission {
-    Submission { name: format!("{} ({side} the upgrade)", submission.name), ..submission }
+    Submission { name: format!("{}{side}", submission.name), ..submission }
 }
 
 /// Checks that the sides have the same tests, of which the upgrade changes at least one.

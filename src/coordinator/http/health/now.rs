@@ -23,13 +23,36 @@ use std::sync::Arc;
 #[utoipa::path(get, path = "/api/v1/now", tag = "reports",
     responses((status = 200, body = NowView, description = "running tests, queues and runs")))]
 pub(crate) async fn now(State(app): State<Arc<App>>) -> Result<Json<NowView>, ApiError> {
-    let inspect =
-        |scheduler: &Scheduler, now| (now, running(scheduler, now), waiting(scheduler, now));
-    let (at, running, waiting) = app.mailbox.ask(inspect).await?;
+    let inspect = |scheduler: &Scheduler, now| Present {
+        at: now,
+        tests_running: scheduler.running().count() as u64,
+        running: running(scheduler, now),
+        queues: waiting(scheduler, now),
+    };
+    let Present { at, tests_running, running, queues } = app.mailbox.ask(inspect).await?;
     let newest = PageQuery { limit: u32::try_from(RUNS).ok(), ..PageQuery::default() };
     let Json(page) = runs::list(State(Arc::clone(&app)), Params(newest)).await?;
     let Json(status) = reports::status(State(app)).await?;
-    Ok(Json(NowView { schema: SCHEMA, at, status, running, waiting, runs: page.items }))
+    let (tests_stuck, waiting) = queues;
+    Ok(Json(NowView {
+        schema: SCHEMA,
+        at,
+        status,
+        tests_running,
+        tests_stuck,
+        running,
+        waiting,
+        runs: page.items,
+    }))
+}
+
+/// The part of the answer that the scheduler knows.
+struct Present {
+    at: Timestamp,
+    tests_running: u64,
+    running: Vec<Running>,
+    /// The number of stuck tests, and the queues that are listed.
+    queues: (u64, Vec<Queue>),
 }
 
 fn running(scheduler: &Scheduler, now: Timestamp) -> Vec<Running> {
@@ -44,8 +67,9 @@ fn running(scheduler: &Scheduler, now: Timestamp) -> Vec<Running> {
 }
 
 /// Only the queues that are returned are explained, since that costs time for each worker.
-fn waiting(scheduler: &Scheduler, now: Timestamp) -> Vec<Queue> {
+fn waiting(scheduler: &Scheduler, now: Timestamp) -> (u64, Vec<Queue>) {
     let mut queues: Vec<WaitingTests> = scheduler.waiting().collect();
+    let stuck = queues.iter().filter(|queue| queue.is_stuck).map(|queue| queue.waiting).sum();
     queues.sort_by_key(|queue| (Reverse(queue.is_stuck), queue.since, queue.first));
     let explained = queues.into_iter().take(MAX_QUEUES).map(|queue| Queue {
         first: queue.first,
@@ -55,12 +79,10 @@ fn waiting(scheduler: &Scheduler, now: Timestamp) -> Vec<Queue> {
         stuck: queue.is_stuck,
         reason: reason(scheduler, queue.first),
     });
-    explained.collect()
+    (stuck, explained.collect())
 }
 
 fn reason(scheduler: &Scheduler, test: TestId) -> String {
-    if let Some(reason) = reports::unschedulable(scheduler, test) {
-        return reason;
-    }
-    scheduler.why(test).map(|explanation| reason_to_wait(&explanation)).unwrap_or_default()
+    let Some(explanation) = scheduler.why(test) else { return String::new() };
+    reports::unschedulable(&explanation).unwrap_or_else(|| reason_to_wait(&explanation))
 }

@@ -2,7 +2,7 @@
 
 use crate::api::v1::changes::{ChangesQuery, ChangesView, MAX_CHANGES, SeriesQuery, SeriesView};
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::{Filters, Params};
+use crate::coordinator::http::extract::Params;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::limit;
 use axum::Json;
@@ -30,7 +30,7 @@ pub(crate) async fn changes(
         (status = 422, description = "the id of the series is malformed")))]
 pub(crate) async fn series(
     State(app): State<Arc<App>>,
-    Filters(query): Filters<SeriesQuery>,
+    Params(query): Params<SeriesQuery>,
 ) -> Result<Json<SeriesView>, ApiError> {
     app.settled().await?;
     let view = app.results(move |results| results.series(&query)).await?;

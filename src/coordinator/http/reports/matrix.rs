@@ -3,7 +3,7 @@
 use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery};
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::Filters;
+use crate::coordinator::http::extract::Params;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::limit;
 use axum::Json;
@@ -16,7 +16,7 @@ use std::sync::Arc;
         description = "the cells in the order of rows and columns; empty without a test")))]
 pub(crate) async fn matrix(
     State(app): State<Arc<App>>,
-    Filters(query): Filters<ReportQuery>,
+    Params(query): Params<ReportQuery>,
 ) -> Result<Json<MatrixView>, ApiError> {
     limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?;
     app.settled().await?;
@@ -29,7 +29,7 @@ pub(crate) async fn matrix(
         description = "the slowest tests first, and the workers in the order of their names")))]
 pub(crate) async fn summary(
     State(app): State<Arc<App>>,
-    Filters(query): Filters<ReportQuery>,
+    Params(query): Params<ReportQuery>,
 ) -> Result<Json<SummaryView>, ApiError> {
     limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?;
     app.settled().await?;

@@ -12,12 +12,11 @@ use crate::api::v1::history::{HistoryQuery, HistoryView};
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportRow, ReportView};
 use crate::api::v1::status::StatusView;
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::{Filters, Params};
+use crate::coordinator::http::extract::Params;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs::limit;
 use crate::domain::id::TestId;
-use crate::domain::test::Phase;
-use crate::scheduler::Scheduler;
+use crate::scheduler::{Explanation, Scheduler};
 use axum::Json;
 use axum::extract::State;
 use std::sync::Arc;
@@ -31,7 +30,7 @@ use std::sync::Arc;
         (status = 404, description = "there is no such run")))]
 pub(crate) async fn report(
     State(app): State<Arc<App>>,
-    Filters(query): Filters<ReportQuery>,
+    Params(query): Params<ReportQuery>,
 ) -> Result<Json<ReportView>, ApiError> {
     limit(query.limit.unwrap_or(MAX_ROWS), MAX_ROWS)?;
     let run = query.run;
@@ -47,38 +46,45 @@ pub(crate) async fn report(
 /// Maximum number of waiting tests of one report for which the reason is determined why no worker can
 /// run them.
 const MAX_EXPLAINED: usize = 100;
+/// Maximum number of tests about which the scheduler is asked at once: other requests have their turn in
+/// between.
+const MAX_ASKED: usize = 2_000;
 
 /// Adds from the scheduler the phases of tests that have not ended. If no worker can run a waiting
 /// test, its message becomes the reason.
 async fn add_phases(app: &App, rows: &mut [ReportRow]) -> Result<(), ApiError> {
     let mut open: Vec<_> = rows.iter_mut().filter(|row| row.outcome.is_none()).collect();
-    if open.is_empty() {
-        return Ok(());
-    }
-    let tests: Vec<TestId> = open.iter().map(|row| row.test).collect();
-    let inspect = move |scheduler: &Scheduler, _| {
-        let mut explained = 0;
-        let mut state = |test| {
-            let phase = scheduler.test(test)?.phase;
-            let explain = phase == Phase::Waiting && explained < MAX_EXPLAINED;
-            explained += usize::from(explain);
-            Some((phase, if explain { unschedulable(scheduler, test) } else { None }))
+    let mut room = MAX_EXPLAINED;
+    for open in open.chunks_mut(MAX_ASKED) {
+        let tests: Vec<TestId> = open.iter().map(|row| row.test).collect();
+        let inspect = move |scheduler: &Scheduler, _| {
+            let mut state = |test| {
+                let phase = scheduler.test(test)?.phase;
+                let mut reason = None;
+                if room > 0 && scheduler.is_stuck(test) {
+                    room -= 1;
+                    reason = scheduler.why(test).as_ref().and_then(unschedulable);
+                }
+                Some((phase, reason))
+            };
+            (tests.into_iter().map(&mut state).collect::<Vec<_>>(), room)
         };
-        tests.into_iter().map(&mut state).collect::<Vec<_>>()
-    };
-    for (row, state) in open.iter_mut().zip(app.mailbox.ask(inspect).await?) {
-        let Some((phase, reason)) = state else { continue };
-        row.phase = Some(phase);
-        row.message = reason.unwrap_or_else(|| std::mem::take(&mut row.message));
+        let (states, left) = app.mailbox.ask(inspect).await?;
+        room = left;
+        for (row, state) in open.iter_mut().zip(states) {
+            let Some((phase, reason)) = state else { continue };
+            row.phase = Some(phase);
+            row.message = reason.unwrap_or_else(|| std::mem::take(&mut row.message));
+        }
     }
     Ok(())
 }
 
 /// The reason why no worker can run a waiting test. `None` if a worker can run it.
-pub(crate) fn unschedulable(scheduler: &Scheduler, test: TestId) -> Option<String> {
+pub(crate) fn unschedulable(explanation: &Explanation) -> Option<String> {
     let mut lacks = Vec::new();
-    for fit in scheduler.why(test)?.workers {
-        lacks.push((fit.lacks?, fit.name));
+    for fit in &explanation.workers {
+        lacks.push((fit.lacks.as_ref()?, &fit.name));
     }
     let nearest = lacks.into_iter().min_by(|(one, _), (other, _)| one.nearest_first(other));
     Some(match nearest {
@@ -102,7 +108,8 @@ pub(crate) async fn history(
 #[utoipa::path(get, path = "/api/v1/status", tag = "reports",
     responses((status = 200, body = StatusView, description = "the state of the coordinator, with counts of workers, runs and tests")))]
 pub(crate) async fn status(State(app): State<Arc<App>>) -> Result<Json<StatusView>, ApiError> {
-    let overview = app.mailbox.ask(|scheduler: &Scheduler, _| scheduler.overview()).await?;
+    let inspect = |scheduler: &Scheduler, now| (scheduler.overview(), scheduler.quarantines(now));
+    let (overview, quarantines) = app.mailbox.ask(inspect).await?;
     Ok(Json(StatusView {
         schema: SCHEMA,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -115,6 +122,7 @@ pub(crate) async fn status(State(app): State<Arc<App>>) -> Result<Json<StatusVie
         tests_blocked: overview.tests_blocked,
         tests_waiting: overview.tests_waiting,
         tests_leased: overview.tests_leased,
+        quarantines,
         classes: overview.classes,
         log_sequence: app.progress.committed(),
         projected_sequence: app.progress.projected(),
