@@ -222,7 +222,7 @@ pub(crate) async fn run_opened(
     tasks.spawn("tick", ticks);
     let mut confirming = Tasks::new();
     if settings.confirm_changes {
-        confirming.spawn("confirm", Confirmer::of(&app).run());
+        confirming.spawn("confirm", Confirmer::new(Arc::clone(&app)).run());
     }
     let mailbox = threads.mailbox.clone();
     let stop = async move {

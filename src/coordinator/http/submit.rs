@@ -15,6 +15,7 @@ use crate::coordinator::http::blobs::begin_count;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, body, parse_items, reading};
 use crate::coordinator::http::respond::ApiError;
+use crate::coordinator::mailbox::MailboxError;
 use crate::coordinator::weights::{Held, WeightsError};
 use crate::domain::access::Principal;
 use crate::domain::digest::sha256_hex;
@@ -70,15 +71,26 @@ pub(crate) async fn submit(
         digest.map(|(key, digest)| Idempotency { key, digest: digest.into_boxed_str() });
     let SubmitRun { name, tests, more, closed_world } = run;
     let user = principal.subject;
-    let command =
-        Command::Submit(Submission { name, tests, more, closed_world, idempotency, user });
-    let answer = app.mailbox.act(command).await?;
+    let submission = Submission { name, tests, more, closed_world, idempotency, user };
+    submitted(act(&app, submission, files).await?)
+}
+
+/// Submits tests that [`check_tests`] has accepted, whose files have this size in bytes.
+///
+/// # Errors
+/// The scheduler refuses the run; also see [`MailboxError`].
+pub(crate) async fn act(
+    app: &App,
+    submission: Submission,
+    files: u64,
+) -> Result<Answer, MailboxError> {
+    let answer = app.mailbox.act(Command::Submit(submission)).await?;
     if let Answer::Submitted { run, repeated: false, .. } = answer {
         // Its tests are counted below, and it has no results.
         app.run_files.begin(run, 0);
     }
-    count_files(&app, &answer, files);
-    submitted(answer)
+    count_files(app, &answer, files);
+    Ok(answer)
 }
 
 /// Add tests to a run.
@@ -132,8 +144,8 @@ fn count_files(app: &App, answer: &Answer, bytes: u64) {
 
 /// Refuses tests whose launch is not acceptable or names a file that is not stored, all of them at once.
 /// Sets the weights that the tests require. Returns the size of their files in bytes; each file counts
-/// once.
-fn check_tests(
+/// once. Blocks.
+pub(crate) fn check_tests(
     app: &App,
     run: Option<RunId>,
     tests: &mut [Arc<TestSpec>],
