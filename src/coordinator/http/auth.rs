@@ -77,6 +77,11 @@ impl Authenticators {
         &self.sessions
     }
 
+    /// The cookie of the session of a browser, and its principal, if the session has not ended.
+    pub fn session(&self, headers: &HeaderMap) -> Option<(String, Principal)> {
+        open_session(&self.sessions, headers)
+    }
+
     /// The principal of the first authenticator that recognizes the credentials.
     ///
     /// # Errors
@@ -104,8 +109,7 @@ impl SessionCookie {
         if head.headers.contains_key(AUTHORIZATION) {
             return Ok(None);
         }
-        let cookie = session_cookie(&head.headers);
-        let known = cookie.and_then(|cookie| self.0.find(&cookie, Instant::now()));
+        let known = open_session(&self.0, &head.headers).map(|(_, principal)| principal);
         let reads = matches!(head.method, Method::GET | Method::HEAD);
         let is_form = head.uri.path().starts_with(FORMS) && is_own_form(&head.headers);
         if known.is_some() && !reads && !is_form {
@@ -133,7 +137,13 @@ pub(crate) fn cookie_name(headers: &HeaderMap) -> String {
     format!("dtf-session{port}")
 }
 
-/// Value of the cookie of a session.
+fn open_session(sessions: &Sessions, headers: &HeaderMap) -> Option<(String, Principal)> {
+    let cookie = session_cookie(headers)?;
+    let principal = sessions.find(&cookie, Instant::now())?;
+    Some((cookie, principal))
+}
+
+/// Value of the cookie of a session, which may have ended.
 pub(crate) fn session_cookie(headers: &HeaderMap) -> Option<String> {
     let name = cookie_name(headers);
     let cookies = headers.get_all(COOKIE).into_iter().filter_map(|value| value.to_str().ok());

@@ -3,43 +3,35 @@
 //! Events: `changed`, when the event log has new records, and `output`, with the output of a running
 //! attempt that the page shows. The id of an event is the position after it; a browser that connects
 //! again sends the last one and continues there. Limits: [`MAX_STREAMS`] streams; at most one check in
-//! [`INTERVAL`]; a stream ends after [`LIFETIME`], and the browser connects again, so that a session
+//! [`INTERVAL`] for each, and [`MAX_CHECKS`] per second for all, so that many open pages do not request
+//! themselves again without end; a stream ends after [`LIFETIME`], and the browser connects again, so that a session
 //! that has ended is noticed. Promise: a stream does not delay the stop of the coordinator.
 
 use crate::api::error::Code;
-use crate::api::v1::logs::OutputPiece;
 use crate::coordinator::health::Part;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::Params;
-use crate::coordinator::http::logs::text_of;
+use crate::coordinator::http::logs::events::{self, Follow};
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::pages::streams::MAX_STREAMS;
 use crate::domain::id::AttemptId;
-use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName};
-use axum::response::{IntoResponse, Response};
-use futures::stream;
+use axum::http::HeaderMap;
+use axum::response::Response;
 use serde::Deserialize;
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
-/// Time between two checks for changes.
+/// Time between two checks for changes, with few streams.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// Maximum time between two events or comments of a stream.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Maximum number of checks per second of all streams. A page is requested again after a check.
+const MAX_CHECKS: u32 = 20;
 /// Time after which a stream ends.
 const LIFETIME: Duration = Duration::from_mins(10);
 /// Maximum size of the output in one event, in bytes.
 const MAX_PIECE: usize = 64 * 1024;
-/// Makes proxies that know this header, such as nginx, pass on each event at once.
-const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
-
 #[derive(Deserialize)]
 pub(super) struct Query {
     /// Position after the last event, or the last record that the page shows.
@@ -57,7 +49,7 @@ pub(super) async fn follow(
     headers: HeaderMap,
 ) -> Result<Response, ApiError> {
     let place = app.streams.place().ok_or_else(full)?;
-    let last = headers.get(LAST_EVENT).and_then(|id| id.to_str().ok()).filter(|id| !id.is_empty());
+    let last = events::last_event(&headers).and_then(|id| id.to_str().ok());
     let (sequence, offset) = last.or(query.after.as_deref()).and_then(position).unwrap_or_default();
     let follower = Follower {
         app,
@@ -68,13 +60,7 @@ pub(super) async fn follow(
         is_new: true,
         _place: place,
     };
-    let events = stream::unfold(follower, |mut follower| async move {
-        let event = follower.next().await?;
-        Some((Ok::<_, Infallible>(Bytes::from(event)), follower))
-    });
-    let headers =
-        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (BUFFERING, "no")];
-    Ok((headers, Body::from_stream(events)).into_response())
+    Ok(events::answer(follower))
 }
 
 fn full() -> ApiError {
@@ -103,8 +89,7 @@ struct Follower {
     _place: OwnedSemaphorePermit,
 }
 
-impl Follower {
-    /// The text of the next event or comment. `None` at the end of the stream.
+impl Follow for Follower {
     async fn next(&mut self) -> Option<String> {
         if std::mem::take(&mut self.is_new) {
             // The headers are only sent with the first bytes.
@@ -119,14 +104,22 @@ impl Follower {
                 self.spoken = Instant::now();
                 return Some(event);
             }
-            if self.spoken.elapsed() >= KEEP_ALIVE {
+            if self.spoken.elapsed() >= events::KEEP_ALIVE {
                 self.spoken = Instant::now();
                 return Some(": nothing new\n\n".to_owned());
             }
-            tokio::time::sleep(INTERVAL).await;
+            tokio::time::sleep(interval(self.app.streams.count())).await;
         }
     }
+}
 
+/// Time between two checks of a stream, when this number of streams is open.
+fn interval(streams: usize) -> Duration {
+    let streams = u32::try_from(streams).unwrap_or(u32::MAX);
+    INTERVAL.max(Duration::from_secs(1) * streams / MAX_CHECKS)
+}
+
+impl Follower {
     fn changed(&mut self) -> Option<String> {
         let sequence = self.app.progress.committed();
         if sequence == self.sequence {
@@ -142,14 +135,11 @@ impl Follower {
         let logs = Arc::clone(&self.app.live);
         let bytes = blocking(move || logs.read(attempt, offset)).await.ok()?.ok()?;
         let bytes = bytes.get(..bytes.len().min(MAX_PIECE))?;
-        let (text, length) = text_of(bytes, false);
-        if length == 0 {
-            return None;
-        }
-        let next = offset + length as u64;
+        let sequence = self.sequence;
+        let id = |next| format!("{sequence}-{next}");
+        let (next, event) = events::output(bytes, offset, false, id)?;
         self.output = Some((attempt, next));
-        let data = serde_json::to_string(&OutputPiece { offset, next, text }).ok()?;
-        Some(format!("event: output\nid: {}\ndata: {data}\n\n", self.id()))
+        Some(event)
     }
 
     fn id(&self) -> String {
@@ -163,6 +153,15 @@ impl Follower {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_pages_are_checked_less_often() {
+        assert_eq!([0, 1, 20].map(interval), [INTERVAL; 3]);
+        for streams in [40, MAX_STREAMS] {
+            let checks = streams as f64 / interval(streams).as_secs_f64();
+            assert!(checks <= f64::from(MAX_CHECKS), "{checks} per second");
+        }
+    }
 
     #[test]
     fn an_id_is_a_record_and_perhaps_an_offset() {

@@ -7,10 +7,10 @@
 //! that only a page of its session contains.
 
 use crate::domain::access::Principal;
+use crate::domain::digest::sha256_hex;
 use crate::sys::ids;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::fmt::Write;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -90,7 +90,7 @@ impl Sessions {
 
     /// The token of the forms of a session, or of the pages for everybody on this machine.
     pub fn form_token(&self, cookie: Option<&str>) -> String {
-        hex(&digest(&format!("{} {}", self.secret, cookie.unwrap_or("local"))))
+        sha256_hex(format!("{} {}", self.secret, cookie.unwrap_or("local")).as_bytes())
     }
 
     /// A code with which a browser can begin a session once.
@@ -100,6 +100,13 @@ impl Sessions {
         make_room(&mut state.codes, MAX_CODES, |(made, _)| *made);
         state.codes.insert(digest(&code), (now, principal));
         code
+    }
+
+    /// The principal that a valid code was made for.
+    pub fn owner(&self, code: &str, now: Instant) -> Option<Principal> {
+        let state = self.state();
+        let (made, principal) = state.codes.get(&digest(code))?;
+        (now.duration_since(*made) < CODE_LIFETIME).then(|| principal.clone())
     }
 
     /// The principal that a code was made for. The code is not valid afterwards.
@@ -156,14 +163,6 @@ fn digest(text: &str) -> Key {
     Sha256::digest(text.as_bytes()).into()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +209,8 @@ mod tests {
         let (sessions, start) = (Sessions::new(), Instant::now());
         let code = sessions.code(anna(), start);
         assert_eq!(sessions.redeem("another", start), None);
+        assert_eq!(sessions.owner(&code, start), Some(anna()), "it is not spent");
+        assert_eq!(sessions.owner(&code, start + CODE_LIFETIME), None);
         assert_eq!(sessions.redeem(&code, start), Some(anna()));
         assert_eq!(sessions.redeem(&code, start), None);
         let late = sessions.code(anna(), start);

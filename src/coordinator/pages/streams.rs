@@ -17,6 +17,11 @@ impl Streams {
     pub fn place(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.0).try_acquire_owned().ok()
     }
+
+    /// Number of streams at this moment.
+    pub fn count(&self) -> usize {
+        MAX_STREAMS.saturating_sub(self.0.available_permits())
+    }
 }
 
 #[cfg(test)]
@@ -28,6 +33,7 @@ mod tests {
         let streams = Streams::new();
         let places: Vec<_> = (0..MAX_STREAMS).map(|_| streams.place().expect("a place")).collect();
         assert!(streams.place().is_none());
+        assert_eq!(streams.count(), MAX_STREAMS);
         drop(places);
         assert!(streams.place().is_some());
     }

@@ -2,13 +2,13 @@
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::auth::session_cookie;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::pages::text::shown;
 use crate::domain::access::{Permission, Principal};
-use axum::extract::{FromRequestParts, Path};
-use axum::http::HeaderMap;
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
+use axum::http::uri::InvalidUri;
+use axum::http::{HeaderMap, Uri};
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -58,8 +58,8 @@ pub(super) struct Viewer {
     pub address: String,
     query: String,
     pub headers: HeaderMap,
-    /// Value of the cookie of the session, if there is one.
-    pub cookie: Option<String>,
+    /// Whether the browser has logged in.
+    pub is_session: bool,
     pub form_token: String,
     /// Last record of the event log when the request arrived.
     pub sequence: u64,
@@ -82,11 +82,14 @@ impl Viewer {
             }
         }
         let uri = format!("/?{}", given.finish()).parse();
-        let query = uri.ok().and_then(|uri| axum::extract::Query::<T>::try_from_uri(&uri).ok());
-        query.map(|axum::extract::Query(query)| query).ok_or_else(|| {
-            ApiError::new(Code::BadRequest, "a filter of this address has no valid value")
-                .hint("remove the part of the address after `?`")
-        })
+        let refused = |reason: String| {
+            let message = format!("a filter of this address is not valid: {}", shown(&reason));
+            ApiError::new(Code::Unprocessable, message)
+                .hint("correct the part of the address after `?`, or remove it")
+        };
+        let uri: Uri = uri.map_err(|error: InvalidUri| refused(error.to_string()))?;
+        let query = Query::<T>::try_from_uri(&uri);
+        query.map(|Query(query)| query).map_err(|error| refused(error.body_text()))
     }
 
     pub fn may(&self, permission: Permission) -> bool {
@@ -119,10 +122,8 @@ impl FromRequestParts<Arc<App>> for Viewer {
         let principal = Principal::from_request_parts(parts, app).await?;
         let (form, path) = Form::of(parts.uri.path());
         let query = parts.uri.query().unwrap_or_default().to_owned();
-        let sessions = app.authenticators.sessions();
-        let cookie = session_cookie(&parts.headers)
-            .filter(|cookie| sessions.find(cookie, std::time::Instant::now()).is_some());
-        let form_token = sessions.form_token(cookie.as_deref());
+        let cookie = app.authenticators.session(&parts.headers).map(|(cookie, _)| cookie);
+        let form_token = app.authenticators.sessions().form_token(cookie.as_deref());
         Ok(Self {
             principal,
             form,
@@ -130,7 +131,7 @@ impl FromRequestParts<Arc<App>> for Viewer {
             address: parts.uri.path_and_query().map_or("/", |whole| whole.as_str()).to_owned(),
             query,
             headers: parts.headers.clone(),
-            cookie,
+            is_session: cookie.is_some(),
             form_token,
             sequence: app.progress.committed(),
         })

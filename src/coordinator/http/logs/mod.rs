@@ -5,6 +5,8 @@
 //! is `end`; then the stream closes. A client that reconnects after it receives 204, on which
 //! browsers stop reconnecting.
 
+pub(crate) mod events;
+
 use crate::api::error::Code;
 use crate::api::schema;
 use crate::api::v1::logs::{AppendQuery, Appended, OffsetQuery, OutputPiece};
@@ -13,33 +15,27 @@ use crate::coordinator::files::space::Purpose;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::extract::{Id, Params, body};
+use crate::coordinator::http::logs::events::Follow;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::live::{LiveError, MAX_LIVE_BYTES};
 use crate::domain::id::AttemptId;
 use crate::domain::test::Phase;
 use crate::scheduler::Scheduler;
 use axum::Json;
-use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures::stream;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
-/// Maximum time between two events or comments of a stream.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
 /// Interval at which a follower checks whether an attempt without output has begun or ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Id of the last event. The ids of the events before it are offsets.
 const END: &str = "end";
-/// Makes proxies that know this header, such as nginx, pass on each event at once.
-const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
-const LAST_EVENT: HeaderName = HeaderName::from_static("last-event-id");
 
 /// Progress of an attempt, as far as its output is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,9 +123,8 @@ pub(crate) async fn follow(
         Progress::Over => drop(app.output(attempt).await?),
         Progress::Running => {}
     }
-    let offset = match headers.get(LAST_EVENT).map(HeaderValue::as_bytes) {
-        // A browser sends an empty id before the first event.
-        None | Some(b"") => query.offset.unwrap_or(0),
+    let offset = match events::last_event(&headers).map(HeaderValue::as_bytes) {
+        None => query.offset.unwrap_or(0),
         Some(id) if id == END.as_bytes() => return Ok(StatusCode::NO_CONTENT.into_response()),
         Some(id) => {
             std::str::from_utf8(id).ok().and_then(|id| id.parse().ok()).ok_or_else(|| {
@@ -141,13 +136,7 @@ pub(crate) async fn follow(
         }
     };
     let follower = Follower { app, attempt, offset, news: None, over: false, done: false };
-    let events = stream::unfold(follower, |mut follower| async move {
-        let event = follower.next().await?;
-        Some((Ok::<_, std::convert::Infallible>(Bytes::from(event)), follower))
-    });
-    let headers =
-        [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-store"), (BUFFERING, "no")];
-    Ok((headers, Body::from_stream(events)).into_response())
+    Ok(events::answer(follower))
 }
 
 /// One client that follows the output of an attempt.
@@ -161,8 +150,7 @@ struct Follower {
     done: bool,
 }
 
-impl Follower {
-    /// The text of the next event. `None` after the last one.
+impl Follow for Follower {
     async fn next(&mut self) -> Option<String> {
         if self.done {
             return None;
@@ -174,7 +162,9 @@ impl Follower {
         self.done |= step.is_none();
         step
     }
+}
 
+impl Follower {
     /// Waits for the next event or the time of the next comment.
     ///
     /// # Errors
@@ -202,22 +192,16 @@ impl Follower {
         Ok(blocking(move || logs.read(attempt, offset)).await??)
     }
 
-    /// The event for `bytes`, and moves the offset past them. Unless they are the last ones, an
-    /// incomplete character at their end is left for the next event.
+    /// The event for `bytes`, and moves the offset past them.
     fn output(&mut self, bytes: &[u8], last: bool) -> Option<String> {
-        let (text, length) = text_of(bytes, last);
-        if length == 0 {
-            return None;
-        }
-        let (offset, next) = (self.offset, self.offset + length as u64);
-        let data = serde_json::to_string(&OutputPiece { offset, next, text }).ok()?;
+        let (next, event) = events::output(bytes, self.offset, last, |next| next.to_string())?;
         self.offset = next;
-        Some(format!("event: output\nid: {next}\ndata: {data}\n\n"))
+        Some(event)
     }
 
     async fn wait(&mut self) -> Result<Option<String>, ApiError> {
         match &mut self.news {
-            Some(news) => match tokio::time::timeout(KEEP_ALIVE, news.changed()).await {
+            Some(news) => match tokio::time::timeout(events::KEEP_ALIVE, news.changed()).await {
                 Ok(changed) => self.over = changed.is_err(),
                 Err(_) => return Ok(Some(": still running\n\n".to_owned())),
             },
@@ -244,18 +228,6 @@ impl Follower {
         self.done = true;
         Ok(Some(text))
     }
-}
-
-/// The text of `bytes`, and the number of bytes in it. Unless `last` is set, an incomplete character
-/// at the end is left out.
-pub(crate) fn text_of(bytes: &[u8], last: bool) -> (String, usize) {
-    let cut = (1..=3.min(bytes.len())).find(|back| {
-        let tail = bytes.get(bytes.len() - back..).unwrap_or_default();
-        matches!(std::str::from_utf8(tail), Err(error) if error.valid_up_to() == 0 && error.error_len().is_none())
-    });
-    let length = if last { bytes.len() } else { bytes.len() - cut.unwrap_or(0) };
-    let text = String::from_utf8_lossy(bytes.get(..length).unwrap_or_default());
-    (text.into_owned(), length)
 }
 
 fn tail(bytes: &[u8], from: u64) -> Vec<u8> {
@@ -320,26 +292,4 @@ async fn progress(app: &App, attempt: AttemptId) -> Result<Progress, ApiError> {
     }
     let known = app.attempt(attempt).await?.is_some();
     Ok(if known { Progress::Over } else { Progress::Unknown })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn characters_are_not_cut() {
-        let text = "a€b";
-        for cut in 0..=text.len() {
-            let (head, length) = text_of(&text.as_bytes()[..cut], false);
-            let (rest, _) = text_of(&text.as_bytes()[length..], true);
-            assert_eq!(format!("{head}{rest}"), text, "cut at {cut}");
-        }
-    }
-
-    #[test]
-    fn bytes_that_are_not_text_are_replaced() {
-        assert_eq!(text_of(b"\xff\xfeok", false), ("\u{fffd}\u{fffd}ok".into(), 4));
-        assert_eq!(text_of(b"ok\xe2\x82", true).1, 4);
-        assert_eq!(text_of(b"ok\xe2\x82", false), ("ok".into(), 2));
-    }
 }
