@@ -1,4 +1,4 @@
-//! The pages of the coordinator in a headless Chromium: `tests/pages`, with real results.
+//! The pages of the coordinator and the HTML report in a headless Chromium: `tests/pages`, with real results.
 
 use crate::python::environments;
 use crate::support::Home;
@@ -21,7 +21,7 @@ fn plan(packages: &str) -> String {
         "schema: 1\nname: pages\ndefaults:\n  files: [\".\"]\n  timeout: 10m\n  \
            env: {{DTF_BINARY: \"{}\"{given}}}\n  environment: {{packages: [{}]}}\ntests:\n  \
          - name: pages\n    \
-             cmd: [python, -m, pytest, -q, -rs, -p, \"no:cacheprovider\", test_pages.py]\n",
+             cmd: [python, -m, pytest, -q, -rs, -p, \"no:cacheprovider\", test_pages.py, test_html_report.py]\n",
         env!("CARGO_BIN_EXE_dtf"),
         packages.join(", ")
     )

@@ -25,6 +25,11 @@ MODELS = ["bert-base-uncased", "gpt2", "deit-tiny", "whisper-tiny"]
 BACKENDS = ["cpu", "onnxruntime", "openvino"]
 
 
+WIDE, NARROW = (1200, 900), (360, 740)
+# Sizes of the window, each light and dark.
+LOOKS = [(size, dark) for size in (WIDE, NARROW) for dark in (False, True)]
+
+
 def missing(what: str):
     """Skips the test, or fails it where a browser is required."""
     message = f"{what} is missing; install Debian's chromium and chromium-driver, and npm"
@@ -41,6 +46,26 @@ def poll_until(what: str, ask, seconds: float = PATIENCE_SECONDS):
             return answer
         time.sleep(0.1)
     raise AssertionError(f"{what} did not happen in {seconds} s")
+
+
+def resize(browser, size, dark=False):
+    width, height = size
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+
+def complaints(browser) -> list:
+    """Lines of the console."""
+    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] != "INFO"]
+
+
+def violations(browser, axe: str) -> list:
+    """What axe-core finds on the page, each with the first element."""
+    browser.execute_script(axe)
+    result = browser.execute_async_script("axe.run().then(arguments[0])")
+    return [f"{v['id']}: {v['nodes'][0]['html']}" for v in result["violations"]]
 
 
 class Site:
@@ -79,8 +104,13 @@ class Site:
             process.wait()
 
     def submit(self, name: str, tests: list) -> str:
+        """Submits tests of `case`. Their modes are in a file, which is not a part of their identity."""
         plan = self.root / "plan.json"
-        document = {"schema": 1, "name": name, "defaults": {"files": ["demo.py"]}, "tests": tests}
+        modes = {test["name"]: test["mode"] for test in tests}
+        (self.root / "modes.json").write_text(json.dumps(modes), encoding="utf-8")
+        tests = [{key: value for key, value in test.items() if key != "mode"} for test in tests]
+        files = {"files": ["demo.py", "modes.json"]}
+        document = {"schema": 1, "name": name, "defaults": files, "tests": tests}
         plan.write_text(json.dumps(document), encoding="utf-8")
         command = [self.dtf, "submit", str(plan), "--coordinator", self.url]
         done = subprocess.run(command, capture_output=True, text=True, env=self.environment, cwd=self.root)
@@ -91,13 +121,19 @@ class Site:
         with urllib.request.urlopen(f"{self.url}{path}") as answer:
             return json.load(answer)
 
+    def run_named(self, name: str) -> str:
+        """The run with this name, after its end."""
+        runs = lambda: self.get("/api/v1/runs")["items"]
+        ended = lambda: [r["run"] for r in runs() if r["name"] == name and "finished_at" in r]
+        return poll_until(f"the end of {name}", ended)[0]
+
     def ended(self, run: str):
         poll_until(f"the end of {run}", lambda: "finished_at" in self.get(f"/api/v1/runs/{run}"))
 
 
 def case(name: str, mode: str, **more) -> dict:
-    command = [sys.executable, "demo.py", name, mode]
-    return {"name": name, "cmd": command, "timeout": "5m", **more}
+    command = [sys.executable, "demo.py", name]
+    return {"name": name, "cmd": command, "timeout": "5m", "mode": mode, **more}
 
 
 def matrix(modes: dict) -> list:
@@ -122,6 +158,8 @@ def site(tmp_path_factory):
             if number == 6:
                 modes |= {"gpt2/cpu/b1-fp32": "slow", "whisper-tiny/onnxruntime/b1-fp32": "wrong"}
             site.ended(site.submit(f"nightly-{number}", matrix(modes)))
+        # The coordinator runs the test that became slower again.
+        site.run_named("confirm r7")
         site.hostile = site.submit("<b>hostile</b>", [case(name, "fast") for name in HOSTILE])
         site.ended(site.hostile)
         stuck = case("llama-3-70b/cuda/b1-bf16", "fast", requires={"backend": "cuda"})

@@ -1,15 +1,12 @@
 """The pages in Chromium: no error, filters, live updates, actions, keyboard, narrow, dark, accessible."""
 
-import json
 import os
 import pathlib
 
 import pytest
-from conftest import HOSTILE, case, poll_until
+from conftest import HOSTILE, LOOKS, NARROW, WIDE, case, complaints, poll_until, resize, violations
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-
-WIDE, NARROW = (1200, 900), (360, 740)
 
 
 def pages(site) -> dict:
@@ -32,22 +29,9 @@ def pages(site) -> dict:
     }
 
 
-def resize(browser, size, dark=False):
-    width, height = size
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
-
-
 def show(browser, site, path):
     browser.get(site.url + path)
     return browser.find_element(By.TAG_NAME, "main")
-
-
-def complaints(browser) -> list:
-    """Lines of the console."""
-    return [entry["message"] for entry in browser.get_log("browser") if entry["level"] != "INFO"]
 
 
 def click(browser, element):
@@ -59,7 +43,23 @@ def button(browser, text):
     return browser.find_element(By.XPATH, f"//button[normalize-space()='{text}']")
 
 
-@pytest.mark.parametrize("size,dark", [(WIDE, False), (WIDE, True), (NARROW, False), (NARROW, True)])
+@pytest.mark.skipif("DTF_SCREENSHOTS" not in os.environ, reason="DTF_SCREENSHOTS names no directory")
+def test_screenshots(site, browser):
+    # Before other tests accept the regression.
+    directory = pathlib.Path(os.environ["DTF_SCREENSHOTS"])
+    directory.mkdir(parents=True, exist_ok=True)
+    for name, path in pages(site).items():
+        if name in ("hostile",):
+            continue
+        resize(browser, (1000, 760), dark=False)
+        show(browser, site, path)
+        browser.save_screenshot(str(directory / f"{name}.png"))
+    resize(browser, NARROW, dark=True)
+    show(browser, site, "/runs/r7")
+    browser.save_screenshot(str(directory / "run-phone-dark.png"))
+
+
+@pytest.mark.parametrize("size,dark", LOOKS)
 def test_pages_load_without_an_error_and_are_accessible(site, browser, axe, size, dark):
     resize(browser, size, dark)
     complaints(browser)
@@ -74,10 +74,7 @@ def test_pages_load_without_an_error_and_are_accessible(site, browser, axe, size
         assert room[0] <= room[1], f"{name} is wider than the window: {room}"
         assert browser.find_element(By.ID, "next").text, f"{name} has no next step"
         assert complaints(browser) == [], name
-        browser.execute_script(axe)
-        result = browser.execute_async_script("axe.run().then(arguments[0])")
-        serious = [f"{v['id']}: {v['nodes'][0]['html']}" for v in result["violations"]]
-        if serious:
+        if serious := violations(browser, axe):
             found[name] = serious
     assert found == {}
 
@@ -126,6 +123,44 @@ def test_pages_are_live(site, browser):
     steps = [int(line.split()[1]) for line in lines if line.startswith("step")]
     assert steps == list(range(steps[0], steps[0] + len(steps))), "no line is lost or repeated"
     assert complaints(browser) == []
+
+
+def test_a_page_of_a_test_follows_its_attempts_to_the_end(site, browser):
+    resize(browser, WIDE)
+    gates = site.root / "gate"
+    tests = [case("gpt2/cpu/gates", f"gates {gates}", retries={"failed": 1})]
+    run = site.submit("gates", tests)
+    poll_until("the attempt", lambda: site.get(f"/api/v1/tests/{run}.t0")["phase"] == "leased")
+    show(browser, site, f"/tests/{run}.t0")
+    text = lambda: browser.find_element(By.TAG_NAME, "main").text
+    poll_until("the first attempt", lambda: "attempt 1 waits" in text())
+    (site.root / "gate-1").touch()
+    poll_until("the second attempt", lambda: "attempt 2 waits" in text() and "attempt 1" not in text())
+    assert "failed" in browser.find_element(By.ID, "attempts").text
+    (site.root / "gate-2").touch()
+    poll_until("the end", lambda: "median 20.0 ms" in text() and "flaky" in text())
+    live = browser.find_element(By.ID, "live-state")
+    poll_until("the end of the news", lambda: live.text.startswith("This page is complete"))
+    assert len(browser.find_elements(By.CSS_SELECTOR, "#attempts tbody tr")) >= 2
+    assert complaints(browser) == []
+
+
+def test_a_page_that_cannot_be_refreshed_reports_it(site, browser):
+    resize(browser, WIDE)
+    show(browser, site, "/")
+    live = browser.find_element(By.ID, "live-state")
+    poll_until("the stream", lambda: live.text == "This page is live.")
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": [site.url + "/"]})
+    try:
+        site.ended(site.submit("unseen", [case("quick", "fast")]))
+        poll_until("the report", lambda: "shows older data, and tries again" in live.text)
+        assert "unseen" not in browser.find_element(By.ID, "runs").text
+    finally:
+        browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
+    poll_until("the next try", lambda: "unseen" in browser.find_element(By.ID, "runs").text)
+    assert live.text == "This page is live."
+    complaints(browser)
 
 
 def test_a_page_works_by_keyboard_alone(site, browser):
@@ -191,6 +226,41 @@ def test_tests_are_run_again_and_put_in_quarantine(site, browser):
     assert site.get("/api/v1/quarantines")["items"] == []
 
 
+def test_a_regression_is_run_again_put_in_quarantine_and_accepted(site, browser):
+    resize(browser, WIDE)
+    name = "gpt2/cpu/b1-fp32"
+    find = lambda: browser.find_elements(By.XPATH, f"//article[@aria-label='{name}, latency_seconds']")
+    show(browser, site, "/regressions")
+    [row] = find()
+    assert "latency_seconds" in row.text and "confirmed" in row.text, row.text
+    click(browser, row.find_element(By.XPATH, ".//button[.='Run again']"))
+    poll_until("the new run", lambda: "done=submitted-again" in browser.current_url)
+    site.ended(browser.current_url.split("/runs/")[1].split("?")[0])
+
+    def decide(button):
+        show(browser, site, "/regressions")
+        [row] = find()
+        form = row.find_element(By.XPATH, f".//form[button[starts-with(., '{button}')]]")
+        form.find_element(By.NAME, "reason").send_keys("the new kernel is slower")
+        click(browser, form.find_element(By.TAG_NAME, "button"))
+
+    decide("Put in quarantine")
+    poll_until("the quarantine", lambda: "done=quarantined" in browser.current_url)
+    [mark] = site.get("/api/v1/quarantines")["items"]
+    assert (mark["pattern"], mark["state"]) == (name, "in_force")
+    quarantine = mark["quarantine"]
+    decide("Accept the change")
+    poll_until("the acceptance", lambda: "done=accepted" in browser.current_url)
+    assert find() == []
+    accepted = browser.find_element(By.XPATH, "//section[h2='Accepted changes']").text
+    assert name in accepted and "latency_seconds" in accepted
+    [mark] = site.get("/api/v1/acceptances")["items"]
+    assert [series["metric"] for series in mark["series"]] == ["latency_seconds"]
+    show(browser, site, "/flaky")
+    click(browser, button(browser, f"Release {quarantine}"))
+    poll_until("the notice", lambda: "done=released" in browser.current_url)
+
+
 def test_a_form_of_another_site_changes_nothing(site, browser):
     form = (
         f'data:text/html,<form method="post" action="{site.url}/actions/cancel">'
@@ -215,22 +285,9 @@ def test_pages_work_without_a_script(site, browser):
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
 
 
-def test_twins_have_the_same_tests(site):
-    report = site.get("/runs/r7.json")
-    assert report["schema"] >= 1 and len(report["rows"]) == 12
-    assert json.dumps(report["rows"][0])
-
-
-@pytest.mark.skipif("DTF_SCREENSHOTS" not in os.environ, reason="DTF_SCREENSHOTS names no directory")
-def test_screenshots(site, browser):
-    directory = pathlib.Path(os.environ["DTF_SCREENSHOTS"])
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, path in pages(site).items():
-        if name in ("hostile",):
-            continue
-        resize(browser, (1000, 760), dark=False)
-        show(browser, site, path)
-        browser.save_screenshot(str(directory / f"{name}.png"))
-    resize(browser, NARROW, dark=True)
-    show(browser, site, "/runs/r7")
-    browser.save_screenshot(str(directory / "run-phone-dark.png"))
+def test_twins_have_the_same_tests(site, browser):
+    for query in ["", "?model=gpt2", "?state=failed", "?name=TINY&backend=cpu"]:
+        show(browser, site, "/runs/r7" + query)
+        rows = browser.find_elements(By.CSS_SELECTOR, "#tests tbody tr td:first-child")
+        names = [row["name"] for row in site.get("/runs/r7.json" + query)["rows"]]
+        assert names and names == [row.text for row in rows], query

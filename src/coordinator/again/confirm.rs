@@ -245,7 +245,7 @@ impl Confirmer {
         let files = submit::check_tests(app, None, &mut again)
             .map_err(|error| Unconfirmed::new(test, error.message()))?;
         let [spec] = again;
-        Ok((spec, files))
+        Ok((Arc::new(repeat::labelled(&spec, test)?), files))
     }
 
     /// Submits a confirmation, unless an earlier process did. Returns whether the scheduler has it.

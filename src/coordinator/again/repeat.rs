@@ -12,7 +12,7 @@ use crate::domain::retry::Retries;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Millis;
 use crate::results::Reader;
-use serde_json::value::to_raw_value;
+use serde_json::value::{RawValue, to_raw_value};
 use std::sync::Arc;
 
 /// Lower than that of any test which a person waits for.
@@ -38,7 +38,7 @@ impl Unconfirmed {
     }
 }
 
-/// The same test, pinned to a worker, with a label that names the original.
+/// The same test, pinned to a worker, as anybody may submit it.
 ///
 /// # Errors
 /// A file that it needs from another test is not stored any more.
@@ -49,24 +49,40 @@ pub(super) fn repeat(
     original: TestId,
     worker: WorkerId,
 ) -> Result<TestSpec, Unconfirmed> {
-    let mut launch: Launch = serde_json::from_str(spec.launch.get())
-        .map_err(|error| Unconfirmed::new(original, format!("its launch is damaged: {error}")))?;
+    let mut launch = decoded(original, spec)?;
     for input in std::mem::take(&mut launch.inputs) {
         launch.files.push(file_of(results, blobs, original, input)?);
     }
-    launch.labels.insert(CONFIRMS.to_owned(), original.to_string());
-    let launch = to_raw_value(&launch).map_err(|error| {
-        Unconfirmed::new(original, format!("cannot encode its launch: {error}"))
-    })?;
+    launch.labels.remove(CONFIRMS);
     Ok(TestSpec {
         requirement: Arc::new(Requirement { worker: Some(worker), ..(*spec.requirement).clone() }),
         priority: Priority::try_from(PRIORITY).unwrap_or_default(),
         retries: Retries { failed: 0, infrastructure: 1 },
         depends_on: Box::default(),
         expire_after_ms: Some(MAX_WAIT),
-        launch,
+        launch: encoded(original, &launch)?,
         ..spec.clone()
     })
+}
+
+/// The test with the label that names the original, which only the coordinator may set.
+///
+/// # Errors
+/// Its launch cannot be read or written.
+pub(super) fn labelled(spec: &TestSpec, original: TestId) -> Result<TestSpec, Unconfirmed> {
+    let mut launch = decoded(original, spec)?;
+    launch.labels.insert(CONFIRMS.to_owned(), original.to_string());
+    Ok(TestSpec { launch: encoded(original, &launch)?, ..spec.clone() })
+}
+
+fn decoded(original: TestId, spec: &TestSpec) -> Result<Launch, Unconfirmed> {
+    serde_json::from_str(spec.launch.get())
+        .map_err(|error| Unconfirmed::new(original, format!("its launch is damaged: {error}")))
+}
+
+fn encoded(original: TestId, launch: &Launch) -> Result<Box<RawValue>, Unconfirmed> {
+    to_raw_value(launch)
+        .map_err(|error| Unconfirmed::new(original, format!("cannot encode its launch: {error}")))
 }
 
 /// The file that another test of the run left for this one.

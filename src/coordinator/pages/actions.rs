@@ -7,7 +7,7 @@
 use crate::api::error::Code;
 use crate::api::v1::marks::{AcceptChanges, AddQuarantine};
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::auth::{is_own_form, session_cookie};
+use crate::coordinator::http::auth::is_own_form;
 use crate::coordinator::http::extract::{Body, Id};
 use crate::coordinator::http::reports::marks;
 use crate::coordinator::http::respond::ApiError;
@@ -24,19 +24,16 @@ use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use std::str::FromStr;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// The fields of a form whose origin and token were checked.
 ///
 /// # Errors
 /// The form is from another site or another session.
 async fn fields(app: &Arc<App>, request: Request) -> Result<Fields, ApiError> {
-    let sessions = app.authenticators.sessions();
     let headers = request.headers();
     let is_own = is_own_form(headers);
-    let cookie =
-        session_cookie(headers).filter(|cookie| sessions.find(cookie, Instant::now()).is_some());
-    let expected = sessions.form_token(cookie.as_deref());
+    let cookie = app.authenticators.session(headers).map(|(cookie, _)| cookie);
+    let expected = app.authenticators.sessions().form_token(cookie.as_deref());
     let fields = Fields::of(request, app).await?;
     if is_own && fields.get("form") == Some(&expected) {
         return Ok(fields);

@@ -2,7 +2,7 @@
 //! headers that restrict what a page can do.
 
 use crate::api::error::{Code, ErrorBody};
-use crate::coordinator::pages::page::plain_page;
+use crate::coordinator::pages::page::error_page;
 use crate::coordinator::pages::text::encoded;
 use axum::extract::Request;
 use axum::http::header::{
@@ -58,7 +58,7 @@ fn instead_of(body: &ErrorBody, address: &str, reads: bool, answer: Response) ->
         _ => "This did not work",
     };
     let values = json!({ "message": body.message, "hint": body.hint });
-    match plain_page("error.html", title, &values) {
+    match error_page(title, &values) {
         Ok(mut page) => {
             *page.status_mut() = answer.status();
             page

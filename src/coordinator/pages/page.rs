@@ -80,7 +80,7 @@ fn html(viewer: &Viewer, page: Page) -> Result<String, ApiError> {
         "title": shown(&page.title),
         "nav": navigation(&viewer.path),
         "user": viewer.user(),
-        "logged_in": viewer.cookie.is_some(),
+        "logged_in": viewer.is_session,
         "form_token": viewer.form_token,
         "scripts": true,
         "live": live,
@@ -119,8 +119,26 @@ pub(super) fn plain_page(
     title: &str,
     values: &Value,
 ) -> Result<Response, ApiError> {
+    reduced(template, title, values, Vec::new())
+}
+
+/// The page in place of an error.
+///
+/// # Errors
+/// A template has a fault.
+pub(super) fn error_page(title: &str, values: &Value) -> Result<Response, ApiError> {
+    reduced("error.html", title, values, navigation(""))
+}
+
+/// A page without a user and without data.
+fn reduced(
+    template: &'static str,
+    title: &str,
+    values: &Value,
+    nav: Vec<Value>,
+) -> Result<Response, ApiError> {
     let context = json!({
-        "title": shown(title), "nav": [], "user": null, "logged_in": false, "form_token": "",
+        "title": shown(title), "nav": nav, "user": null, "logged_in": false, "form_token": "",
         "scripts": false, "live": null, "next": null, "notice": null, "json": null, "csv": null,
         "page": values, "here": "/",
     });

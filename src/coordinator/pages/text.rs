@@ -39,9 +39,14 @@ impl State {
     /// The state of a test.
     pub fn of_test(outcome: Option<Outcome>, phase: Option<Phase>, flaky: bool) -> Self {
         let kind = match outcome {
-            None if phase == Some(Phase::Leased) => return Self::new("running", "busy"),
-            None if phase == Some(Phase::Blocked) => return Self::new("blocked", "idle"),
-            None => return Self::new("waiting", "idle"),
+            None => {
+                return match phase {
+                    Some(Phase::Leased) => Self::new("running", "busy"),
+                    Some(Phase::Blocked) => Self::new("blocked", "idle"),
+                    Some(Phase::Waiting) => Self::new("waiting", "idle"),
+                    Some(Phase::Done) | None => Self::new("not ended", "idle"),
+                };
+            }
             Some(Outcome::Passed) if flaky => return Self::new("flaky", "warn"),
             Some(Outcome::Passed) => "ok",
             Some(Outcome::Skipped | Outcome::Cancelled | Outcome::Expired) => "idle",
@@ -49,6 +54,12 @@ impl State {
             Some(_) => "bad",
         };
         Self::new(outcome.map(Outcome::words).unwrap_or_default(), kind)
+    }
+
+    /// The state of a test that may be in quarantine: then it is never red.
+    pub fn unless_quarantined(self, is_quarantined: bool) -> Self {
+        let kind = if is_quarantined && self.kind == "bad" { "warn" } else { self.kind };
+        Self { kind, ..self }
     }
 }
 

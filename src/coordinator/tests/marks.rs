@@ -11,7 +11,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::time::Millis;
 use serde_json::value::RawValue;
 
-fn quarantine(pattern: &str) -> AddQuarantine {
+pub(super) fn quarantine(pattern: &str) -> AddQuarantine {
     let (pattern, reason) = (pattern.into(), "flakes since the new driver".into());
     AddQuarantine { pattern, worker: None, backend: None, reason, duration_ms: None }
 }
@@ -22,7 +22,7 @@ fn acceptance(test: TestId) -> AcceptChanges {
 }
 
 /// Submits one test and has it end with an outcome.
-async fn run_one(client: &Client, hand: &mut Hand, outcome: Outcome) -> RunId {
+pub(super) async fn run_one(client: &Client, hand: &mut Hand, outcome: Outcome) -> RunId {
     run_with(client, hand, outcome, None).await
 }
 

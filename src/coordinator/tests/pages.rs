@@ -1,10 +1,12 @@
 //! The pages, as a browser requests them.
 
 use super::harness::{Hand, Running, run_of};
+use super::marks::{quarantine, run_one};
 use crate::api::v1::now::NowView;
 use crate::api::v1::reports::ReportView;
 use crate::api::v1::runs::SubmitRun;
 use crate::client::{Client, ClientOptions, Secret};
+use crate::domain::outcome::Outcome;
 use reqwest::header::{ACCEPT, COOKIE, ETAG, HOST, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 
@@ -89,13 +91,17 @@ async fn a_page_and_its_twins_show_the_same_documents() {
     let browser = Browser::new(&running);
     let empty = browser.page("/").await;
     assert!(empty.contains("No test waits.") && empty.contains("No run was submitted yet."));
-    for path in ["/grid", "/workers", "/templates"] {
+    for path in ["/grid", "/workers", "/templates", "/flaky", "/matrix", "/compare"] {
         browser.page(path).await;
     }
+    let nothing = browser.page("/regressions").await;
+    assert!(nothing.contains("No metric got worse beyond its limits."), "{nothing}");
+    assert_eq!(browser.get("/compare?from=r1&to=r2").await.status(), StatusCode::NOT_FOUND);
     running.client.submit(&run_of(3), Some("key")).await.expect("submitted");
     let now: NowView = browser.get("/now.json").await.json().await.expect("a document");
     assert_eq!((now.status.tests_waiting, now.waiting[0].tests, now.runs.len()), (3, 3, 1));
     assert!(now.waiting[0].stuck, "there is no worker");
+    assert_eq!((now.tests_stuck, now.tests_running), (3, 0));
     let page = browser.page("/").await;
     assert!(page.contains("no worker can run it: none has registered"), "{page}");
     assert!(page.contains("href=\"/tests/r1.t0/why\""), "{page}");
@@ -107,6 +113,15 @@ async fn a_page_and_its_twins_show_the_same_documents() {
     let hand = Hand::register(&running.client, 2).await;
     let report: ReportView = browser.get("/runs/r1.json").await.json().await.expect("a document");
     assert_eq!(report.rows.len(), 3);
+    for (query, count) in [("name=T2", 1), ("name=t&state=waiting", 3), ("state=passed", 0)] {
+        let twin = browser.get(&format!("/runs/r1.json?{query}")).await;
+        let report: ReportView = twin.json().await.expect("a document");
+        assert_eq!((report.rows.len(), report.totals.tests), (count, 3), "{query}");
+        let csv = browser.page(&format!("/runs/r1.csv?{query}")).await;
+        assert_eq!(csv.lines().count(), count + 1, "{query}: {csv}");
+        let page = browser.page(&format!("/runs/r1?{query}")).await;
+        assert_eq!(page.matches("<tr><td><a href=\"/tests/").count(), count, "{query}: {page}");
+    }
     for (path, part) in [
         ("/runs/r1", "Tests of the run"),
         ("/runs/r1?state=failed", "No test matches the filters"),
@@ -147,7 +162,8 @@ async fn pages_are_restricted_tagged_and_answer_errors_as_pages() {
         ("/nowhere", StatusCode::NOT_FOUND, "there is no route"),
         ("/runs/r99", StatusCode::NOT_FOUND, "r99 was not found"),
         ("/runs/x", StatusCode::BAD_REQUEST, "such as r12"),
-        ("/grid?runs=many", StatusCode::BAD_REQUEST, "has no valid value"),
+        ("/grid?runs=many", StatusCode::UNPROCESSABLE_ENTITY, "runs: invalid digit"),
+        ("/compare?from=1", StatusCode::UNPROCESSABLE_ENTITY, "from: "),
         ("/assets/base.html", StatusCode::NOT_FOUND, "not found"),
     ] {
         let answer = browser.get(path).await;
@@ -156,6 +172,7 @@ async fn pages_are_restricted_tagged_and_answer_errors_as_pages() {
         assert_eq!(header(&answer, "content-security-policy"), policy, "{path}");
         let text = answer.text().await.expect("a text");
         assert!(text.contains(part) && text.contains("<h1>"), "{path}: {text}");
+        assert!(text.contains(">Workers</a>"), "{path} leads nowhere: {text}");
     }
     // Programs get JSON, also from a page.
     let plain = browser.http.get(format!("{}/runs/r99.json", running.url)).send().await;
@@ -230,6 +247,7 @@ async fn a_browser_logs_in_with_a_token_and_acts_by_forms_only() {
     assert_eq!(browser.get("/assets/style.css").await.status(), StatusCode::OK);
 
     let answer = browser.log_in("wrong-token-of-pages").await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
     let text = answer.text().await.expect("a text");
     assert!(browser.cookie.is_empty() && text.contains("does not know this token"), "{text}");
     let foreign = browser.post("/login", "http://evil.example", &[("token", ADMIN)]).await;
@@ -272,24 +290,98 @@ async fn a_browser_logs_in_with_a_token_and_acts_by_forms_only() {
     running.stop().await;
 }
 
+/// A code with which a browser logs in as this user, as a program requests it.
+async fn code(running: &Running, token: &str) -> String {
+    let address = format!("{}/api/v1/sessions", running.url);
+    let request = reqwest::Client::new().post(&address).bearer_auth(token);
+    let made: serde_json::Value =
+        request.send().await.expect("an answer").json().await.expect("a code");
+    made["code"].as_str().expect("a text").to_owned()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_code_logs_a_browser_in_once_and_tries_are_limited() {
     let running = Running::guarded(TOKENS).await;
-    let browser = Browser::new(&running);
-    let address = format!("{}/api/v1/sessions", running.url);
-    let made = browser.http.post(&address).bearer_auth(ADMIN).send().await.expect("an answer");
-    let made: serde_json::Value = made.json().await.expect("a code");
-    let path = format!("/login?code={}&next=/runs/r1", made["code"].as_str().expect("a text"));
-    let first = browser.get(&path).await;
+    let mut browser = Browser::new(&running);
+    let path = format!("/login?code={}&next=/runs/r1", code(&running, ADMIN).await);
+    let here = |browser: &Browser, method: Method| {
+        browser.request(method, &path).header("sec-fetch-site", "same-origin")
+    };
+    // Nothing but a request of a page of this coordinator spends the code.
+    let head = here(&browser, Method::HEAD).send().await.expect("an answer");
+    assert!(!head.headers().contains_key(SET_COOKIE));
+    let foreign = browser.request(Method::GET, &path).header("sec-fetch-site", "cross-site");
+    let foreign = foreign.send().await.expect("an answer");
+    assert!(!foreign.headers().contains_key(SET_COOKIE));
+    let page = plain(foreign).await;
+    assert!(page.contains("Log in as <bdi>anna</bdi>"), "{page}");
+    assert!(page.contains("http-equiv=\"refresh\" content=\"0; url=/login?code="), "{page}");
+    let first = here(&browser, Method::GET).send().await.expect("an answer");
     assert!(first.headers().contains_key(SET_COOKIE));
     assert!(plain(first).await.contains("url=/runs/r1"));
-    let second = browser.get(&path).await;
+    let second = here(&browser, Method::GET).send().await.expect("an answer");
     assert!(!second.headers().contains_key(SET_COOKIE), "a code is valid once");
-    let mut text = String::new();
+    assert_eq!(second.status(), StatusCode::UNAUTHORIZED);
+
+    // The link of somebody else ends no session; the form of its page does.
+    browser.log_in("viewer-token-of-pages").await;
+    let other = code(&running, ADMIN).await;
+    let link = browser.request(Method::GET, &format!("/login?code={other}"));
+    let link = link.header("sec-fetch-site", "same-origin").send().await.expect("an answer");
+    assert!(!link.headers().contains_key(SET_COOKIE));
+    let page = plain(link).await;
+    assert!(page.contains("logged in as <bdi>eve</bdi>") && !page.contains("refresh"), "{page}");
+    let fields = [("code", &*other), ("next", "/")];
+    let foreign = browser.post("/login", "http://evil.example", &fields).await;
+    assert_eq!(foreign.status(), StatusCode::FORBIDDEN);
+    let answer = browser.post("/login", &running.url, &fields).await;
+    assert!(answer.headers().contains_key(SET_COOKIE));
+
+    let mut last = browser.get("/login?code=guessed").await;
+    assert_eq!(last.status(), StatusCode::UNAUTHORIZED);
     for _ in 0..12 {
-        text = browser.page("/login?code=guessed").await;
+        last = browser.get("/login?code=guessed").await;
     }
-    assert!(text.contains("Too many failed tries"), "{text}");
+    assert_eq!(last.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(plain(last).await.contains("Too many failed tries"));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tests_in_quarantine_are_shown_everywhere_and_turn_nothing_red() {
+    let running = Running::start().await;
+    let (client, browser) = (&running.client, Browser::new(&running));
+    let mut hand = Hand::register(client, 1).await;
+    run_one(client, &mut hand, Outcome::Passed).await;
+    let before = run_one(client, &mut hand, Outcome::Failed).await;
+    let view = client.run(before).await.expect("a run");
+    assert_eq!(view.counts.quarantined, Some([].into()), "there was none");
+    client.add_quarantine(&quarantine("t?")).await.expect("added");
+    let during = run_one(client, &mut hand, Outcome::Failed).await;
+    let view = client.run(during).await.expect("a run");
+    assert_eq!(view.counts.quarantined, Some([(Outcome::Failed, 1)].into()));
+    assert_eq!(client.status().await.expect("a state").quarantines, 1);
+    let compare = format!("/compare?from=r1&to={during}");
+    for (path, mark) in [
+        ("/", "1 in quarantine"),
+        (&*format!("/runs/{during}"), "in quarantine q1"),
+        (&format!("/tests/{during}.t0"), "does not count in the verdict"),
+        ("/grid", "in quarantine q1"),
+        ("/matrix", "(1 in quarantine)"),
+        (&compare, "in quarantine q1"),
+        ("/regressions", "in quarantine q1"),
+    ] {
+        let page = browser.page(path).await;
+        assert!(page.contains(mark), "{path}: {page}");
+        let red = page.matches("class=\"state bad\"").count();
+        // The run before the quarantine stays red.
+        let expected = if ["/", "/grid"].contains(&path) { 1 } else { 0 };
+        assert_eq!(red, expected, "{path}: {page}");
+    }
+    for path in [&*format!("/runs/{during}.csv"), "/grid.csv", &compare.replace('?', ".csv?")] {
+        let csv = browser.page(path).await;
+        assert!(csv.contains(",q1,") || csv.contains(",q1\r\n"), "{path}: {csv}");
+    }
     running.stop().await;
 }
 
@@ -316,4 +408,31 @@ async fn a_stream_reports_changes_and_output_and_ends_with_the_coordinator() {
     let stopping = std::time::Instant::now();
     running.stop().await;
     assert!(stopping.elapsed() < std::time::Duration::from_secs(8), "the stream delayed the stop");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn both_sides_of_an_upgrade_are_compared_with_their_packages() {
+    let running = Running::start().await;
+    let (client, browser) = (&running.client, Browser::new(&running));
+    let mut hand = Hand::register(client, 1).await;
+    for (side, torch) in [("before", "2.8.0"), ("after", "2.9.0")] {
+        let run = SubmitRun { name: format!("plan ({side} the upgrade)").into(), ..run_of(1) };
+        client.submit(&run, None).await.expect("submitted");
+        let leases = hand.claim(10_000).await.leases;
+        let detail = serde_json::json!({ "message": "", "environment": {
+            "python": "3.12.1", "torch": torch } });
+        hand.report(&leases, &detail.to_string()).await;
+    }
+    let offered = browser.page("/compare").await;
+    let link = "<a href=\"/compare?from=r1&amp;to=r2\"><bdi>plan: r1 and r2</bdi></a>";
+    assert!(offered.contains(link), "{offered}");
+    let page = browser.page("/compare?from=r1&to=r2").await;
+    let row =
+        "<tr><td><bdi>torch</bdi></td><td><bdi>2.8.0</bdi></td><td><bdi>2.9.0</bdi></td></tr>";
+    assert!(page.contains(row) && !page.contains("3.12.1"), "{page}");
+    let twin = browser.get("/compare.json?from=r1&to=r2").await;
+    let twin: serde_json::Value = twin.json().await.expect("a document");
+    let expected = serde_json::json!([{ "package": "torch", "before": "2.8.0", "after": "2.9.0" }]);
+    assert_eq!(twin["packages"], expected);
+    running.stop().await;
 }

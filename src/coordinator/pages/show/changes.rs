@@ -24,7 +24,7 @@ const STATUS: [(StatusChange, &str); 7] = [
 ];
 
 /// The word and the colour of a status change.
-pub(super) fn status(change: StatusChange) -> Word {
+fn status(change: StatusChange) -> Word {
     let kind = match change {
         StatusChange::NewlyFailing | StatusChange::StillFailing => "bad",
         StatusChange::Flaky | StatusChange::NewlyNotRun => "warn",
@@ -57,7 +57,8 @@ pub(super) fn totals(view: &ChangesView) -> Vec<Value> {
     let mut shown = vec![json!({ "name": "Tests", "value": grouped(totals.tests), "kind": null })];
     for (change, name) in STATUS {
         let count = totals.status.get(&change).copied().unwrap_or(0);
-        let is_bad = count > 0 && change == StatusChange::NewlyFailing;
+        let newly_failing = change == StatusChange::NewlyFailing;
+        let is_bad = newly_failing && view.tests.iter().any(|t| t.status == change && is_bad(t));
         let kind = is_bad.then_some("bad");
         shown.push(json!({ "name": name, "value": grouped(count), "kind": kind }));
     }
@@ -95,13 +96,28 @@ pub(super) fn groups(view: &ChangesView) -> Vec<Value> {
 fn test_change(test: &TestChange) -> Value {
     json!({
         "test": test_link(test),
-        "state": status(test.status),
+        "state": state(test),
+        "quarantine": quarantine(test),
         "before": test.test_before.map(|before| {
             Link::new(format!("/tests/{before}"), &before.to_string())
         }),
         "message": shown(&test.message),
         "worker": test.worker.as_deref().map(shown),
     })
+}
+
+/// The word and the colour of the status of a test.
+fn state(test: &TestChange) -> Word {
+    status(test.status).unless_quarantined(test.quarantined.is_some())
+}
+
+/// Whether a test fails, and counts.
+pub(super) fn is_bad(test: &TestChange) -> bool {
+    state(test).kind == "bad"
+}
+
+fn quarantine(test: &TestChange) -> Option<String> {
+    test.quarantined.as_ref().map(|known| known.quarantine.to_string())
 }
 
 /// A link to the test that is judged, or to the one before if it is missing on that side.
@@ -113,12 +129,17 @@ fn test_link(test: &TestChange) -> Link {
 }
 
 /// The metrics of all tests that a filter selects, with what a page shows of each.
-pub(super) fn metrics(view: &ChangesView, selects: impl Fn(&MetricChange) -> bool) -> Vec<Value> {
-    let free = view.tests.iter().filter(|test| test.quarantined.is_none());
-    let all = free.flat_map(|test| {
+pub(super) fn metrics(view: &ChangesView, selects: impl Fn(&MetricChange) -> bool) -> Value {
+    let all = view.tests.iter().flat_map(|test| {
         test.metrics.iter().filter(|metric| selects(metric)).map(move |metric| (test, metric))
     });
-    all.take(MAX_LISTED).map(|(test, change)| metric(test, change)).collect()
+    let all: Vec<_> = all.collect();
+    let cut = all.len().saturating_sub(MAX_LISTED);
+    let rows = all.iter().take(MAX_LISTED).map(|(test, change)| metric(test, change));
+    json!({
+        "rows": rows.collect::<Vec<_>>(),
+        "cut": (cut > 0).then(|| counted(cut as u64, "more metric")),
+    })
 }
 
 fn metric(test: &TestChange, change: &MetricChange) -> Value {
@@ -130,6 +151,9 @@ fn metric(test: &TestChange, change: &MetricChange) -> Value {
         "id": test.test.map(|test| test.to_string()),
         "name": test.name,
         "metric": shown(&change.metric),
+        // The forms name the metric itself, of which a page shows a plain form.
+        "metric_name": change.metric,
+        "quarantine": quarantine(test),
         "verdict": verdict(change),
         "change": change.change.map_or_else(|| "unknown".to_owned(), relative),
         "worse": change.direction == Direction::Worse,
@@ -165,8 +189,13 @@ pub(super) fn table(view: &ChangesView) -> Table {
     let mut rows = Vec::new();
     for test in &view.tests {
         let id = |test: Option<TestId>| test.map_or_else(String::new, |test| test.to_string());
-        let first =
-            [test.name.clone(), test.status.name().to_owned(), id(test.test), id(test.test_before)];
+        let first = [
+            test.name.clone(),
+            test.status.name().to_owned(),
+            quarantine(test).unwrap_or_default(),
+            id(test.test),
+            id(test.test_before),
+        ];
         if test.metrics.is_empty() {
             rows.push(first.iter().cloned().chain(vec![String::new(); 6]).collect());
         }
@@ -186,6 +215,7 @@ pub(super) fn table(view: &ChangesView) -> Table {
         head: vec![
             "name",
             "status",
+            "quarantine",
             "test",
             "test_before",
             "metric",

@@ -8,13 +8,14 @@ use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::pages::page::{Page, Table, answer};
 use crate::coordinator::pages::text::{Link, State as Word, encoded, shown, time};
 use crate::coordinator::pages::viewer::Viewer;
+use crate::domain::outcome::Outcome;
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Maximum number of rows on the page. The twins have all.
+/// Maximum number of rows on the page. The twins have all of the grid.
 const MAX_LISTED: usize = 1_000;
 
 pub(in crate::coordinator::pages) async fn show(
@@ -35,6 +36,8 @@ fn page(view: &GridView, name: &str) -> Page {
     });
     let older = view.runs.last().map(|run| run.run.0).filter(|oldest| *oldest > 1);
     let older = older.map(|oldest| format!("/grid?to=r{}&name={}", oldest - 1, encoded(name)));
+    let mut tests = view.rows.iter().flat_map(|row| &row.tests);
+    let quarantined = tests.any(|test| test.quarantined.is_some());
     Page {
         template: "grid.html",
         title: "Tests over runs".into(),
@@ -44,6 +47,7 @@ fn page(view: &GridView, name: &str) -> Page {
             "columns": columns.collect::<Vec<_>>(),
             "rows": view.rows.iter().take(MAX_LISTED).map(|row| line(view, row)).collect::<Vec<_>>(),
             "name": name,
+            "quarantined": quarantined,
             "older": older,
             "cut": (view.truncated || view.rows.len() > MAX_LISTED),
         }),
@@ -65,7 +69,8 @@ fn next(view: &GridView) -> Option<Link> {
 }
 
 fn state(test: &GridTest) -> Word {
-    Word::of_test(test.outcome, None, test.flaky)
+    let state = Word::of_test(test.outcome, None, test.flaky);
+    state.unless_quarantined(test.quarantined.is_some())
 }
 
 /// A row with a cell for each run, of which some have no such test.
@@ -73,8 +78,11 @@ fn line(view: &GridView, row: &GridRow) -> Value {
     let cells = view.runs.iter().map(|run| {
         let test = row.tests.iter().find(|test| test.test.run == run.run)?;
         let state = state(test);
-        let letter = letter(&state);
-        let label = format!("{letter}: {} in {}, {}", shown(&row.name), run.run, state.word);
+        let known = test.quarantined;
+        // Parentheses show what does not count; the page explains them.
+        let letter = known.map_or_else(|| letter(test).into(), |_| format!("({})", letter(test)));
+        let mut label = format!("{letter}: {} in {}, {}", shown(&row.name), run.run, state.word);
+        label.extend(known.map(|known| format!(", in quarantine {known}")));
         Some(json!({
             "href": format!("/tests/{}", test.test),
             "kind": state.kind,
@@ -86,18 +94,18 @@ fn line(view: &GridView, row: &GridRow) -> Value {
 }
 
 /// A short form of a state, beside which the colour is not needed.
-fn letter(state: &Word) -> &'static str {
-    match (state.kind, &*state.word) {
-        ("ok", _) => "ok",
-        ("bad", "timed out") => "time",
-        ("bad", "error") => "err",
-        ("bad", _) => "fail",
-        (_, "flaky") => "flaky",
-        (_, "worker lost") => "lost",
-        (_, "skipped") => "skip",
-        (_, "cancelled") => "canc",
-        (_, "expired") => "exp",
-        _ => "…",
+fn letter(test: &GridTest) -> &'static str {
+    match test.outcome {
+        Some(Outcome::Passed) if test.flaky => "flaky",
+        Some(Outcome::Passed) => "ok",
+        Some(Outcome::Failed | Outcome::ReducedPrecision) => "fail",
+        Some(Outcome::Error) => "err",
+        Some(Outcome::TimedOut) => "time",
+        Some(Outcome::WorkerLost) => "lost",
+        Some(Outcome::Skipped) => "skip",
+        Some(Outcome::Cancelled) => "canc",
+        Some(Outcome::Expired) => "exp",
+        None => "…",
     }
 }
 
@@ -105,8 +113,9 @@ fn table(view: &GridView) -> Table {
     let rows = view.rows.iter().flat_map(|row| {
         row.tests.iter().map(|test| {
             let run = test.test.run.to_string();
-            vec![row.name.clone(), run, test.test.to_string(), state(test).word]
+            let quarantine = test.quarantined.map_or_else(String::new, |known| known.to_string());
+            vec![row.name.clone(), run, test.test.to_string(), state(test).word, quarantine]
         })
     });
-    Table { head: vec!["name", "run", "test", "state"], rows: rows.collect() }
+    Table { head: vec!["name", "run", "test", "state", "quarantine"], rows: rows.collect() }
 }

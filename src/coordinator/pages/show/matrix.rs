@@ -3,7 +3,7 @@
 use crate::api::v1::matrix::{MatrixCell, MatrixView};
 use crate::api::v1::reports::{GroupBy, ReportQuery};
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::Filters;
+use crate::coordinator::http::extract::Params;
 use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::pages::page::{Page, Table, answer};
@@ -59,7 +59,7 @@ pub(in crate::coordinator::pages) async fn show(
         metric,
         ..ReportQuery::default()
     };
-    let Json(view) = reports::matrix::matrix(State(app), Filters(query)).await?;
+    let Json(view) = reports::matrix::matrix(State(app), Params(query)).await?;
     let page = page(&view, days, &fields);
     answer(&viewer, &view, page)
 }
@@ -110,7 +110,9 @@ fn page(view: &MatrixView, days: u64, fields: &Value) -> Page {
 }
 
 fn state(cell: &MatrixCell) -> Word {
-    Word::of_test(cell.outcome, None, cell.flaky > 0 && cell.outcome == Some(Outcome::Passed))
+    let state =
+        Word::of_test(cell.outcome, None, cell.flaky > 0 && cell.outcome == Some(Outcome::Passed));
+    state.unless_quarantined(cell.is_exempt())
 }
 
 fn next(view: &MatrixView) -> Link {
@@ -127,10 +129,16 @@ fn shown_cell(cell: &MatrixCell) -> Value {
     json!({
         "href": format!("/tests/{}", cell.test),
         "state": state,
+        "quarantined": quarantined(cell),
         "value": value,
         "change": change,
         "title": shown(&format!("{}; {}", cell.reproduce, cell.message)),
     })
+}
+
+/// Number of cases in quarantine.
+fn quarantined(cell: &MatrixCell) -> u64 {
+    cell.quarantined.values().sum()
 }
 
 fn table(view: &MatrixView) -> Table {
@@ -141,6 +149,7 @@ fn table(view: &MatrixView) -> Table {
             cell.column.clone(),
             cell.tests.to_string(),
             state(cell).word,
+            quarantined(cell).to_string(),
             number(cell.value),
             cell.unit.clone(),
             number(cell.change),
@@ -154,6 +163,7 @@ fn table(view: &MatrixView) -> Table {
             "column",
             "tests",
             "state",
+            "quarantined",
             "value",
             "unit",
             "change",

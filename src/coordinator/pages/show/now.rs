@@ -14,6 +14,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(in crate::coordinator::pages) async fn show(
@@ -31,7 +32,7 @@ fn page(view: &NowView) -> Page {
         |listed: usize, what: &str| format!("Only the first {listed} {what} are listed.");
     let listed: u64 = view.waiting.iter().map(|queue| queue.tests).sum();
     let running = view.running.len();
-    let is_full = running == crate::api::v1::now::MAX_RUNNING;
+    let is_cut = (running as u64) < view.tests_running;
     Page {
         template: "now.html",
         title: "Now".into(),
@@ -43,7 +44,7 @@ fn page(view: &NowView) -> Page {
             "more_waiting": (listed < status.tests_waiting)
                 .then(|| unlisted(view.waiting.len(), "queues")),
             "running": view.running.iter().map(running_test).collect::<Vec<_>>(),
-            "more_running": is_full.then(|| unlisted(running, "running tests")),
+            "more_running": is_cut.then(|| unlisted(running, "running tests")),
             "runs": view.runs.iter().map(run).collect::<Vec<_>>(),
         }),
         table: table(view),
@@ -62,20 +63,24 @@ fn next(view: &NowView) -> Option<Link> {
 
 fn totals(view: &NowView) -> Vec<Value> {
     let status = &view.status;
-    let stuck: u64 = view.waiting.iter().filter(|queue| queue.stuck).map(|queue| queue.tests).sum();
-    let total = |name: &str, value: u64, kind: Option<&str>| json!({ "name": name, "value": grouped(value), "kind": kind });
+    let total = |name: &str, value: u64, kind: Option<&str>, href: Option<&str>| json!({ "name": name, "value": grouped(value), "kind": kind, "href": href });
+    let bad = |count: u64| (count > 0).then_some("bad");
+    let ahead = status.tests_leased.saturating_sub(view.tests_running);
     vec![
-        total("Running", status.tests_leased, None),
-        total("Waiting", status.tests_waiting, None),
-        total("Stuck", stuck, (stuck > 0).then_some("bad")),
-        total("Blocked", status.tests_blocked, None),
-        total("Open runs", status.runs_open.into(), None),
-        total("Active workers", status.workers_active.into(), None),
+        total("Running", view.tests_running, None, None),
+        total("Granted ahead", ahead, None, None),
+        total("Waiting", status.tests_waiting, None, None),
+        total("Of them stuck", view.tests_stuck, bad(view.tests_stuck), None),
+        total("Blocked", status.tests_blocked, None, None),
+        total("Open runs", status.runs_open.into(), None, None),
+        total("Active workers", status.workers_active.into(), None, Some("/workers")),
         total(
             "Lost workers",
             status.workers_lost.into(),
-            (status.workers_lost > 0).then_some("bad"),
+            bad(status.workers_lost.into()),
+            Some("/workers"),
         ),
+        total("Quarantines", status.quarantines.into(), None, Some("/flaky#quarantines-title")),
     ]
 }
 
@@ -115,17 +120,28 @@ fn run(view: &RunView) -> Value {
     })
 }
 
-/// The state of a run in one word.
+/// The state of a run in one word. Tests in quarantine do not count.
 pub(super) fn run_state(view: &RunView) -> Word {
-    let of = |outcome| view.counts.done.get(&outcome).copied().unwrap_or(0);
+    let counts = &view.counts;
+    let exempt = |outcome| {
+        counts.quarantined.as_ref().and_then(|known| known.get(&outcome)).copied().unwrap_or(0)
+    };
+    let of =
+        |outcome| counts.done.get(&outcome).copied().unwrap_or(0).saturating_sub(exempt(outcome));
     let bad = [Outcome::Failed, Outcome::Error, Outcome::TimedOut, Outcome::ReducedPrecision];
     let bad: u32 = bad.into_iter().map(of).sum();
+    let counted = counts.total.saturating_sub(Outcome::ALL.into_iter().map(exempt).sum());
     match (view.finished_at.is_some(), view.cancelled) {
         (_, true) => Word::new("cancelled", "idle"),
-        (false, _) if view.counts.unschedulable > 0 => Word::new("stuck", "bad"),
-        (false, _) => Word::new("running", "busy"),
+        (false, _) if counts.leased > 0 => Word::new("running", "busy"),
+        (false, _) if counts.unschedulable > 0 => Word::new("stuck", "bad"),
+        (false, _) => Word::new("waiting", "idle"),
+        (true, _) if counts.total == 0 => Word::new("empty", "idle"),
+        (true, _) if bad > 0 && counts.quarantined.is_none() => {
+            Word::new("failed, unless in quarantine", "warn")
+        }
         (true, _) if bad > 0 => Word::new("failed", "bad"),
-        (true, _) if of(Outcome::Passed) == view.counts.total => Word::new("passed", "ok"),
+        (true, _) if of(Outcome::Passed) == counted => Word::new("passed", "ok"),
         (true, _) => Word::new("incomplete", "warn"),
     }
 }
@@ -138,8 +154,10 @@ pub(super) fn counts(counts: &RunCounts) -> String {
     }
     for (count, word) in [
         (counts.flaky, "flaky"),
-        (counts.leased, "running"),
+        (counts.quarantined.iter().flat_map(BTreeMap::values).sum(), "in quarantine"),
+        (counts.leased, "running or granted ahead"),
         (counts.waiting, "waiting"),
+        (counts.unschedulable, "of them stuck"),
         (counts.blocked, "blocked"),
     ] {
         if count > 0 {
@@ -164,5 +182,42 @@ fn table(view: &NowView) -> Table {
     Table {
         head: vec!["state", "test", "name", "tests", "for_ms", "worker", "reason"],
         rows: waiting.chain(running).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::id::RunId;
+    use crate::domain::time::Timestamp;
+
+    #[test]
+    fn tests_in_quarantine_do_not_turn_a_run_red() {
+        let mut view = RunView {
+            schema: 1,
+            run: RunId(1),
+            name: "nightly".into(),
+            user: "anna".into(),
+            submitted_at: Timestamp(0),
+            finished_at: Some(Timestamp(1)),
+            cancelled: false,
+            counts: RunCounts {
+                total: 3,
+                done: [(Outcome::Passed, 2), (Outcome::Failed, 1)].into(),
+                quarantined: Some(BTreeMap::new()),
+                ..RunCounts::default()
+            },
+        };
+        assert_eq!(run_state(&view), Word::new("failed", "bad"));
+        view.counts.quarantined = Some([(Outcome::Failed, 1)].into());
+        assert_eq!(run_state(&view), Word::new("passed", "ok"));
+        assert_eq!(counts(&view.counts), "3 tests, 2 passed, 1 failed, 1 in quarantine");
+        view.counts.quarantined = None;
+        assert_eq!(run_state(&view).kind, "warn", "whether it is in quarantine is not known");
+        view.finished_at = None;
+        (view.counts.waiting, view.counts.unschedulable, view.counts.leased) = (2, 2, 1);
+        assert_eq!(run_state(&view).word, "running", "the other test runs");
+        view.counts.leased = 0;
+        assert_eq!(run_state(&view), Word::new("stuck", "bad"));
     }
 }

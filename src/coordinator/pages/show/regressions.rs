@@ -1,6 +1,7 @@
 //! Regressions of the newest test of each case, with what can be done about each: accept it, put the
 //! test in quarantine, or run it again.
 
+use crate::api::SCHEMA;
 use crate::api::v1::changes::{ChangesQuery, ChangesView};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::Params;
@@ -12,7 +13,6 @@ use crate::coordinator::pages::text::Link;
 use crate::coordinator::pages::viewer::Viewer;
 use crate::domain::access::Permission;
 use crate::trends::judgement::Verdict;
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
@@ -23,7 +23,14 @@ pub(in crate::coordinator::pages) async fn show(
     viewer: Viewer,
 ) -> Result<Response, ApiError> {
     let query: ChangesQuery = viewer.params()?;
-    let Json(view) = reports::changes::changes(State(app), Params(query)).await?;
+    let is_named = query.from.is_some() || query.to.is_some();
+    let view = match reports::changes::changes(State(app), Params(query)).await {
+        // There is no run yet.
+        Err(error) if error.is_not_found() && !is_named => {
+            ChangesView { schema: SCHEMA, ..ChangesView::default() }
+        }
+        view => view?.0,
+    };
     let page = page(&view, &viewer);
     answer(&viewer, &view, page)
 }
@@ -53,9 +60,9 @@ fn page(view: &ChangesView, viewer: &Viewer) -> Page {
 
 /// The first regression, or the first test that newly fails.
 fn next(view: &ChangesView) -> Link {
-    let free = || view.tests.iter().filter(|test| test.quarantined.is_none());
-    let regressed = free().find(|t| t.metrics.iter().any(changes::is_regression));
-    let failing = || free().find(|t| changes::status(t.status).kind == "bad");
+    let counted = || view.tests.iter().filter(|test| test.quarantined.is_none());
+    let regressed = counted().find(|test| test.metrics.iter().any(changes::is_regression));
+    let failing = || counted().find(|test| changes::is_bad(test));
     match regressed.or_else(failing).and_then(|test| test.test) {
         Some(test) => Link::new(format!("/tests/{test}"), "Show the first one"),
         None => Link::new("/flaky", "Show flaky tests"),

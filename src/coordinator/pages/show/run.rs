@@ -3,7 +3,7 @@
 use crate::api::v1::reports::{MetricSummary, ReportQuery, ReportRow, ReportView};
 use crate::api::v1::runs::RunView;
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::{Filters, Id};
+use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs;
@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Maximum number of tests in the table of the page. The twins have all.
+/// Maximum number of tests in the table of the page. The twins have those that the report has.
 const MAX_LISTED: usize = 1_000;
 /// The metric that is shown beside the outcome.
 const METRIC: &str = "latency_seconds";
@@ -62,8 +62,9 @@ pub(in crate::coordinator::pages) async fn show(
     let filter: Filter = viewer.params()?;
     let query = ReportQuery { run: Some(run), ..ReportQuery::default() };
     let Json(view) = runs::get(State(Arc::clone(&app)), Id(run)).await?;
-    let Json(report) = reports::report(State(app), Filters(query)).await?;
+    let Json(mut report) = reports::report(State(app), Params(query)).await?;
     let page = page(&view, &report, &filter, viewer.may(Permission::CancelRuns));
+    report.rows.retain(|row| filter.matches(row));
     answer(&viewer, &report, page)
 }
 
@@ -104,10 +105,23 @@ fn page(view: &RunView, report: &ReportView, filter: &Filter, may_cancel: bool) 
             "tests": listed.iter().take(MAX_LISTED).map(|row| test(row)).collect::<Vec<_>>(),
             "listed": counted(listed.len() as u64, "test"),
             "cut": (cut > 0).then(|| format!("{} more are in the JSON and the CSV.", counted(cut as u64, "test"))),
+            "left_out": left_out(report),
             "may_cancel": may_cancel && is_open,
         }),
         table: table(&listed),
     }
+}
+
+/// The tests that neither the page nor its twins have, in a sentence. `None` if they have all.
+fn left_out(report: &ReportView) -> Option<String> {
+    let missing = report.totals.tests.saturating_sub(report.rows.len() as u64);
+    report.truncated.then(|| {
+        format!(
+            "A page and its twins have at most {} of a run; {} that passed are left out.",
+            counted(report.rows.len() as u64, "test"),
+            counted(missing, "test")
+        )
+    })
 }
 
 /// The first failure, then a comparison, is what most readers want.
@@ -127,7 +141,8 @@ fn next(view: &RunView, report: &ReportView) -> Link {
 }
 
 fn state(row: &ReportRow) -> Word {
-    Word::of_test(row.outcome, row.phase, row.flaky)
+    let state = Word::of_test(row.outcome, row.phase, row.flaky);
+    state.unless_quarantined(row.quarantined.is_some())
 }
 
 /// Severity of a state, the worst first.
@@ -181,6 +196,7 @@ fn test(row: &ReportRow) -> Value {
     json!({
         "test": Link::new(format!("/tests/{}", row.test), &row.name),
         "state": state(row),
+        "quarantine": row.quarantined.as_ref().map(|known| known.quarantine.to_string()),
         "worker": row.worker.as_deref().map(shown).unwrap_or_default(),
         "duration": row.duration_ms.map(duration).unwrap_or_default(),
         "latency": metric(row).map(|m| with_unit(m.p50, &m.unit)).unwrap_or_default(),
@@ -195,6 +211,7 @@ fn table(rows: &[&ReportRow]) -> Table {
             row.test.to_string(),
             row.name.clone(),
             state(row).word,
+            row.quarantined.as_ref().map_or_else(String::new, |q| q.quarantine.to_string()),
             row.worker.clone().unwrap_or_default(),
             row.attempts.to_string(),
             row.duration_ms.map_or_else(String::new, |span| span.0.to_string()),
@@ -207,6 +224,7 @@ fn table(rows: &[&ReportRow]) -> Table {
             "test",
             "name",
             "state",
+            "quarantine",
             "worker",
             "attempts",
             "duration_ms",

@@ -7,7 +7,7 @@ use crate::api::v1::changes::SeriesQuery;
 use crate::api::v1::test_views::{AttemptQuery, AttemptView, Check, Metric, TestView, Why};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::attempts;
-use crate::coordinator::http::extract::{Filters, Id, Params};
+use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::logs;
 use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
@@ -83,7 +83,7 @@ async fn charts(app: &Arc<App>, test: TestId) -> Result<Vec<Value>, ApiError> {
     while let Some(metric) = open.pop() {
         let is_first = metric.is_none();
         let query = SeriesQuery { test: Some(test), metric, ..SeriesQuery::default() };
-        let view = match reports::changes::series(State(Arc::clone(app)), Filters(query)).await {
+        let view = match reports::changes::series(State(Arc::clone(app)), Params(query)).await {
             Ok(Json(view)) => view,
             // A test that has not ended has no series.
             Err(error) if error.is_not_found() => break,
@@ -135,6 +135,8 @@ fn page(
         .iter()
         .map(|(name, value)| json!({ "name": shown(name), "value": shown(value) }));
     let newest = attempts.items.last();
+    let is_quarantined = test.quarantined.is_some();
+    let shown_attempt = |view| attempt(view, is_quarantined);
     Page {
         template: "test.html",
         title: test.name.clone(),
@@ -143,7 +145,13 @@ fn page(
         values: json!({
             "test": test.test.to_string(),
             "run": test.test.run.to_string(),
-            "state": Word::of_test(test.outcome, Some(test.phase), test.flaky),
+            "state": Word::of_test(test.outcome, Some(test.phase), test.flaky)
+                .unless_quarantined(is_quarantined),
+            "quarantine": test.quarantined.as_ref().map(|known| json!({
+                "id": known.quarantine.to_string(),
+                "reason": shown(&known.reason),
+                "expires": time(known.expires_at),
+            })),
             "summary": shown(&why.summary),
             "reproduce": why.reproduce.as_deref().map(shown),
             "measured": why.measured.as_deref().map(shown),
@@ -151,7 +159,7 @@ fn page(
             "labels": labels.collect::<Vec<_>>(),
             "charts": charts,
             "history": format!("/grid?name={}", encoded(&test.name)),
-            "attempts": attempts.items.iter().rev().map(attempt).collect::<Vec<_>>(),
+            "attempts": attempts.items.iter().rev().map(shown_attempt).collect::<Vec<_>>(),
             "checks": newest.map(|view| view.detail.checks.iter().map(check).collect::<Vec<_>>()),
             "metrics": newest
                 .map(|view| view.detail.metrics.iter().map(metric).collect::<Vec<_>>()),
@@ -184,11 +192,12 @@ fn shown_output(output: &Result<Output, ApiError>) -> Value {
     }
 }
 
-fn attempt(view: &AttemptView) -> Value {
+fn attempt(view: &AttemptView, is_quarantined: bool) -> Value {
     let detail = &view.detail;
     json!({
         "number": view.attempt.number,
-        "state": Word::of_test(Some(view.outcome), None, false),
+        "state": Word::of_test(Some(view.outcome), None, false)
+            .unless_quarantined(is_quarantined),
         "class": view.class.map(Class::words),
         "worker": Link::new(format!("/workers?all=yes#{}", view.worker), &view.worker_name),
         "devices": detail.devices.iter().map(|device| shown(device)).collect::<Vec<_>>(),
