@@ -20,19 +20,11 @@ impl Reader {
     pub fn grid(&self, query: &GridQuery) -> Result<GridView, StoreError> {
         let before = query.to.map(|to| RunId(to.0.saturating_add(1)));
         let runs = self.runs(before, query.runs.unwrap_or(DEFAULT_RUNS) as usize)?;
-        let mut tests: Vec<TestView> = Vec::new();
-        // The newest runs are complete if the limit cuts.
-        for run in &runs {
-            let filter =
-                TestQuery { run: Some(run.run), name: query.name.clone(), ..TestQuery::default() };
-            let room = MAX_TESTS + 1 - tests.len();
-            tests.extend(self.tests(&filter, None, room)?);
-            if tests.len() > MAX_TESTS {
-                break;
-            }
-        }
-        let truncated = tests.len() > MAX_TESTS;
-        tests.truncate(MAX_TESTS);
+        let ids: Vec<RunId> = runs.iter().map(|view| view.run).collect();
+        let (tests, truncated) = newest(&ids, MAX_TESTS, |run, limit| {
+            let (run, name) = (Some(run), query.name.clone());
+            self.tests(&TestQuery { run, name, ..TestQuery::default() }, None, limit)
+        })?;
         let columns = runs.into_iter().map(|view| GridRun {
             run: view.run,
             name: view.name,
@@ -62,6 +54,24 @@ impl Reader {
     }
 }
 
+/// At most `max` tests of the runs, which are in the order from the newest one, and whether some were cut:
+/// those of the oldest runs. `read` reads a number of tests of a run.
+fn newest<T, E>(
+    runs: &[RunId],
+    max: usize,
+    mut read: impl FnMut(RunId, usize) -> Result<Vec<T>, E>,
+) -> Result<(Vec<T>, bool), E> {
+    let mut tests = Vec::new();
+    for run in runs {
+        tests.extend(read(*run, max + 1 - tests.len())?);
+        if tests.len() > max {
+            tests.truncate(max);
+            return Ok((tests, true));
+        }
+    }
+    Ok((tests, false))
+}
+
 /// One row for each name. The tests are in the order of their runs, the newest first.
 fn rows(tests: Vec<TestView>) -> Vec<GridRow> {
     let mut rows: BTreeMap<String, Vec<GridTest>> = BTreeMap::new();
@@ -71,4 +81,19 @@ fn rows(tests: Vec<TestView>) -> Vec<GridRow> {
         rows.entry(name).or_default().push(GridTest { test, outcome, flaky, quarantined });
     }
     rows.into_iter().map(|(name, tests)| GridRow { name, tests }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::convert::Infallible;
+
+    #[test]
+    fn the_newest_runs_of_a_grid_are_complete_if_it_is_cut() {
+        let three = |run: RunId, limit: usize| Ok::<_, Infallible>(vec![run.0; limit.min(3)]);
+        let of = |max| newest(&[RunId(9), RunId(8), RunId(7)], max, three).expect("reads");
+        assert_eq!(of(9), (vec![9, 9, 9, 8, 8, 8, 7, 7, 7], false));
+        assert_eq!(of(4), (vec![9, 9, 9, 8], true));
+        assert_eq!(of(3), (vec![9, 9, 9], true));
+    }
 }

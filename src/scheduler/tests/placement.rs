@@ -126,6 +126,8 @@ fn the_explanation_names_what_each_worker_lacks() {
     assert_eq!(fit.worker, plain.id);
     assert!(matches!(fit.lacks, Some(Lacks { first: Mismatch::Backend { .. }, .. })));
     assert_eq!(sim.scheduler().unschedulable(run), 1);
+    let stuck = [0, 1, 2, 3].map(|index| sim.scheduler().is_stuck(TestId { run, index }));
+    assert_eq!(stuck, [true, false, false, false], "the last one does not exist");
     let why = sim.scheduler().why(TestId { run, index: 2 }).expect("held");
     assert_eq!((why.before, why.workers[0].lacks.clone()), (1, None));
 }
