@@ -13,8 +13,8 @@ mod tests;
 
 use crate::api::SCHEMA;
 use crate::api::v1::changes::{
-    ChangeTotals, ChangesQuery, ChangesView, MAX_CHANGES, MAX_PACKAGES, MetricChange, PackageChange,
-    TestChange,
+    ChangeTotals, ChangesQuery, ChangesView, MAX_CHANGES, MAX_PACKAGES, MetricChange,
+    PackageChange, TestChange,
 };
 use crate::domain::id::RunId;
 use crate::domain::time::Timestamp;
