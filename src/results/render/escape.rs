@@ -1,7 +1,7 @@
 //! Text from others in the output formats. Promise: no text can end an element, an attribute, a cell or
 //! a string of the format that contains it, and no control character reaches a file.
 
-use super::words::{lines, plain};
+use super::words::{self, lines, plain};
 use std::fmt::Write;
 
 /// Text in Markdown, on one line. Characters with a meaning in Markdown or HTML are written as
@@ -51,11 +51,12 @@ pub fn xml(text: &str) -> String {
     text.chars().filter(is_allowed).collect()
 }
 
-/// JSON for a `script` element of an HTML document: nothing in it ends the element or begins a comment.
+/// JSON for a `script` element of an HTML document: nothing in it ends the element or begins a comment, and
+/// it has no invisible character, which a terminal would get in another form that is not JSON.
 #[must_use]
 pub fn script(json: &str) -> String {
     let mut safe = String::with_capacity(json.len());
-    for character in json.chars() {
+    for character in words::json(json).chars() {
         // In JSON, these characters are only in strings.
         if matches!(character, '<' | '>' | '&' | '\u{2028}' | '\u{2029}') {
             let _ = write!(safe, "\\u{:04x}", u32::from(character));
@@ -113,6 +114,10 @@ mod tests {
         assert_eq!(safe, r#""\u003c/script\u003e\u003c!--\u0026\u2028""#);
         let read: String = serde_json::from_str(&safe).expect("JSON");
         assert_eq!(read, "</script><!--&\u{2028}");
+        let hidden = "a\u{202e}b\u{e0041}";
+        let safe = script(&serde_json::to_string(hidden).expect("JSON"));
+        assert_eq!(safe, r#""a\u202eb\udb40\udc41""#);
+        assert_eq!(serde_json::from_str::<String>(&safe).expect("JSON"), hidden);
     }
 
     #[test]
