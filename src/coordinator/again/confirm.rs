@@ -11,6 +11,7 @@ use super::repeat::{self, Unconfirmed};
 use super::specs;
 use super::suspects::{self, Suspect, USER};
 use crate::blobs::BlobDigest;
+use crate::coordinator::files::space::{NoSpace, Purpose};
 use crate::coordinator::health::Part;
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
@@ -53,6 +54,8 @@ enum ConfirmError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Mailbox(#[from] MailboxError),
+    #[error(transparent)]
+    Space(#[from] NoSpace),
     #[error("the thread ended early")]
     Thread,
 }
@@ -190,6 +193,7 @@ impl Confirmer {
             return Ok(());
         };
         let count = confirmation.tests.len();
+        self.app.space.check(Purpose::Work, 0)?;
         if self.submit(confirmation).await? {
             done.tests.extend(std::iter::repeat_n(self.app.clock.now(), count));
         }
