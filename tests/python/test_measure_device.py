@@ -1,5 +1,7 @@
 """Tests the program that measures the speed of a device."""
 
+import importlib.util
+import itertools
 import json
 import subprocess
 import sys
@@ -28,3 +30,13 @@ def test_a_device_that_torch_does_not_know_is_an_error():
     question = json.dumps({"prefix": "x:", "device": "no such device"})
     done = subprocess.run([sys.executable, "-I", str(SCRIPT), question], capture_output=True, text=True)
     assert done.returncode != 0 and "x:" not in done.stdout
+
+
+def test_a_window_has_a_value_when_the_process_was_interrupted(monkeypatch):
+    spec = importlib.util.spec_from_file_location("measure_device", SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    # Between two readings of the clock, more time passes than a window has.
+    readings = itertools.count()
+    monkeypatch.setattr(module.time, "perf_counter", lambda: float(next(readings)))
+    assert module.rates(lambda: None, 10, lambda: None) == [10.0] * module.WINDOWS

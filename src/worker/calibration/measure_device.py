@@ -29,15 +29,17 @@ def function(name):
 
 
 def rates(work, amount, synchronise):
-    """The amounts per second of repeated work, one for each window."""
+    """The amounts per second of repeated work, one for each window, each greater than zero."""
     values = []
     for _ in range(WINDOWS):
-        begun, count = time.perf_counter(), 0
-        while time.perf_counter() - begun < LENGTH:
+        begun, count, elapsed = time.perf_counter(), 0, 0.0
+        # Each window has at least one product or copy, also if the process did not run for its length.
+        while elapsed < LENGTH:
             work()
             synchronise()
             count += 1
-        values.append(amount * count / (time.perf_counter() - begun))
+            elapsed = time.perf_counter() - begun
+        values.append(amount * count / elapsed)
     return values
 
 
