@@ -141,6 +141,18 @@ impl Fleet {
         fleet
     }
 
+    /// The directory in which all processes run. The coordinator has its data in `data` below it.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Reads a page of the coordinator.
+    pub fn page(&self, path: &str) -> String {
+        let address = format!("http://{}{path}", self.address);
+        let read = async { reqwest::get(address).await?.error_for_status()?.text().await };
+        self.runtime.block_on(read).expect("the page is served")
+    }
+
     /// Starts the killed coordinator again with the same data; returns the time until it is ready.
     pub fn restart(&mut self) -> Duration {
         let start = Instant::now();

@@ -9,6 +9,7 @@ mod detect;
 mod figures;
 mod fleet;
 mod generate;
+mod reports;
 mod rest;
 mod restart;
 mod throughput;
@@ -22,7 +23,7 @@ use std::process::ExitCode;
 type Part = (&'static str, fn(&mut Figures), &'static str);
 
 fn main() -> ExitCode {
-    let parts: [Part; 9] = [
+    let parts: [Part; 10] = [
         ("generate", generate::generate, "Generating 10,000 tests of one model"),
         ("spawned", throughput::spawned, "Spawned: 10,000 × /bin/true, one worker with two slots"),
         ("no-work-2", throughput::small_null, "No work: one worker of two slots"),
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         ("warm", warm::warm, "Warm runner: tiny BERT"),
         ("weights", weights::weights, "Weights: a directory of 2 GiB over loopback"),
         ("detect", detect::detect, "Detection of hardware"),
+        ("reports", reports::reports, "Reports over 90 days: 10,000,000 metric rows"),
         ("rest", rest::at_rest, "At rest"),
     ];
     let asked: Vec<String> =

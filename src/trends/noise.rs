@@ -122,11 +122,11 @@ fn variance_of_differences(values: &[f64], lag: usize) -> f64 {
     sum / as_float(squares.len()) / LIMITED_VARIANCE
 }
 
-/// The limit of squares: their 90 % quantile. Sorts them. Zero without squares.
+/// The limit of squares: their 90 % quantile. Changes their order. Zero without squares.
 fn limit_of(squares: &mut [f64]) -> f64 {
-    squares.sort_unstable_by(f64::total_cmp);
-    let last = squares.len().saturating_sub(1);
-    squares.get((squares.len() * LIMITED_AT / 100).min(last)).copied().unwrap_or(0.0)
+    let Some(last) = squares.len().checked_sub(1) else { return 0.0 };
+    let rank = (squares.len() * LIMITED_AT / 100).min(last);
+    *squares.select_nth_unstable_by(rank, f64::total_cmp).1
 }
 
 #[expect(clippy::cast_precision_loss, reason = "numbers of values are small")]

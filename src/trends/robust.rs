@@ -14,19 +14,17 @@ const SMALL_MAD: [f64; 8] = [1.196, 1.495, 1.363, 1.206, 1.200, 1.140, 1.129, 1.
 /// The median; the mean of the two middle values of an even number. `None` without values.
 #[must_use]
 pub fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    median_of_sorted(&sorted)
-}
-
-#[must_use]
-pub fn median_of_sorted(sorted: &[f64]) -> Option<f64> {
-    let upper = *sorted.get(sorted.len() / 2)?;
-    if sorted.len() % 2 == 1 {
-        return Some(upper);
+    let mut values = values.to_vec();
+    let (count, middle) = (values.len(), values.len() / 2);
+    if count == 0 {
+        return None;
     }
-    let lower = sorted[sorted.len() / 2 - 1];
-    Some(lower / 2.0 + upper / 2.0)
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    if count % 2 == 1 {
+        return Some(*upper);
+    }
+    let lower = below.iter().copied().max_by(f64::total_cmp)?;
+    Some(lower / 2.0 + *upper / 2.0)
 }
 
 /// The standard deviation by the median absolute deviation from `centre`, corrected for few values.

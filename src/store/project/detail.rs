@@ -9,12 +9,12 @@ use super::software::Software;
 use crate::domain::findings::{FIRST_DIFFERS, Findings, WOULD_NOT_NOTICE};
 use crate::domain::weights::MAX_KEY_BYTES;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
-use std::fmt::Write;
 
 /// Maximum length of the word for the origin of weights, in bytes.
 const MAX_WORD: usize = 40;
@@ -43,7 +43,10 @@ pub(in crate::store) struct Detail<'a> {
     pub peak_memory_bytes: Option<u64>,
     pub cpu_ms: Option<u64>,
     pub junit: Option<Cases>,
-    #[serde(borrow)]
+    #[serde(borrow, rename = "metrics")]
+    reported_metrics: Option<&'a RawValue>,
+    /// The metrics, of which each name has one.
+    #[serde(skip)]
     pub metrics: Vec<Metric<'a>>,
     #[serde(borrow)]
     pub checks: Vec<Check<'a>>,
@@ -141,6 +144,35 @@ fn numbers(json: Option<&RawValue>) -> BTreeMap<String, f64> {
     object.into_iter().filter_map(|(name, value)| Some((name, finite(&value)?))).collect()
 }
 
+/// Name of the field with the metrics.
+const METRICS: &str = "metrics";
+
+/// All fields of a metric. One with another field is not read.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WholeMetric<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(borrow)]
+    unit: Cow<'a, str>,
+    #[serde(borrow)]
+    better: Cow<'a, str>,
+    #[serde(default, rename = "threads")]
+    _threads: Option<u32>,
+    #[serde(rename = "values")]
+    _values: IgnoredAny,
+}
+
+/// Adds metrics, as a JSON list, to the text of a detail that has none.
+pub(in crate::store) fn with_metrics(text: &str, metrics: &str) -> Option<String> {
+    let mut fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
+    if fields.contains_key(METRICS) {
+        return None;
+    }
+    fields.insert(METRICS.into(), serde_json::from_str(metrics).ok()?);
+    serde_json::to_string(&fields).ok()
+}
+
 /// A part of a detail; empty if it has another form.
 fn read<'t, T: Deserialize<'t> + Default>(json: Option<&'t RawValue>) -> T {
     json.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default()
@@ -155,8 +187,35 @@ impl<'a> Detail<'a> {
             message: format!("the worker's detail cannot be read: {error}").into(),
             ..Self::default()
         });
-        detail.metrics = joined(detail.metrics);
+        match detail.reported_metrics.map(|json| serde_json::from_str(json.get())) {
+            Some(Ok(metrics)) => detail.metrics = joined(metrics),
+            Some(Err(error)) => {
+                let message = format!("the metrics of the worker cannot be read: {error}").into();
+                detail = Self { message, ..Self::default() };
+            }
+            None => {}
+        }
         detail
+    }
+
+    /// The text of the detail without its metrics, if their rows have all that is in it: they take most of
+    /// the text, and would be stored twice. [`with_metrics`] adds them again.
+    pub fn without_metrics(&self, text: &str) -> Option<String> {
+        let json = self.reported_metrics?;
+        let metrics: Vec<WholeMetric<'_>> = serde_json::from_str(json.get()).ok()?;
+        let is_short = |text: &Cow<'_, str>| text.len() <= MAX_NAME_BYTES;
+        let is_whole = |metric: &WholeMetric<'_>| {
+            [&metric.name, &metric.unit, &metric.better].map(is_short) == [true; 3]
+        };
+        // Metrics of one name were joined.
+        let has_rows =
+            metrics.len() == self.metrics.len() && (1..=MAX_ROWS).contains(&metrics.len());
+        if !has_rows || !metrics.iter().all(is_whole) {
+            return None;
+        }
+        let mut fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
+        fields.remove(METRICS);
+        serde_json::to_string(&fields).ok()
     }
 
     /// The environment as JSON, if there is one that is not too large to be shown.
@@ -255,24 +314,6 @@ struct ResultFields {
     weights_id: Value,
     would_not_notice: Value,
     first_differs: Value,
-}
-
-impl Metric<'_> {
-    /// The values as text that DuckDB casts to a list. The appender of the crate accepts no lists.
-    pub fn list(&self) -> String {
-        let mut list = String::with_capacity(2 + 20 * self.values.len());
-        list.push('[');
-        for (position, value) in self.values.iter().enumerate() {
-            let comma = if position == 0 { "" } else { "," };
-            match value.filter(|value| value.is_finite()) {
-                // Writing to a string cannot fail.
-                Some(value) => drop(write!(list, "{comma}{value:e}")),
-                None => drop(write!(list, "{comma}NULL")),
-            }
-        }
-        list.push(']');
-        list
-    }
 }
 
 fn shown(json: Option<&RawValue>) -> Option<&str> {

@@ -3,6 +3,7 @@
 pub(super) mod detail;
 mod known;
 pub(super) mod marks;
+mod metric_rows;
 mod software;
 pub(super) mod summary;
 pub(super) mod tables;
@@ -13,6 +14,7 @@ pub(super) use software::Software;
 
 use self::detail::{Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Memory, Metric, cut};
 use self::known::Cases;
+use self::metric_rows::MetricRow;
 use self::summary::Summary;
 use self::tables::{Table, Tables};
 use self::traits::Traits;
@@ -285,7 +287,7 @@ impl<'a> Projection<'a> {
         let LeaseId { attempt, epoch } = lease;
         let TestId { run, index } = attempt.test;
         let (outcome, number) = (outcome.name(), attempt.number);
-        let detail = self.text(lease, true, detail)?;
+        let detail = self.text(lease, true, detail.map(RawValue::get))?;
         let row = params![run.0, index, number, epoch.0, worker.0, outcome, detail, at.0];
         self.tables.append(Table::LateResults, row)
     }
@@ -295,7 +297,10 @@ impl<'a> Projection<'a> {
         let TestId { run: RunId(run), index } = attempt.test;
         let number = attempt.number;
         let detail = Detail::parse(ended.detail);
-        let text = self.text(ended.lease, false, ended.detail)?;
+        let whole = ended.detail.map(RawValue::get);
+        let shorter = whole.filter(|_| self.kept == Kept::All);
+        let shorter = shorter.and_then(|text| detail.without_metrics(text));
+        let text = self.text(ended.lease, false, shorter.as_deref().or(whole))?;
         let reported = detail.reported();
         let products = detail.products();
         let case = self.cases.of(attempt.test);
@@ -401,17 +406,18 @@ impl<'a> Projection<'a> {
         series: Option<u64>,
         metric: &Metric<'_>,
     ) -> duckdb::Result<()> {
-        let AttemptId { test: TestId { run: RunId(run), index }, number } = attempt;
         let [name, unit, better] =
             [&metric.name, &metric.unit, &metric.better].map(|text| cut(text, MAX_NAME_BYTES));
-        let samples = (self.kept == Kept::All).then(|| metric.list());
-        let Summary { count, spread, min, p50, p90, p99, max } = Summary::of(&metric.values);
-        let threads = metric.threads;
-        let row = params![
-            run, index, number, name, unit, better, samples, count, min, p50, p90, p99, max,
-            spread, threads, series
-        ];
-        self.tables.append(Table::Metrics, row)
+        self.tables.append_metric(&MetricRow {
+            attempt,
+            name: &name,
+            unit: &unit,
+            better: &better,
+            values: (self.kept == Kept::All).then_some(&metric.values),
+            summary: Summary::of(&metric.values),
+            threads: metric.threads,
+            series,
+        })
     }
 
     /// The text of a detail for its row. A text that is too large for one row is stored in parts.
@@ -419,10 +425,9 @@ impl<'a> Projection<'a> {
         &mut self,
         LeaseId { attempt, epoch }: LeaseId,
         late: bool,
-        detail: Option<&'d RawValue>,
+        text: Option<&'d str>,
     ) -> duckdb::Result<Option<&'d str>> {
-        let Some(text) = detail.map(RawValue::get).filter(|_| self.kept != Kept::WithoutDetail)
-        else {
+        let Some(text) = text.filter(|_| self.kept != Kept::WithoutDetail) else {
             return Ok(None);
         };
         if text.len() <= detail::MAX_ROW_BYTES {

@@ -1,5 +1,6 @@
 //! Appends rows to tables, with one appender per table and batch.
 
+use crate::store::project::metric_rows::{MetricRow, MetricRows};
 use duckdb::{Appender, Connection, ToSql};
 
 #[derive(Debug, Clone, Copy)]
@@ -55,11 +56,13 @@ const TABLES: [&str; 21] = [
 pub(in crate::store) struct Tables<'a> {
     connection: &'a Connection,
     open: [Option<Appender<'a>>; TABLES.len()],
+    metrics: MetricRows,
 }
 
 impl<'a> Tables<'a> {
     pub fn new(connection: &'a Connection) -> Self {
-        Self { connection, open: [const { None }; TABLES.len()] }
+        let open = [const { None }; TABLES.len()];
+        Self { connection, open, metrics: MetricRows::default() }
     }
 
     pub fn connection(&self) -> &'a Connection {
@@ -68,12 +71,26 @@ impl<'a> Tables<'a> {
 
     /// Appends a row with `values` in the order of the columns.
     pub fn append(&mut self, table: Table, values: &[&dyn ToSql]) -> duckdb::Result<()> {
+        self.appender(table)?.append_row(values)
+    }
+
+    /// Appends a row to the table of metrics.
+    pub(super) fn append_metric(&mut self, row: &MetricRow<'_>) -> duckdb::Result<()> {
+        self.metrics.push(row);
+        if self.metrics.is_full() { self.write_metrics() } else { Ok(()) }
+    }
+
+    fn write_metrics(&mut self) -> duckdb::Result<()> {
+        let mut rows = std::mem::take(&mut self.metrics);
+        rows.write(self.appender(Table::Metrics)?)
+    }
+
+    fn appender(&mut self, table: Table) -> duckdb::Result<&mut Appender<'a>> {
         let open = &mut self.open[table as usize];
-        let appender = match open {
-            Some(appender) => appender,
-            None => open.insert(self.connection.appender(TABLES[table as usize])?),
-        };
-        appender.append_row(values)
+        match open {
+            Some(appender) => Ok(appender),
+            None => Ok(open.insert(self.connection.appender(TABLES[table as usize])?)),
+        }
     }
 
     /// Makes the rows of one table visible.
@@ -82,6 +99,9 @@ impl<'a> Tables<'a> {
     }
 
     pub fn flush(&mut self) -> duckdb::Result<()> {
+        if !self.metrics.is_empty() {
+            self.write_metrics()?;
+        }
         self.open.iter_mut().flatten().try_for_each(Appender::flush)
     }
 }
