@@ -66,32 +66,62 @@ pub struct Shift {
     pub n_after: usize,
 }
 
+/// The possible change points of a history, before they are tested.
+pub struct Proposal {
+    /// The values in proportion to the largest one. Sums and squares of them are finite.
+    scaled: Vec<f64>,
+    largest: f64,
+    least: f64,
+    /// Smallest standard deviation of the noise.
+    floor: f64,
+    /// Starts of the proposed segments. Empty if there are too few values.
+    starts: Vec<usize>,
+}
+
 /// Finds the shifts of finite values in the order of time. A shift below `least`, in proportion to the
 /// level before it, does not count.
 #[must_use]
 pub fn shifts(values: &[f64], least: f64, certainty: Certainty) -> Vec<Shift> {
-    let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
-    if values.len() < 2 * MIN_SEGMENT || largest <= 0.0 {
-        return Vec::new();
-    }
-    // Sums and squares of these values are finite.
-    let scaled: Vec<f64> = values.iter().map(|value| value / largest).collect();
-    let sizes: Vec<f64> = scaled.iter().map(|value| value.abs()).collect();
-    let typical = median(&sizes).unwrap_or(0.0).max(1e-9);
-    let floor = LEAST_NOISE * least * typical;
-    let noise = Noise::of(&scaled, floor);
-    let penalty = PROPOSED.powi(2) * noise.long_run_variance();
-    let test = Test { values: &scaled, least, certainty };
-    let mut starts = segment_starts(&noise.clipped(&scaled), penalty, MIN_SEGMENT);
-    loop {
-        let noise = Noise::of_residuals(&scaled, &starts, floor);
-        let tested: Vec<Tested> =
-            (1..starts.len()).map(|position| test.shift(&starts, position, &noise)).collect();
-        let weakest = tested.iter().enumerate().min_by(|a, b| a.1.margin.total_cmp(&b.1.margin));
-        match weakest {
-            Some((position, shift)) if shift.margin < 1.0 => drop(starts.remove(position + 1)),
-            _ => return tested.into_iter().map(|tested| tested.shift.times(largest)).collect(),
+    Proposal::of(values, least).shifts(certainty)
+}
+
+impl Proposal {
+    /// The proposal for finite values in the order of time. A shift below `least`, in proportion to the level
+    /// before it, does not count.
+    #[must_use]
+    pub fn of(values: &[f64], least: f64) -> Self {
+        let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        if values.len() < 2 * MIN_SEGMENT || largest <= 0.0 {
+            return Self { scaled: Vec::new(), largest, least, floor: 0.0, starts: Vec::new() };
         }
+        let scaled: Vec<f64> = values.iter().map(|value| value / largest).collect();
+        let sizes: Vec<f64> = scaled.iter().map(|value| value.abs()).collect();
+        let typical = median(&sizes).unwrap_or(0.0).max(1e-9);
+        let floor = LEAST_NOISE * least * typical;
+        let noise = Noise::of(&scaled, floor);
+        let penalty = PROPOSED.powi(2) * noise.long_run_variance();
+        let starts = segment_starts(&noise.clipped(&scaled), penalty, MIN_SEGMENT);
+        Self { scaled, largest, least, floor, starts }
+    }
+
+    /// The proposed shifts that are certain enough.
+    #[must_use]
+    pub fn shifts(&self, certainty: Certainty) -> Vec<Shift> {
+        let test = Test { values: &self.scaled, least: self.least, certainty };
+        let mut starts = self.starts.clone();
+        // The first start is no change.
+        while starts.len() > 1 {
+            let noise = Noise::of_residuals(&self.scaled, &starts, self.floor);
+            let tested: Vec<Tested> =
+                (1..starts.len()).map(|position| test.shift(&starts, position, &noise)).collect();
+            let weakest =
+                tested.iter().enumerate().min_by(|a, b| a.1.margin.total_cmp(&b.1.margin));
+            match weakest {
+                Some((position, shift)) if shift.margin < 1.0 => drop(starts.remove(position + 1)),
+                _ => return tested.into_iter().map(|one| one.shift.times(self.largest)).collect(),
+            }
+        }
+        Vec::new()
     }
 }
 

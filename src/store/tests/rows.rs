@@ -131,7 +131,8 @@ fn raw_values_are_stored_once_and_the_detail_is_whole() {
         let end = finished(id(1, 0), 1, Outcome::Passed, passed, &detail);
         let (_place, opened) = with(&[submitted(1, 1), added(1, &["t"]), end]);
         let sql = "SELECT contains(detail, 'metrics') FROM attempts";
-        let stored: bool = opened.writer.connection().query_row(sql, [], |row| row.get(0)).expect("a row");
+        let stored: bool =
+            opened.writer.connection().query_row(sql, [], |row| row.get(0)).expect("a row");
         assert_eq!(stored, is_in_text, "{detail}");
         let row = opened.store.attempt(id(1, 0).attempt(1)).expect("reads").expect("is there");
         let mut read: Value = serde_json::from_str(row.detail.expect("kept").get()).expect("JSON");
