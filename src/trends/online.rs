@@ -9,7 +9,7 @@
 use crate::trends::judgement::{Direction, Judgement, Verdict, ratio};
 use crate::trends::limits::{Better, Limits, MAX_VALUES, MIN_VALUES};
 use crate::trends::robust::{mad_sigma, median};
-use crate::trends::segments::{Certainty, Shift, shifts};
+use crate::trends::segments::{Certainty, Proposal, Shift, shifts};
 use crate::trends::sides::{is_beyond, standardised};
 
 /// Maximum number of the latest values in which shifts are searched.
@@ -60,7 +60,8 @@ pub fn newest(
     let current = &current[current.len().saturating_sub(MAX_SEARCHED)..];
     let levels: Vec<f64> = current.iter().map(|(_, value)| *value).collect();
     let least = PART_OF_CHANGE * limits.change;
-    let proven = shifts(&levels, least, Certainty::Proven);
+    let proposal = Proposal::of(&levels, least);
+    let proven = proposal.shifts(Certainty::Proven);
     let last = proven.last().copied();
     let start = last.map_or(0, |shift| shift.at);
     let single = walked(&current[start..], better, limits);
@@ -81,7 +82,10 @@ pub fn newest(
         return shifted(&shift, current[shift.at].0, Verdict::Confirmed, better);
     }
     let (current, levels) = (&current[start..], &levels[start..]);
-    let suspected = shifts(levels, least, Certainty::Suspected).pop();
+    let suspected = match start {
+        0 => proposal.shifts(Certainty::Suspected).pop(),
+        _ => shifts(levels, least, Certainty::Suspected).pop(),
+    };
     match suspected.filter(|shift| shift.n_after <= MAX_NEWS) {
         Some(shift) if single.verdict == Verdict::Steady => {
             shifted(&shift, current[shift.at].0, Verdict::Suspect, better)

@@ -6,8 +6,8 @@ use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::series::CaseId;
 use crate::results::changes::drift;
 use crate::results::reader::Reader;
-use crate::store::reports::changes::ValuesRow;
 use crate::store::reports::marks::AcceptedRuns;
+use crate::store::reports::values::ValuesRow;
 use crate::store::{Store, StoreError};
 use crate::trends::judgement::{Direction, Judgement, Verdict};
 use crate::trends::limits::{Better, Kind, Limits};
@@ -15,6 +15,11 @@ use crate::trends::online;
 use crate::trends::robust::geometric_mean;
 use crate::trends::workers::{Measured, SharedShift, shared_shifts};
 use std::collections::{BTreeMap, HashMap};
+use std::panic::resume_unwind;
+
+/// Maximum number of threads that judge, and minimum number of metrics for each.
+const MAX_THREADS: usize = 8;
+const MIN_PER_THREAD: usize = 500;
 
 /// The judged metrics of all series.
 #[derive(Default)]
@@ -75,24 +80,16 @@ fn judgements(store: &Store, to: (RunId, RunId)) -> Result<Judgements, StoreErro
     let accepted = store.accepted_runs()?;
     let mut rows = store.values_of(to)?;
     rows.retain(|row| row.values.last().is_some_and(|last| last.is_after));
-    let mut judgements: Vec<Judgement> = rows.iter().map(|row| judged(row, &accepted)).collect();
+    let mut judgements = judged_in_threads(&rows, &accepted);
     let mut measured: Vec<Measured<'_>> = rows
         .iter()
         .zip(&mut judgements)
         // Other hardware does not change results of numeric checks.
         .filter(|(row, _)| !row.is_figure)
-        .map(|(row, judgement)| Measured {
-            worker: worker_of(row),
-            series: row.series.0,
-            judgement,
-        })
+        .map(|(row, judgement)| Measured { worker: row.worker.0, series: row.series.0, judgement })
         .collect();
     let shifts = shared_shifts(&mut measured);
     Ok((rows, judgements, shifts))
-}
-
-fn worker_of(row: &ValuesRow) -> u32 {
-    row.values.last().map_or(0, |last| last.worker.0)
 }
 
 /// Judges the newest value of each metric of the judged runs.
@@ -111,12 +108,28 @@ pub fn judge(store: &Store, to: (RunId, RunId)) -> Result<JudgedMetrics, StoreEr
     for (row, judgement) in rows.iter().zip(&judgements) {
         *metrics.verdicts.entry(judgement.verdict).or_default() += 1;
         if !matches!(judgement.verdict, Verdict::Steady | Verdict::InsufficientData) {
-            let worker = names.get(&WorkerId(worker_of(row))).cloned();
+            let worker = names.get(&row.worker).cloned();
             let change = MetricChange { worker, ..metric_change(row, judgement) };
             metrics.changed.entry(row.case).or_default().push(change);
         }
     }
     Ok(metrics)
+}
+
+/// The verdicts about the last values of all rows. A run of 1,000 tests may have 25,000 rows.
+fn judged_in_threads(rows: &[ValuesRow], accepted: &AcceptedRuns) -> Vec<Judgement> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
+    let size = rows.len().div_ceil(threads).max(MIN_PER_THREAD);
+    let judge = |part: &[ValuesRow]| -> Vec<Judgement> {
+        part.iter().map(|row| judged(row, accepted)).collect()
+    };
+    std::thread::scope(|scope| {
+        let parts: Vec<_> =
+            rows.chunks(size).map(|part| scope.spawn(move || judge(part))).collect();
+        let joined =
+            parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.flatten().collect()
+    })
 }
 
 /// The verdict about the last value of a row.

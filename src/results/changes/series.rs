@@ -7,9 +7,9 @@ use crate::domain::id::WorkerId;
 use crate::domain::outcome::Outcome;
 use crate::results::changes::metrics::{accepted_starts, judged, limits, metric_change};
 use crate::results::reader::Reader;
-use crate::store::reports::changes::{ValueRow, ValuesRow};
 use crate::store::reports::marks::AcceptedRuns;
 use crate::store::reports::series::{PointRow, SeriesMetricRow};
+use crate::store::reports::values::{ValueRow, ValuesRow};
 use crate::store::{MAX_SPREAD, StoreError};
 use crate::trends::robust::median;
 use crate::trends::segments::{Certainty, shifts};
@@ -94,8 +94,6 @@ fn divide(
         .collect();
     let value = |(_, point, value): &(usize, &PointRow, f64)| ValueRow {
         test: point.attempt.test,
-        // The judgement of one series does not depend on the worker.
-        worker: WorkerId(0),
         value: *value,
         is_after: true,
     };
@@ -111,6 +109,8 @@ fn divide(
             .get(CHANGE_LIMITS)
             .and_then(|text| parse(text).ok())
             .unwrap_or_default(),
+        // The judgement of one series does not depend on the worker.
+        worker: WorkerId(0),
         values: placed.iter().map(value).collect(),
     };
     if !row.values.is_empty() {

@@ -473,8 +473,8 @@ mod tests {
         let detail = RawValue::from_string(format!("{{\"metrics\":[{one},{two},{three}]}}"));
         let detail = detail.expect("JSON");
         let joined = Detail::parse(Some(&detail)).metrics;
-        let values: Vec<_> = joined.iter().map(|metric| (&*metric.name, metric.list())).collect();
-        assert_eq!(values, [("a", "[1e0,3e0]".to_owned()), ("b", "[2e0]".to_owned())]);
+        let values: Vec<_> = joined.iter().map(|metric| (&*metric.name, &*metric.values)).collect();
+        assert_eq!(values, [("a", &[Some(1.0), Some(3.0)][..]), ("b", &[Some(2.0)])]);
         // The number of threads is that of all values.
         let threads: Vec<_> = joined.iter().map(|metric| metric.threads).collect();
         assert_eq!(threads, [None, Some(4)]);

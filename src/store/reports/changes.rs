@@ -1,7 +1,6 @@
 //! The tests and values of two sides, joined by their cases and series.
 
-use crate::domain::added::change_limits::{self, ChangeLimit};
-use crate::domain::id::{QuarantineId, RunId, TestId, WorkerId};
+use crate::domain::id::{QuarantineId, RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::series::{CaseId, SeriesId};
 use crate::domain::time::Timestamp;
@@ -11,9 +10,6 @@ use crate::store::query::{self, get};
 use crate::store::reports::quarantined::QuarantineRefRow;
 use duckdb::{Row, params};
 use std::collections::{BTreeMap, HashSet};
-
-/// Maximum number of values of one metric of one series that are judged, the newest.
-pub const MAX_HISTORY: u32 = 256;
 
 /// The two sides of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,70 +53,61 @@ pub struct PairRow {
     pub quarantined: Option<QuarantineRefRow>,
 }
 
-/// The values of one metric of one series, the oldest first; those of the judged side are the last.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ValuesRow {
-    pub case: CaseId,
-    pub series: SeriesId,
-    /// Name of the metric, or `CHECK.FIGURE` for a figure of a check.
-    pub metric: String,
-    pub unit: String,
-    /// `lower`, `higher`, or another word.
-    pub better: String,
-    pub is_figure: bool,
-    /// The limits of changes that a judged test sets.
-    pub limits: Vec<ChangeLimit>,
-    pub values: Vec<ValueRow>,
-}
-
-/// The median of one attempt.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct ValueRow {
-    pub test: TestId,
-    pub worker: WorkerId,
-    pub value: f64,
-    pub is_after: bool,
-}
-
 /// `?1` to `?2` are the judged runs, `?3` to `?4` those before, `?5`: whether these are a named run, `?6`:
 /// whether what precedes the judged runs is preferred. A repetition that confirms a change does not show the
 /// state of its test, except in its own run.
-const PAIRS: &str = "WITH known AS (\
-        SELECT states.*, names.name AS worker_name, attempts.series_id, \
-        contains(states.labels, '\"confirms\":') AS is_repetition, \
-        ?6 AND states.run >= ?1 AS is_within FROM test_states AS states \
-        LEFT JOIN worker_names AS names ON names.worker = states.worker \
-        LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
-        AND attempts.attempt = states.attempt \
-        WHERE states.case_id IS NOT NULL AND states.outcome IS NOT NULL\
-    ), after AS (\
-        SELECT * FROM known WHERE run BETWEEN ?1 AND ?2 AND (?1 = ?2 OR NOT is_repetition) \
-        QUALIFY row_number() OVER (PARTITION BY case_id ORDER BY run DESC, test DESC) = 1\
+const PAIRS: &str = "WITH after AS (\
+        SELECT tests.run, tests.test, tests.case_id FROM tests \
+        JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test \
+        WHERE tests.case_id IS NOT NULL AND tests.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER \
+        AND ended.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER \
+        AND (?1 = ?2 OR NOT contains(tests.labels, '\"confirms\":')) \
+        QUALIFY row_number() OVER \
+        (PARTITION BY tests.case_id ORDER BY tests.run DESC, tests.test DESC) = 1\
+    ), earlier AS MATERIALIZED (\
+        SELECT tests.run, tests.test, tests.case_id, ?6 AND tests.run >= ?1 AS is_within \
+        FROM tests LEFT JOIN after ON after.case_id = tests.case_id \
+        WHERE tests.case_id IS NOT NULL AND tests.run BETWEEN ?3::UINTEGER AND ?4::UINTEGER \
+        AND (?5 OR tests.run < after.run OR (tests.run = after.run AND tests.test < after.test)) \
+        AND NOT contains(tests.labels, '\"confirms\":')\
     ), before AS (\
-        SELECT known.* FROM known LEFT JOIN after ON after.case_id = known.case_id \
-        WHERE known.run BETWEEN ?3 AND ?4 AND (?5 OR known.run < after.run \
-        OR (known.run = after.run AND known.test < after.test)) AND NOT known.is_repetition \
-        QUALIFY row_number() OVER (PARTITION BY known.case_id ORDER BY known.is_within, \
-        known.outcome IN ('cancelled', 'skipped', 'expired', 'worker_lost'), \
-        CASE WHEN known.is_within THEN known.run ELSE -known.run::BIGINT END, \
-        CASE WHEN known.is_within THEN known.test ELSE -known.test::BIGINT END) = 1\
+        SELECT unnest(best) FROM (\
+        SELECT arg_min({'run': earlier.run, 'test': earlier.test}, (is_within, \
+        ended.outcome IN ('cancelled', 'skipped', 'expired', 'worker_lost'), \
+        CASE WHEN is_within THEN earlier.run ELSE -earlier.run::BIGINT END, \
+        CASE WHEN is_within THEN earlier.test ELSE -earlier.test::BIGINT END)) AS best \
+        FROM earlier JOIN test_outcomes AS ended \
+        ON ended.run = earlier.run AND ended.test = earlier.test GROUP BY earlier.case_id)\
+    ), chosen AS (\
+        SELECT run, test FROM after UNION SELECT run, test FROM before\
+    ), tried AS (\
+        SELECT attempts.run, attempts.test, attempts.worker, attempts.message, attempts.series_id \
+        FROM attempts JOIN chosen ON chosen.run = attempts.run AND chosen.test = attempts.test \
+        QUALIFY row_number() OVER (PARTITION BY attempts.run, attempts.test \
+        ORDER BY attempts.attempt DESC) = 1\
+    ), known AS (\
+        SELECT tests.run, tests.test, tests.case_id, tests.name, tests.labels, ended.outcome, \
+        ended.flaky, coalesce(ended.message, tried.message, '') AS message, \
+        names.name AS worker_name, tried.series_id \
+        FROM chosen JOIN tests ON tests.run = chosen.run AND tests.test = chosen.test \
+        JOIN test_outcomes AS ended ON ended.run = chosen.run AND ended.test = chosen.test \
+        LEFT JOIN tried ON tried.run = chosen.run AND tried.test = chosen.test \
+        LEFT JOIN worker_names AS names ON names.worker = tried.worker\
+    ), later AS (\
+        SELECT known.* FROM known \
+        SEMI JOIN after ON after.run = known.run AND after.test = known.test\
+    ), former AS (\
+        SELECT known.* FROM known \
+        SEMI JOIN before ON before.run = known.run AND before.test = known.test\
     ) \
-    SELECT coalesce(after.case_id, before.case_id) AS case_id, \
-    after.run, after.test, after.name, after.labels, after.outcome, after.flaky, after.message, \
-    after.worker_name, after.series_id, \
-    before.run, before.test, before.name, before.labels, before.outcome, before.flaky, before.message, \
-    before.worker_name, before.series_id, marks.quarantine, marks.reason, marks.expires_ms \
-    FROM after FULL OUTER JOIN before ON before.case_id = after.case_id \
-    LEFT JOIN quarantined ON quarantined.run = coalesce(after.run, before.run) \
-    AND quarantined.test = coalesce(after.test, before.test) \
+    SELECT coalesce(later.case_id, former.case_id) AS case_id, \
+    later.* EXCLUDE (case_id), former.* EXCLUDE (case_id), \
+    marks.quarantine, marks.reason, marks.expires_ms \
+    FROM later FULL OUTER JOIN former ON former.case_id = later.case_id \
+    LEFT JOIN quarantined ON quarantined.run = coalesce(later.run, former.run) \
+    AND quarantined.test = coalesce(later.test, former.test) \
     LEFT JOIN quarantines AS marks ON marks.quarantine = quarantined.quarantine \
-    ORDER BY coalesce(after.name, before.name), 1";
-
-/// The values of metrics and the figures of checks as one table.
-const POINTS: &str = "SELECT series_id, name, unit, better, false AS is_figure, run, test, attempt, \
-    p50 AS value FROM metrics WHERE p50 IS NOT NULL UNION ALL \
-    SELECT series_id, concat(name, '.', figure), '', 'lower', true, run, test, attempt, value \
-    FROM check_values";
+    ORDER BY coalesce(later.name, former.name), 1";
 
 /// A package whose versions differ between two runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -231,71 +218,6 @@ impl Store {
             rows.doing("query")?.collect()
         })
     }
-
-    /// Lists the values of all metrics of the series that have an attempt in the judged runs, from all runs up to
-    /// the last judged one.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn values_of(&self, to: (RunId, RunId)) -> Result<Vec<ValuesRow>, StoreError> {
-        let sql = format!(
-            "WITH judged AS (SELECT attempts.series_id, any_value(tests.case_id) AS case_id, \
-             max(CASE WHEN contains(tests.labels, '\"change_limits\":') \
-             THEN tests.labels ->> '$.change_limits' END) AS limits \
-             FROM attempts JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
-             WHERE attempts.run BETWEEN ?1 AND ?2 AND attempts.series_id IS NOT NULL \
-             AND tests.case_id IS NOT NULL GROUP BY attempts.series_id) \
-             SELECT points.series_id, points.name, points.unit, points.better, points.is_figure, \
-             points.run, points.test, attempts.worker, points.value, \
-             points.run BETWEEN ?1 AND ?2 AS is_after, judged.case_id, \
-             judged.limits \
-             FROM ({POINTS}) AS points JOIN judged ON judged.series_id = points.series_id \
-             JOIN attempts ON attempts.run = points.run \
-             AND attempts.test = points.test AND attempts.attempt = points.attempt \
-             WHERE attempts.outcome = 'passed' AND points.run <= ?2 \
-             QUALIFY row_number() OVER (PARTITION BY points.series_id, points.is_figure, points.name \
-             ORDER BY is_after DESC, points.run DESC, points.test DESC, points.attempt DESC) \
-             <= {MAX_HISTORY} \
-             ORDER BY points.series_id, points.is_figure, points.name, is_after, points.run, \
-             points.test, points.attempt"
-        );
-        self.pool.read(|connection| {
-            let mut statement = connection.prepare(&sql).doing("query")?;
-            let mut joined: Vec<ValuesRow> = Vec::new();
-            let rows = statement.query_and_then(params![to.0.0, to.1.0], values_row);
-            for row in rows.doing("query")? {
-                let row: ValuesRow = row?;
-                match joined.last_mut() {
-                    Some(known) if is_same(known, &row) => known.values.extend(row.values),
-                    _ => joined.push(row),
-                }
-            }
-            Ok(joined)
-        })
-    }
-}
-
-fn is_same(known: &ValuesRow, next: &ValuesRow) -> bool {
-    (known.series, known.is_figure) == (next.series, next.is_figure) && known.metric == next.metric
-}
-
-/// Reads a row with one value.
-fn values_row(row: &Row<'_>) -> Result<ValuesRow, StoreError> {
-    let test = query::test_id(row, 5, 6)?;
-    let worker = WorkerId(get(row, 7)?);
-    let value = ValueRow { test, worker, value: get(row, 8)?, is_after: get(row, 9)? };
-    let limits: Option<String> = get(row, 11)?;
-    Ok(ValuesRow {
-        case: CaseId(get(row, 10)?),
-        series: SeriesId(get(row, 0)?),
-        metric: get(row, 1)?,
-        unit: get(row, 2)?,
-        better: get(row, 3)?,
-        is_figure: get(row, 4)?,
-        // They were checked at the submission.
-        limits: limits.and_then(|text| change_limits::parse(&text).ok()).unwrap_or_default(),
-        values: vec![value],
-    })
 }
 
 /// Reads a side that starts at a column. `None` if the case is not on that side.

@@ -12,3 +12,4 @@ pub mod quarantined;
 pub mod run_report;
 pub mod selection;
 pub mod series;
+pub mod values;
