@@ -16,7 +16,12 @@ use std::collections::BTreeMap;
 pub(super) struct Conditions {
     text: String,
     values: Vec<Value>,
+    /// The first and the last run of the rows of [`LARGE`].
+    runs: Option<(RunId, RunId)>,
 }
+
+/// The largest tables, which are joined to the selected tests.
+const LARGE: [&str; 4] = ["attempts", "metrics", "cases", "check_values"];
 
 impl Conditions {
     /// Adds a condition with one `?` for each value. The text is part of the program, never input.
@@ -36,6 +41,29 @@ impl Conditions {
         self.text.push_str(condition);
     }
 
+    /// Restricts the large tables to these runs. DuckDB skips whole blocks by the condition, which it does not
+    /// derive from a left join. A query that needs another run names the table as `main.attempts`.
+    pub fn within(&mut self, first: RunId, last: RunId) {
+        self.runs = Some((first, last));
+    }
+
+    /// The query with the restricted tables as common table expressions of the same names.
+    fn restricted(&self, query: String) -> String {
+        let Some((first, last)) = self.runs else { return query };
+        let table = |name: &str| {
+            format!(
+                "{name} AS NOT MATERIALIZED \
+                 (SELECT * FROM main.{name} WHERE run BETWEEN {} AND {})",
+                first.0, last.0
+            )
+        };
+        let tables = LARGE.map(table).join(", ");
+        match query.strip_prefix("WITH ") {
+            Some(others) => format!("WITH {tables}, {others}"),
+            None => format!("WITH {tables} {query}"),
+        }
+    }
+
     /// Runs the query `<select> WHERE <conditions> <rest>` and reads each of its rows.
     pub fn query<T>(
         &self,
@@ -44,7 +72,7 @@ impl Conditions {
         rest: &str,
         read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
     ) -> Result<Vec<T>, StoreError> {
-        let sql = format!("{select}{}{rest}", self.text);
+        let sql = self.restricted(format!("{select}{}{rest}", self.text));
         let mut statement = connection.prepare(&sql).doing("query")?;
         let values = params_from_iter(self.values.iter());
         statement.query_and_then(values, read).doing("query")?.collect()

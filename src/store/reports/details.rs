@@ -142,10 +142,12 @@ fn past(
          pairs.finished_ms, workers.name, \
          CASE WHEN attempts.series_id IS NOT DISTINCT FROM pairs.own_series THEN metrics.p50 END \
          FROM pairs LEFT JOIN worker_names AS workers ON workers.worker = pairs.worker \
-         LEFT JOIN attempts ON attempts.run = pairs.run AND attempts.test = pairs.test \
-         AND attempts.attempt = pairs.attempt \
-         LEFT JOIN metrics ON metrics.run = pairs.run AND metrics.test = pairs.test \
-         AND metrics.attempt = pairs.attempt AND metrics.name = {} AND isfinite(metrics.p50) \
+         LEFT JOIN main.attempts AS attempts ON attempts.run = pairs.run \
+         AND attempts.test = pairs.test AND attempts.attempt = pairs.attempt \
+         LEFT JOIN (SELECT run, test, attempt, p50 FROM main.metrics \
+         WHERE name = {} AND isfinite(p50)) AS metrics \
+         ON metrics.run = pairs.run AND metrics.test = pairs.test \
+         AND metrics.attempt = pairs.attempt \
          ORDER BY pairs.own_run, pairs.own_test, pairs.run, pairs.test",
         up_to(limit),
         quoted(metric)

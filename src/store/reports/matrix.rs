@@ -223,19 +223,22 @@ fn cells(metric: &str, limit: u32) -> String {
     };
     let places: Vec<String> = WORST_FIRST.iter().enumerate().map(place).collect();
     format!(
-        "), aged AS (SELECT placed.*, metrics.p50, metrics.unit, metrics.better, \
+        "), measured AS (SELECT run, test, attempt, p50, unit, better FROM metrics \
+           WHERE name = {} AND isfinite(p50) AND p50 > 0), \
+         joined AS (SELECT placed.*, measured.* EXCLUDE (run, test, attempt) FROM placed \
+           LEFT JOIN measured ON measured.run = placed.run AND measured.test = placed.test \
+           AND measured.attempt = placed.attempt), \
+         aged AS (SELECT joined.*, \
            row_number() OVER (PARTITION BY row_name, column_name, key ORDER BY \
-           (placed.outcome IS NOT NULL AND placed.outcome NOT IN ('cancelled', 'skipped', 'expired')) \
-           DESC, placed.run DESC, placed.test DESC) AS age \
-           FROM placed LEFT JOIN metrics ON metrics.run = placed.run \
-           AND metrics.test = placed.test AND metrics.attempt = placed.attempt \
-           AND metrics.name = {} AND placed.outcome = 'passed' \
-           AND isfinite(metrics.p50) AND metrics.p50 > 0), \
+           (outcome IS NOT NULL AND outcome NOT IN ('cancelled', 'skipped', 'expired')) \
+           DESC, run DESC, test DESC) AS age FROM joined), \
          cases AS (SELECT row_name, column_name, key, max(run) FILTER (age = 1) AS run, \
            max(test) FILTER (age = 1) AS test, max(attempt) FILTER (age = 1) AS attempt, max(outcome) FILTER (age = 1) AS outcome, \
            coalesce(bool_or(flaky) FILTER (age = 1), false) AS flaky, \
-           max(p50) FILTER (age = 1) AS value, max(unit) FILTER (age = 1) AS unit, \
-           max(better) FILTER (age = 1) AS better, median(p50) FILTER (age > 1) AS earlier \
+           max(p50) FILTER (age = 1 AND outcome = 'passed') AS value, \
+           max(unit) FILTER (age = 1 AND outcome = 'passed') AS unit, \
+           max(better) FILTER (age = 1 AND outcome = 'passed') AS better, \
+           median(p50) FILTER (age > 1 AND outcome = 'passed') AS earlier \
            FROM aged GROUP BY row_name, column_name, key), \
          ranked AS (SELECT cases.*, \
            (cases.run, cases.test) IN (SELECT run, test FROM quarantined) AS is_quarantined, row_number() OVER (PARTITION BY row_name, column_name ORDER BY \

@@ -79,6 +79,7 @@ impl Selection {
     /// submission need not grow with the ids.
     pub(super) fn of_runs(&self, first: RunId, last: RunId) -> Conditions {
         let mut conditions = Conditions::default();
+        conditions.within(first, last);
         conditions.and("states.run BETWEEN ? AND ?", [first.0, last.0]);
         let submitted = (self.since, self.until);
         let bounds =
