@@ -19,6 +19,7 @@ use dtf::domain::time::{Millis, Timestamp};
 use dtf::store::reports::matrix::Group;
 use dtf::store::reports::selection::Runs;
 use dtf::store::{Store, Writer};
+use dtf::sys::clock::Clock;
 use duckdb::Connection;
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -27,7 +28,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 const RUNS: u32 = 400;
 const TESTS: u32 = 1_000;
@@ -143,8 +144,7 @@ fn project(writer: &mut Writer, facts: &[Fact]) {
 
 /// Time at which a run was submitted, in milliseconds since 1970.
 fn began(run: u32) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time after 1970").as_millis();
-    let now = u64::try_from(now).expect("milliseconds of this age");
+    let Timestamp(now) = Clock::start().now();
     now - u64::from(RUNS - run) * DAYS * DAY_MS / u64::from(RUNS) - DAY_MS / 24
 }
 
@@ -249,7 +249,7 @@ fn noise(run: u32, test: u32, more: u32) -> f64 {
     (mixed(run, test, more) % 2_000_001) as f64 / 1e6 - 1.0
 }
 
-/// A number that the three numbers determine, by the finaliser of SplitMix64.
+/// A number that the three numbers determine, by the finaliser of `SplitMix64`.
 fn mixed(run: u32, test: u32, more: u32) -> u64 {
     let mut mixed = u64::from(run) << 40 ^ u64::from(test) << 20 ^ u64::from(more);
     mixed = mixed.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn the_exit_code_counts_tests_that_are_not_listed() {
         let of = |worse, tests| ChangesView {
-            totals: ChangeTotals { worse, tests, ..ChangeTotals::default() },
+            totals: ChangeTotals { tests, worse, ..ChangeTotals::default() },
             ..ChangesView::default()
         };
         assert_eq!(exit(&of(1, 9), true), Exit::TestsFailed);

@@ -64,12 +64,15 @@ pub async fn detected(
     Ok(detected)
 }
 
+/// Receives the name of a tool that takes long, and the time since it was started.
+pub type Notice<'a> = &'a (dyn Fn(&str, Duration) + Send + Sync);
+
 /// Detects this machine without printing. Calls `waiting` while a vendor's tool takes long.
 pub async fn detect(
     machine: &Machine,
     file: &File,
     backends: &Table,
-    (waiting, patience): (&(dyn Fn(&str, Duration) + Send + Sync), Duration),
+    (waiting, patience): (Notice<'_>, Duration),
 ) -> Result<Detected, CliError> {
     let MachineSettings { slots, tags, .. } = resolve(machine, &mut Resolver::new(file));
     let tags = tags.into_iter().collect();

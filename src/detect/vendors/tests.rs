@@ -289,6 +289,7 @@ fn a_display_controller_of_a_server_is_not_an_accelerator() {
 #[test]
 fn a_vendor_whose_tool_hangs_in_any_call_is_unanswered() {
     type Answers<'a> = &'a [(&'a str, Completion)];
+    type Files<'a> = &'a [(&'a str, &'a str)];
     let hung = |stdout: &str| {
         let output = exited(0, stdout, "").output().cloned().expect("an output");
         Completion::TimedOut { limit: std::time::Duration::from_secs(1), output }
@@ -300,7 +301,7 @@ fn a_vendor_whose_tool_hangs_in_any_call_is_unanswered() {
     let xpu = sample!("intel-xpu-smi-discovery-max1100.json.txt");
     let none: &[(&str, &str)] = &[];
     let amd = r#"[{"gpu": 0, "asic": {"market_name": "MI300X"}, "bus": {"bdf": "0000:0c:00.0"}}]"#;
-    let cases: &[(&[(&str, &str)], Answers<'_>, &[Vendor])] = &[
+    let cases: &[(Files<'_>, Answers<'_>, &[Vendor])] = &[
         (none, &[("nvidia-smi", hung(""))], &[Vendor::NVIDIA]),
         (none, &[("nvidia-smi", hung(mig))], &[Vendor::NVIDIA]),
         (

@@ -147,7 +147,7 @@ fn a_repetition_is_no_suspect_and_no_state_of_its_test() {
         "labels": { "model": "bert", "backend": "cpu", "confirms": "r7.t0" },
     }});
     if let Fact::TestsAdded { tests, .. } = &mut repetition[1] {
-        *tests = vec![Arc::new(serde_json::from_str(&spec.to_string()).expect("a test"))].into();
+        *tests = vec![Arc::new(serde_json::from_str(&spec.to_string()).expect("a test"))];
     }
     repetition[2] = done(id(8, 0), Outcome::Failed);
     facts.extend(repetition);
@@ -165,8 +165,7 @@ fn a_repetition_is_no_suspect_and_no_state_of_its_test() {
                 "run": { "command": ["true"] },
                 "labels": { "model": "bert", "backend": "cpu", "confirms": "r6.t0" },
             }});
-            *tests =
-                vec![Arc::new(serde_json::from_str(&spec.to_string()).expect("a test"))].into();
+            *tests = vec![Arc::new(serde_json::from_str(&spec.to_string()).expect("a test"))];
         }
     };
     let last = slow.len() - 2;
@@ -225,7 +224,7 @@ fn a_test_sets_the_limits_of_its_changes() {
                 let launch =
                     serde_json::json!({ "run": { "command": ["true"] }, "labels": labels });
                 let spec = serde_json::json!({ "name": "t", "launch": launch }).to_string();
-                *tests = vec![Arc::new(serde_json::from_str(&spec).expect("a test"))].into();
+                *tests = vec![Arc::new(serde_json::from_str(&spec).expect("a test"))];
             }
         }
         let (_place, reader) = reader(&facts);

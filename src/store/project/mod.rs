@@ -107,16 +107,7 @@ impl<'a> Projection<'a> {
     pub fn event(&mut self, sequence: u64, event: &Fact) -> duckdb::Result<()> {
         match event {
             Fact::WorkerRegistered { worker, name, capability, at, .. } => {
-                let json = serde_json::to_string(&**capability).unwrap_or_default();
-                let Timestamp(at) = *at;
-                if !self.ended.is_empty() {
-                    // A quarantine of a worker is about its name at the end of the test.
-                    self.flush()?;
-                }
-                self.known.worker(*worker, capability);
-                let (os, arch) = (&capability.os, &capability.arch);
-                let row = params![sequence, worker.0, name, os, arch, json, at];
-                self.tables.append(Table::Workers, row)
+                self.worker_registered(sequence, *worker, name, capability, *at)
             }
             Fact::WorkerChanged { worker, capability, at } => {
                 self.worker_changed(sequence, *worker, capability, *at)
@@ -239,6 +230,25 @@ impl<'a> Projection<'a> {
             traits.kind
         ];
         self.tables.append(Table::Tests, row)
+    }
+
+    fn worker_registered(
+        &mut self,
+        sequence: u64,
+        worker: WorkerId,
+        name: &str,
+        capability: &Capability,
+        at: Timestamp,
+    ) -> duckdb::Result<()> {
+        if !self.ended.is_empty() {
+            // A quarantine of a worker is about its name at the end of the test.
+            self.flush()?;
+        }
+        self.known.worker(worker, capability);
+        let json = serde_json::to_string(capability).unwrap_or_default();
+        let (os, arch) = (&capability.os, &capability.arch);
+        let row = params![sequence, worker.0, name, os, arch, json, at.0];
+        self.tables.append(Table::Workers, row)
     }
 
     fn worker_changed(

@@ -93,7 +93,9 @@ impl Machine {
             });
             out_of_reach.extend(far.into_iter().filter_map(|card| card.bus));
             graphics = near;
-            graphics.iter_mut().for_each(|card| card.has_compute_driver = Some(false));
+            for card in &mut graphics {
+                card.has_compute_driver = Some(false);
+            }
         }
         Self { compute, graphics, out_of_reach, on_bus: kernel::on_bus(seen), host_memory }
     }

@@ -89,12 +89,11 @@ pub(super) fn devices(output: &str) -> Option<VendorDevices> {
         let list = document.as_array()?;
         let mut result = VendorDevices::default();
         for (position, entry) in (0..).zip(list) {
-            match device(entry) {
-                Some(device) => result.devices.push(device),
-                None => {
-                    let entry = quoted(&entry.to_string());
-                    MAKER.unreadable(TOOL, &entry, position, &mut result);
-                }
+            if let Some(device) = device(entry) {
+                result.devices.push(device);
+            } else {
+                let entry = quoted(&entry.to_string());
+                MAKER.unreadable(TOOL, &entry, position, &mut result);
             }
         }
         let is_listing = list.is_empty() || !result.devices.is_empty();

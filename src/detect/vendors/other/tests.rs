@@ -1,6 +1,7 @@
 //! Tests with recorded outputs of the tools of these vendors, and with device files.
 
 use crate::detect::vendors::tests::{detected, printing, sample, unusable, usable};
+use crate::domain::accelerator::Accelerator;
 use crate::sys::process::{Completion, exited};
 
 #[test]
@@ -285,7 +286,7 @@ fn the_signal_processor_of_qualcomm_needs_a_runtime() {
 fn chips_with_one_address_have_different_ids() {
     let rows = "| 0     310P3 | OK   | 92.8   38   0 / 0 |\n| 0    | 0000:C1:00.0 | 0   0 / 0   10 / 21527 |\n";
     let found = printing("npu-smi", &rows.repeat(3));
-    let ids: Vec<_> = found.accelerators.iter().map(|device| device.id()).collect();
+    let ids: Vec<_> = found.accelerators.iter().map(Accelerator::id).collect();
     let expected = ["0000:c1:00.0", "0000:c1:00.0/1", "0000:c1:00.0/2"];
     assert_eq!(ids, expected.map(|id| format!("huawei:{id}")));
 }
