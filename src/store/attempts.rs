@@ -5,7 +5,6 @@
 
 use super::Store;
 use super::error::StoreError;
-use super::project::detail::with_metrics;
 use super::query::{self, Conditions, get};
 use super::rows::{AttemptFilter, AttemptRow, AttemptRows, MAX_ROWS};
 use crate::domain::id::{AttemptId, Epoch, TestId, WorkerId};
@@ -32,13 +31,6 @@ const PARTS: &str = "SELECT attempts.run, attempts.test, attempts.attempt, parts
     FROM attempts JOIN detail_parts AS parts \
     ON parts.run = attempts.run AND parts.test = attempts.test \
     AND parts.attempt = attempts.attempt AND parts.epoch = attempts.epoch AND NOT parts.late";
-
-/// The metrics of each attempt as a JSON list, in the order in which they were stored.
-const METRICS: &str = "SELECT attempts.run, attempts.test, attempts.attempt, \
-    to_json(list({'name': metrics.name, 'unit': metrics.unit, 'better': metrics.better, \
-    'threads': metrics.threads, 'values': metrics.samples} ORDER BY metrics.rowid))::VARCHAR \
-    FROM attempts JOIN metrics ON metrics.run = attempts.run AND metrics.test = attempts.test \
-    AND metrics.attempt = attempts.attempt";
 
 impl Store {
     /// Lists attempts that have ended, in the order of their ids.
@@ -119,7 +111,6 @@ fn attempts(
     Ok(AttemptRows { rows: rows.into_iter().map(with_detail).collect(), cut })
 }
 
-/// The details of attempts. Their metrics are stored in rows.
 fn details(
     connection: &Connection,
     mut selected: Conditions,
@@ -129,21 +120,12 @@ fn details(
         Ok((attempt, get::<Option<String>>(row, 3)?))
     };
     let in_row = selected.query(connection, DETAILS, "", text)?;
-    let each = " GROUP BY attempts.run, attempts.test, attempts.attempt";
-    let measured = selected.query(connection, METRICS, each, text)?;
     let mut details: HashMap<AttemptId, String> =
         in_row.into_iter().filter_map(|(attempt, text)| Some((attempt, text?))).collect();
     selected.and_plain("attempts.detail IS NULL AND attempts.detail_bytes > 0");
     let order = " ORDER BY attempts.run, attempts.test, attempts.attempt, parts.part";
     for (attempt, part) in selected.query(connection, PARTS, order, text)? {
         details.entry(attempt).or_default().push_str(&part.unwrap_or_default());
-    }
-    for (attempt, metrics) in measured {
-        if let Some((text, metrics)) = details.get_mut(&attempt).zip(metrics)
-            && let Some(whole) = with_metrics(text, &metrics)
-        {
-            *text = whole;
-        }
     }
     Ok(details)
 }

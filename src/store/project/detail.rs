@@ -9,7 +9,6 @@ use super::software::Software;
 use crate::domain::findings::{FIRST_DIFFERS, Findings, WOULD_NOT_NOTICE};
 use crate::domain::weights::MAX_KEY_BYTES;
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -43,10 +42,7 @@ pub(in crate::store) struct Detail<'a> {
     pub peak_memory_bytes: Option<u64>,
     pub cpu_ms: Option<u64>,
     pub junit: Option<Cases>,
-    #[serde(borrow, rename = "metrics")]
-    reported_metrics: Option<&'a RawValue>,
-    /// The metrics, of which each name has one.
-    #[serde(skip)]
+    #[serde(borrow)]
     pub metrics: Vec<Metric<'a>>,
     #[serde(borrow)]
     pub checks: Vec<Check<'a>>,
@@ -144,35 +140,6 @@ fn numbers(json: Option<&RawValue>) -> BTreeMap<String, f64> {
     object.into_iter().filter_map(|(name, value)| Some((name, finite(&value)?))).collect()
 }
 
-/// Name of the field with the metrics.
-const METRICS: &str = "metrics";
-
-/// All fields of a metric. One with another field is not read.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct WholeMetric<'a> {
-    #[serde(borrow)]
-    name: Cow<'a, str>,
-    #[serde(borrow)]
-    unit: Cow<'a, str>,
-    #[serde(borrow)]
-    better: Cow<'a, str>,
-    #[serde(default, rename = "threads")]
-    _threads: Option<u32>,
-    #[serde(rename = "values")]
-    _values: IgnoredAny,
-}
-
-/// Adds metrics, as a JSON list, to the text of a detail that has none.
-pub(in crate::store) fn with_metrics(text: &str, metrics: &str) -> Option<String> {
-    let mut fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
-    if fields.contains_key(METRICS) {
-        return None;
-    }
-    fields.insert(METRICS.into(), serde_json::from_str(metrics).ok()?);
-    serde_json::to_string(&fields).ok()
-}
-
 /// A part of a detail; empty if it has another form.
 fn read<'t, T: Deserialize<'t> + Default>(json: Option<&'t RawValue>) -> T {
     json.and_then(|json| serde_json::from_str(json.get()).ok()).unwrap_or_default()
@@ -187,35 +154,8 @@ impl<'a> Detail<'a> {
             message: format!("the worker's detail cannot be read: {error}").into(),
             ..Self::default()
         });
-        match detail.reported_metrics.map(|json| serde_json::from_str(json.get())) {
-            Some(Ok(metrics)) => detail.metrics = joined(metrics),
-            Some(Err(error)) => {
-                let message = format!("the metrics of the worker cannot be read: {error}").into();
-                detail = Self { message, ..Self::default() };
-            }
-            None => {}
-        }
+        detail.metrics = joined(detail.metrics);
         detail
-    }
-
-    /// The text of the detail without its metrics, if their rows have all that is in it: they take most of
-    /// the text, and would be stored twice. [`with_metrics`] adds them again.
-    pub fn without_metrics(&self, text: &str) -> Option<String> {
-        let json = self.reported_metrics?;
-        let metrics: Vec<WholeMetric<'_>> = serde_json::from_str(json.get()).ok()?;
-        let is_short = |text: &Cow<'_, str>| text.len() <= MAX_NAME_BYTES;
-        let is_whole = |metric: &WholeMetric<'_>| {
-            [&metric.name, &metric.unit, &metric.better].map(is_short) == [true; 3]
-        };
-        // Metrics of one name were joined.
-        let has_rows =
-            metrics.len() == self.metrics.len() && (1..=MAX_ROWS).contains(&metrics.len());
-        if !has_rows || !metrics.iter().all(is_whole) {
-            return None;
-        }
-        let mut fields: BTreeMap<Cow<'_, str>, &RawValue> = serde_json::from_str(text).ok()?;
-        fields.remove(METRICS);
-        serde_json::to_string(&fields).ok()
     }
 
     /// The environment as JSON, if there is one that is not too large to be shown.

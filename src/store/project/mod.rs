@@ -297,7 +297,7 @@ impl<'a> Projection<'a> {
         let LeaseId { attempt, epoch } = lease;
         let TestId { run, index } = attempt.test;
         let (outcome, number) = (outcome.name(), attempt.number);
-        let detail = self.text(lease, true, detail.map(RawValue::get))?;
+        let detail = self.text(lease, true, detail)?;
         let row = params![run.0, index, number, epoch.0, worker.0, outcome, detail, at.0];
         self.tables.append(Table::LateResults, row)
     }
@@ -307,10 +307,7 @@ impl<'a> Projection<'a> {
         let TestId { run: RunId(run), index } = attempt.test;
         let number = attempt.number;
         let detail = Detail::parse(ended.detail);
-        let whole = ended.detail.map(RawValue::get);
-        let shorter = whole.filter(|_| self.kept == Kept::All);
-        let shorter = shorter.and_then(|text| detail.without_metrics(text));
-        let text = self.text(ended.lease, false, shorter.as_deref().or(whole))?;
+        let text = self.text(ended.lease, false, ended.detail)?;
         let reported = detail.reported();
         let products = detail.products();
         let case = self.cases.of(attempt.test);
@@ -435,9 +432,10 @@ impl<'a> Projection<'a> {
         &mut self,
         LeaseId { attempt, epoch }: LeaseId,
         late: bool,
-        text: Option<&'d str>,
+        detail: Option<&'d RawValue>,
     ) -> duckdb::Result<Option<&'d str>> {
-        let Some(text) = text.filter(|_| self.kept != Kept::WithoutDetail) else {
+        let Some(text) = detail.map(RawValue::get).filter(|_| self.kept != Kept::WithoutDetail)
+        else {
             return Ok(None);
         };
         if text.len() <= detail::MAX_ROW_BYTES {

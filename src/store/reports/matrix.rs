@@ -232,7 +232,7 @@ fn cells(metric: &str, limit: u32) -> String {
            row_number() OVER (PARTITION BY row_name, column_name, key ORDER BY \
            (outcome IS NOT NULL AND outcome NOT IN ('cancelled', 'skipped', 'expired')) \
            DESC, run DESC, test DESC) AS age FROM joined), \
-         cases AS (SELECT row_name, column_name, key, max(run) FILTER (age = 1) AS run, \
+         newest AS (SELECT row_name, column_name, key, max(run) FILTER (age = 1) AS run, \
            max(test) FILTER (age = 1) AS test, max(attempt) FILTER (age = 1) AS attempt, max(outcome) FILTER (age = 1) AS outcome, \
            coalesce(bool_or(flaky) FILTER (age = 1), false) AS flaky, \
            max(p50) FILTER (age = 1 AND outcome = 'passed') AS value, \
@@ -240,10 +240,10 @@ fn cells(metric: &str, limit: u32) -> String {
            max(better) FILTER (age = 1 AND outcome = 'passed') AS better, \
            median(p50) FILTER (age > 1 AND outcome = 'passed') AS earlier \
            FROM aged GROUP BY row_name, column_name, key), \
-         ranked AS (SELECT cases.*, \
-           (cases.run, cases.test) IN (SELECT run, test FROM quarantined) AS is_quarantined, row_number() OVER (PARTITION BY row_name, column_name ORDER BY \
+         ranked AS (SELECT newest.*, \
+           (newest.run, newest.test) IN (SELECT run, test FROM quarantined) AS is_quarantined, row_number() OVER (PARTITION BY row_name, column_name ORDER BY \
            CASE outcome {} WHEN 'passed' THEN 0 ELSE 1 END DESC, run DESC, test DESC) AS place \
-           FROM cases), \
+           FROM newest), \
          cells AS (SELECT row_name, column_name, count(*) AS tests, \
            count(*) FILTER (outcome IS NULL) AS pending, \
            count(*) FILTER (outcome = 'passed' AND flaky) AS flaky, \

@@ -6,7 +6,7 @@ use crate::domain::id::{AttemptId, RunId, TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use crate::store::rows::{AttemptFilter, TestFilter};
-use serde_json::{Value, json};
+use serde_json::json;
 
 #[test]
 fn filters_of_tests_are_joined() {
@@ -106,43 +106,6 @@ fn hostile_texts_are_stored_unchanged() {
     let (_place, opened) = with(&[submitted(1, 1), added(1, &[name]), finished]);
     let row = opened.store.test(id(1, 0)).expect("reads").expect("is there");
     assert_eq!((&*row.name, &*row.message), (name, name));
-}
-
-#[test]
-fn raw_values_are_stored_once_and_the_detail_is_whole() {
-    let metric = json!({ "name": "latency_seconds", "unit": "seconds", "better": "lower",
-        "threads": 2, "values": [0.1, null, 1e-9, 3e300, 5.0] });
-    let plain = json!({ "name": "a", "unit": "", "better": "higher", "values": [] });
-    let mut later = metric.clone();
-    later["name"] = json!("later");
-    later["confidence"] = json!(0.9);
-    let mut twice = metric.clone();
-    twice["values"] = json!([1.0]);
-    let cases = [
-        (json!([metric, plain]), false),
-        // A field that this version does not know, and two metrics that are joined.
-        (json!([later]), true),
-        (json!([metric, twice]), true),
-        (json!([]), true),
-    ];
-    for (metrics, is_in_text) in cases {
-        let detail = json!({ "message": "fine", "metrics": metrics, "zeta": [1, { "a": null }] });
-        let passed = Next::Done { flaky: false };
-        let end = finished(id(1, 0), 1, Outcome::Passed, passed, &detail);
-        let (_place, opened) = with(&[submitted(1, 1), added(1, &["t"]), end]);
-        let sql = "SELECT contains(detail, 'metrics') FROM attempts";
-        let stored: bool =
-            opened.writer.connection().query_row(sql, [], |row| row.get(0)).expect("a row");
-        assert_eq!(stored, is_in_text, "{detail}");
-        let row = opened.store.attempt(id(1, 0).attempt(1)).expect("reads").expect("is there");
-        let mut read: Value = serde_json::from_str(row.detail.expect("kept").get()).expect("JSON");
-        // An absent number of threads is read as null.
-        for metric in read["metrics"].as_array_mut().expect("a list") {
-            let metric = metric.as_object_mut().expect("an object");
-            metric.retain(|_, value| !value.is_null());
-        }
-        assert_eq!(read, detail);
-    }
 }
 
 #[test]
