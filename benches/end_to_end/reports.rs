@@ -208,7 +208,7 @@ fn finished(run: u32, test: u32, at: u64) -> Fact {
     }
 }
 
-/// What a worker reports: a full set of packages, and the values in nanoseconds that clocks have.
+/// The detail of an attempt: a full set of packages, and values with the nanoseconds that clocks have.
 fn detail(run: u32, test: u32, case: u32) -> String {
     let mut text = String::from(
         r#"{"exit_code":0,"message":"","isolation":"warm","environment":{"threads":8,"#,

@@ -109,7 +109,7 @@ impl Proposal {
     pub fn shifts(&self, certainty: Certainty) -> Vec<Shift> {
         let test = Test { values: &self.scaled, least: self.least, certainty };
         let mut starts = self.starts.clone();
-        // The first start is no change.
+        // The first segment starts without a change.
         while starts.len() > 1 {
             let noise = Noise::of_residuals(&self.scaled, &starts, self.floor);
             let tested: Vec<Tested> =

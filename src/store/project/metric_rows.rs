@@ -1,6 +1,6 @@
 //! Rows of the table `metrics`, gathered by column.
 //!
-//! Most rows of the database are metrics. The appender of single rows accepts lists only as texts, which DuckDB
+//! The database has more rows for metrics than for everything else. The appender of single rows accepts lists only as texts, which DuckDB
 //! parses: it takes several times as long. Limit: rows are gathered until there are [`MAX_ROWS`] of them, or
 //! [`MAX_VALUES`] raw values.
 

@@ -116,16 +116,10 @@ fn answers(operation: &Map<String, Value>, route: &Route) -> Vec<(u16, &'static 
         answers.push((413, "the body is larger than this route accepts"));
         answers.push((422, "the request is well-formed, but not acceptable"));
     }
-    if limits(operation) {
-        answers.push((422, "a parameter is outside its limits"));
+    if has("query") {
+        answers.push((422, "a parameter is malformed or outside its limits"));
     }
     answers
-}
-
-/// Whether a parameter of the query has limits.
-fn limits(operation: &Map<String, Value>) -> bool {
-    let parameters = operation.get("parameters").and_then(Value::as_array);
-    parameters.is_some_and(|all| all.iter().any(|one| one["schema"].get("maximum").is_some()))
 }
 
 /// Calls `change` for every schema of the document.
