@@ -40,7 +40,7 @@ impl Repository {
     /// Opens a directory, or copies the history of an address to a temporary directory.
     ///
     /// # Errors
-    /// There is no repository at this place, or the address may have a secret.
+    /// The directory is not a repository, or the address cannot be read or may contain a secret.
     pub async fn open(place: &str) -> Result<Self, GatherError> {
         if place.contains("://") {
             check_address(place)?;

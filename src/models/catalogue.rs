@@ -12,7 +12,8 @@ use crate::models::interpret::{Interpreted, parse};
 use crate::models::markers::Marker;
 use crate::models::quantised::{self, Quantised};
 use crate::models::source::{
-    BaseModel, Location, ModelSource, Published, PublishedModel, WeightsPath, WeightsRoot,
+    BaseModel, DirectoryEntries, Location, ModelSource, Published, PublishedModel, WeightsPath,
+    WeightsRoot,
 };
 use crate::models::weights::formats::{ADAPTER_PACKAGES, GGUF};
 use crate::text::error::{ReadError, ValueError};
@@ -176,9 +177,13 @@ fn base_config(
     models: &dyn ModelSource,
 ) -> Result<ModelConfig, ValueError> {
     let at = WeightsPath { root: WeightsRoot::Plan(path), part: "" };
-    let place = models.directory(at).ok().flatten();
-    let found = match place.map(|place| models.base_model(&place.path)).transpose() {
-        Ok(Some(Some(BaseModel { description, .. }))) => {
+    let place = models.directory(at);
+    let base_of = |place: Option<DirectoryEntries>| match place {
+        Some(place) => models.base_model(&place.path),
+        None => Ok(None),
+    };
+    let found = match place.and_then(base_of) {
+        Ok(Some(BaseModel { description, .. })) => {
             model_config(&description, &format!("{base:?}"), String::new(), Origin::Local)
         }
         // Its architecture can be tested with random weights.

@@ -42,7 +42,8 @@ impl Conditions {
     }
 
     /// Restricts the large tables to these runs. DuckDB skips whole blocks by the condition, which it does not
-    /// derive from a left join. A query that needs another run names the table as `main.attempts`.
+    /// derive from a left join. A query that needs another run names the table as `main.attempts`, and none may
+    /// have a common table expression with the name of such a table.
     pub fn within(&mut self, first: RunId, last: RunId) {
         self.runs = Some((first, last));
     }

@@ -105,7 +105,7 @@ pub fn report_file(text: &str) -> Result<ReportFile, String> {
 /// Renders a report. Only JUnit XML may have several files.
 ///
 /// # Errors
-/// Does not occur: every report can be encoded.
+/// The report cannot be encoded as JSON or HTML.
 pub fn render(
     report: &Report,
     format: Format,

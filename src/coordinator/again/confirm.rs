@@ -3,9 +3,9 @@
 //! A confirmation is an ordinary run of the user `dtf` with the lowest priority. Its tests are
 //! further values of the same series, so that the change is confirmed if they show it, too, and refuted
 //! if they do not. A test that gives no value is tried once more. Limits: [`MAX_OF_RUN`] tests for one
-//! run, [`MAX_PER_HOUR`] in all, runs that ended within [`LOOK_BACK`], [`MAX_TRIES`] searches of one run. Promises: the scheduler is asked
-//! only for a list of runs; a restart submits nothing twice, because each confirmation has a key; a
-//! suspect that cannot be confirmed is named in the log with the reason.
+//! run, [`MAX_PER_HOUR`] in all, runs that ended within [`LOOK_BACK`], [`MAX_TRIES`] searches of one run.
+//! Promises: the scheduler is asked only for a list of runs; a restart submits nothing twice, because each
+//! confirmation has a key; a suspect that cannot be confirmed is named in the log with the reason.
 
 use super::repeat::{self, Unconfirmed};
 use super::specs;

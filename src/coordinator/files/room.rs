@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// Checks that there is room for `more` bytes. If there is not, removes weights that no open test needs.
 ///
 /// # Errors
-/// There is no room.
+/// The data directory has no room for them, even without those weights.
 pub(crate) async fn make_room(app: &Arc<App>, purpose: Purpose, more: u64) -> Result<(), ApiError> {
     let space = Arc::clone(&app.space);
     displace(app, move |_| space.check(purpose, more).is_ok()).await?;

@@ -78,8 +78,7 @@ type Judgements = (Vec<ValuesRow>, Vec<Judgement>, BTreeMap<u32, SharedShift>);
 
 fn judgements(store: &Store, to: (RunId, RunId)) -> Result<Judgements, StoreError> {
     let accepted = store.accepted_runs()?;
-    let mut rows = store.values_of(to)?;
-    rows.retain(|row| row.values.last().is_some_and(|last| last.is_after));
+    let rows = store.values_of(to)?;
     let mut judgements = judged_in_threads(&rows, &accepted);
     let mut measured: Vec<Measured<'_>> = rows
         .iter()

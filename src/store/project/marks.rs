@@ -1,8 +1,8 @@
 //! Rows of marks, and of the tests that quarantines cover.
 //!
 //! Promise: a quarantine covers a test if it precedes the end of the test in the log, and has neither
-//! been removed nor expired by then; the name of a worker is the one that it had by then. So the rows are the same when they are written anew. A test that
-//! was skipped because of a covered test is covered, too.
+//! been removed nor expired by then; the name of a worker is the one that it had by then. So the rows are
+//! the same when they are written anew. A test that was skipped because of a covered test is covered, too.
 
 use super::tables::{Table, Tables};
 use crate::domain::access::Subject;

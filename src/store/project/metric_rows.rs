@@ -1,7 +1,7 @@
 //! Rows of the table `metrics`, gathered by column.
 //!
-//! The database has more rows for metrics than for everything else. The appender of single rows accepts lists only as texts, which DuckDB
-//! parses: it takes several times as long. Limit: rows are gathered until there are [`MAX_ROWS`] of them, or
+//! The database has more rows for metrics than for everything else. The appender of single rows accepts lists
+//! only as texts, which DuckDB would parse. Limit: rows are gathered until there are [`MAX_ROWS`] of them, or
 //! [`MAX_VALUES`] raw values.
 
 use crate::domain::id::AttemptId;

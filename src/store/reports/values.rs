@@ -104,8 +104,8 @@ fn history() -> String {
 }
 
 impl Store {
-    /// Lists the values of all metrics of the series that have a passed attempt in the judged runs, from all runs
-    /// up to the last judged one, in the order of the series and the names.
+    /// Lists the values of all metrics that passed attempts of the judged runs have, from all runs up to the last
+    /// judged one, in the order of the series and the names.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -117,26 +117,34 @@ impl Store {
             for batch in statement.query_arrow(params![to.0.0, to.1.0]).doing("query")? {
                 gathered.add(&batch);
             }
-            let names: HashMap<usize, String> =
-                gathered.names.into_iter().map(|(name, number)| (number, name)).collect();
+            let mut names: Vec<(String, usize)> = gathered.names.into_iter().collect();
+            names.sort_unstable_by_key(|(_, number)| *number);
             let mut rows = Vec::with_capacity(gathered.values.len());
             for ((series, is_figure, name), values) in gathered.values {
                 // A series without a case belongs to a database of an earlier version.
                 let Some(known) = judged.get(&series) else { continue };
-                let metric = names.get(&name).cloned().unwrap_or_default();
-                let described = metrics.get(&(series, metric.clone())).filter(|_| !is_figure);
-                let (unit, better) =
-                    described.cloned().unwrap_or_else(|| (String::new(), "lower".to_owned()));
+                let values = in_order(values, to.0);
+                if !values.last().is_some_and(|last| last.is_after) {
+                    continue;
+                }
+                let key = (series, names[name].0.clone());
+                let described = if is_figure {
+                    Some((String::new(), "lower".to_owned()))
+                } else {
+                    metrics.get(&key).cloned()
+                };
+                let missing = || StoreError::Value { what: "the metric", value: key.1.clone() };
+                let (unit, better) = described.ok_or_else(missing)?;
                 rows.push(ValuesRow {
                     case: known.case,
                     series: SeriesId(series),
-                    metric,
+                    metric: key.1,
                     unit,
                     better,
                     is_figure,
                     limits: known.limits.clone(),
                     worker: known.worker,
-                    values: in_order(values, to.0),
+                    values,
                 });
             }
             rows.sort_unstable_by(|one, other| {
