@@ -310,6 +310,23 @@ def test_the_base_model_is_found_beside_the_adapter(peft, frameworks, base):
     assert str(mine / "base_model") in why
 
 
+@pytest.mark.parametrize("place", ["./base", "../base", "runs/../base"])
+def test_the_base_model_is_found_where_the_training_has_found_it(peft, frameworks, base, place):
+    # The name is relative to the directory in which the training ran, and to no other.
+    _, mine = saved_adapter(peft, frameworks, base, place=place)
+    (base.parent / "runs").mkdir()
+    _, _, why = weights_of(of_adapter(mine, base))
+    assert os.path.normpath(why.split("base model in ")[1]) == str(base)
+
+
+def test_an_adapter_of_an_adapter_is_refused(peft, frameworks, base):
+    _, mine = saved_adapter(peft, frameworks, base)
+    (mine / "base_model").mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copy(mine / name, mine / "base_model" / name)
+    assert "is an adapter, too" in prevented(of_adapter(mine, base))
+
+
 def other_base(mine):
     """The base model has another size than the one that the adapter was trained for."""
     edit(mine.parent / "base" / "config.json", lambda c: c.update(intermediate_size=96))

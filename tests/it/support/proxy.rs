@@ -1,4 +1,5 @@
-//! A proxy on loopback that damages the answers of a server: flips a byte, or closes a connection.
+//! A proxy on loopback that damages the answers of a server: flips a byte, closes a connection, or lets it
+//! stall.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -10,6 +11,8 @@ use std::sync::{Arc, Mutex};
 pub enum Damage {
     Flip(u64),
     Close(u64),
+    /// Nothing more arrives, and the connection stays open.
+    Stall(u64),
 }
 
 pub struct Proxy {
@@ -72,6 +75,13 @@ fn forward(
             Some(Damage::Close(at)) if end > at => {
                 *pending = None;
                 break;
+            }
+            Some(Damage::Stall(at)) if end > at => {
+                *pending = None;
+                drop(pending);
+                loop {
+                    std::thread::park();
+                }
             }
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! Weights in the directory of a model, from the command line to the report.
 
+mod published;
 mod travel;
 
 use crate::python::environments;

@@ -47,6 +47,19 @@ fn worker(home: &Home, name: &str, url: &str, more: &[&str]) -> Process {
     Process(Some(command.stderr(log).spawn().expect("dtf starts")))
 }
 
+/// A PEFT adapter of a base model that is in another directory, as the training has named it.
+fn adapter(home: &Home, name: &str, base: &str) {
+    model(home, name, 7, 4096);
+    std::fs::rename(
+        home.path(name).join("model.safetensors"),
+        home.path(name).join("adapter_model.safetensors"),
+    )
+    .expect("renamed");
+    std::fs::remove_file(home.path(name).join("config.json")).expect("removed");
+    let settings = serde_json::json!({"peft_type": "LORA", "base_model_name_or_path": base});
+    home.write(&format!("{name}/adapter_config.json"), &settings.to_string());
+}
+
 /// The lines of `sha256sum` for a directory.
 fn expected(home: &Home, name: &str) -> String {
     let listed = std::process::Command::new("sh")
@@ -139,4 +152,89 @@ fn a_full_cache_removes_the_oldest_weights_and_refuses_what_can_never_fit() {
         why.contains("weights").then_some(why)
     });
     assert!(why.contains("cache"), "{why}");
+}
+
+#[test]
+fn the_base_model_of_an_adapter_travels_with_it_from_another_directory() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let _one = worker(&home, "one", &coordinator.url, &[]);
+    model(&home, "base", 3, 1 << 20);
+    adapter(&home, "runs/tuned", "./base");
+    let list = "cd \"$DTF_WEIGHTS\" && sha256sum * base_model/*; echo $DTF_WEIGHTS_ID";
+    let cmd = serde_json::json!(["sh", "-c", list]);
+    let text =
+        format!("schema: 1\ntests: [{{name: t, cmd: {cmd}, weights: {{folder: ./runs/tuned}}}}]\n");
+    let run = home.submit(&coordinator, &home.write("plan.yaml", &text));
+    let report = home.finished(&coordinator, &run);
+    let output = outputs(&home, &coordinator, &report).remove(0);
+    for line in expected(&home, "base").lines() {
+        let (digest, name) = line.split_once("  ").expect("two columns");
+        assert!(output.contains(&format!("{digest}  base_model/{name}")), "{output}");
+    }
+    // Other weights of the base model are other weights.
+    let id = |output: &str| output.lines().last().expect("the identity").to_owned();
+    model(&home, "base", 4, 1 << 20);
+    let run = home.submit(&coordinator, &home.path("plan.yaml"));
+    let report = home.finished(&coordinator, &run);
+    assert_ne!(id(&outputs(&home, &coordinator, &report)[0]), id(&output));
+
+    std::fs::remove_dir_all(home.path("base")).expect("removed");
+    let refused = home.at(&coordinator, &["submit", "plan.yaml"]).expect_code(2).err;
+    assert!(refused.contains("the base model of the adapter in "), "{refused}");
+    assert!(refused.contains("/runs/tuned is not on this machine"), "{refused}");
+}
+
+#[test]
+fn a_download_continues_over_a_restart_of_the_worker() {
+    let home = Home::new();
+    model(&home, "mine", 5, SIZE);
+    let coordinator = home.coordinator("data");
+    let stalled = Proxy::new(coordinator.address(), Some(Damage::Stall(10 << 20)));
+    let mut one = worker(&home, "one", &stalled.url, &[]);
+    let run = home.submit(&coordinator, &plan(&home, "mine", &["one"]));
+    // The other two chunks arrive meanwhile.
+    eventually("the rest of the download", || (stalled.answered() > 33 << 20).then_some(()));
+    assert!(stalled.has_damaged());
+    one.kill();
+    let proxy = Proxy::new(coordinator.address(), None);
+    let _one = worker(&home, "one", &proxy.url, &[]);
+    let report = home.finished(&coordinator, &run);
+    assert!(outputs(&home, &coordinator, &report)[0].contains(&expected(&home, "mine")));
+    let answered = proxy.answered();
+    assert!(answered < 30 << 20, "{answered} bytes were fetched again");
+}
+
+#[test]
+fn a_file_that_cannot_be_written_ends_the_attempt_and_not_the_worker() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    model(&home, "small", 1, 1 << 20);
+    model(&home, "large", 2, 24 << 20);
+    // Writing beyond this size of a file fails, as on a file system that does not support it.
+    let mut command = std::process::Command::new("sh");
+    let limited = "trap '' XFSZ; ulimit -f 16384; exec \"$0\" \"$@\"";
+    let own = home.command(&["worker", "--name", "one", "--tags", "one", "--work-dir", "one"]);
+    command.args(["-c", limited]).arg(own.get_program()).args(own.get_args());
+    command.args(["--coordinator", &coordinator.url, "--weights-dir"]).arg(home.path("cache"));
+    command.current_dir(home.root.path());
+    for (name, value) in own.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let log = std::fs::File::create(home.path("one.log")).expect("a log");
+    let _one = Process(Some(command.stderr(log).spawn().expect("dtf starts")));
+    let text = std::fs::read_to_string(plan(&home, "large", &["one"])).expect("written");
+    let once = home.write("large.yaml", &format!("{text}    retries: {{infrastructure: 0}}\n"));
+    let run = home.submit(&coordinator, &once);
+    let report = home.finished(&coordinator, &run);
+    let row = &report["rows"][0];
+    assert_eq!(row["outcome"], "error", "{row}");
+    let message = row["message"].as_str().expect("a reason");
+    assert!(message.contains("cannot use the weights cache"), "{message}");
+    let run = home.submit(&coordinator, &plan(&home, "small", &["one"]));
+    let report = home.finished(&coordinator, &run);
+    assert!(outputs(&home, &coordinator, &report)[0].contains(&expected(&home, "small")));
 }
