@@ -1,6 +1,6 @@
 //! The scheduler's engine alone: a million waiting tests in 200 classes, of which each of 10,000
 //! workers meets 10; and a million tests of 300 models, all of which each worker meets, and of which
-//! it has the weights of five.
+//! it has the weights of five. Each is compared with 10,000 waiting tests of the same kind.
 //!
 //! A grant is measured with everything that leads to it: the claim is opened, the lease is granted,
 //! the delivery is put together and the claim is answered. Requests come in batches, as from a
@@ -343,17 +343,26 @@ fn main() -> ExitCode {
     large.staff();
     let mut small = Load::new(10_000, labs());
     small.staff();
-    let mut models = Load::new(1_000_000, (0..MODELS).map(of_model));
-    models.staff();
-    models.hold();
+    let of_models = |wanted| {
+        let mut load = Load::new(wanted, (0..MODELS).map(of_model));
+        load.staff();
+        load.hold();
+        load
+    };
+    let (mut models, mut few_models) = (of_models(1_000_000), of_models(10_000));
 
     let mut criterion = Criterion::default()
         .sample_size(10)
         .warm_up_time(Duration::from_secs(1))
         .measurement_time(Duration::from_secs(5))
         .configure_from_args();
-    let mut all = [Took::default(); 3];
-    let loads = [(&mut small, "labs"), (&mut large, "labs"), (&mut models, "models")];
+    let mut all = [Took::default(); 4];
+    let loads = [
+        (&mut small, "labs"),
+        (&mut large, "labs"),
+        (&mut few_models, "models"),
+        (&mut models, "models"),
+    ];
     for ((load, of), took) in loads.into_iter().zip(&mut all) {
         let name = format!("claim and grant, {} waiting, {of}", load.wanted);
         criterion.bench_function(&name, |bencher| {
@@ -368,13 +377,16 @@ fn main() -> ExitCode {
     }
     criterion.final_summary();
 
-    let [few, many, models] = all;
+    let [few, many, few_models, models] = all;
     let grants = |took: Took| took.per_second(took.claims);
     let growth = grants(few) / grants(many);
     figures.row("claim with 1,000,000 waiting against 10,000", growth, "×", Target::AtMost(1.5));
     let target = Target::AtLeast(200_000.0);
     figures.row("grants, 1,000,000 waiting", grants(many), "/s", target);
     figures.row("grants, 10,000 waiting", grants(few), "/s", Target::None);
+    let growth = grants(few_models) / grants(models);
+    let name = "claim with 1,000,000 waiting of 300 models against 10,000";
+    figures.row(name, growth, "×", Target::AtMost(1.5));
     let name = "grants, 1,000,000 waiting of 300 models";
     figures.row(name, grants(models), "/s", Target::AtLeast(50_000.0));
     let reports = many.per_second(many.reports);
