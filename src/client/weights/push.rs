@@ -1,7 +1,7 @@
 //! Pushes weights: asks which chunks are missing, sends them, and stores the manifest.
 //!
-//! Limits: [`UPLOADS`] chunks are sent at the same time; an unreachable coordinator is tried again for
-//! [`PATIENCE`]; [`MAX_ROUNDS`] rounds. Promises: chunks that the coordinator has are not sent; a push
+//! Limits: [`UPLOADS`] chunks are sent at the same time; a coordinator that is no longer reachable is tried
+//! again for [`PATIENCE`]; [`MAX_ROUNDS`] rounds. Promises: chunks that the coordinator has are not sent; a push
 //! that was interrupted continues where it ended when it is repeated; when [`Client::push_weights`]
 //! returns, the weights are stored durably.
 
@@ -15,7 +15,7 @@ use crate::plan::folders::PushedWeights;
 use futures::stream::{self, StreamExt};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Number of chunks that are sent at the same time.
@@ -69,6 +69,8 @@ struct Push<'a> {
     size: u64,
     /// Number of bytes that were sent.
     sent: AtomicU64,
+    /// Whether the coordinator has answered.
+    answered: AtomicBool,
     progress: &'a (dyn Fn(Pushing) + Sync),
 }
 
@@ -90,6 +92,7 @@ impl Client {
             places: places(&weights.manifest, &weights.root),
             size: weights.manifest.size_bytes(),
             sent: AtomicU64::new(0),
+            answered: AtomicBool::new(false),
             progress,
         };
         push.run().await
@@ -109,17 +112,17 @@ impl Push<'_> {
                     return Err(PushError::NeverComplete);
                 }
                 round += 1;
-            } else if error.is_temporary() {
+            } else if error.is_temporary() && self.may_answer(&error) {
                 // The time begins anew after each chunk that was sent.
                 let sent = self.sent.load(Relaxed);
-                let (_, since) = *tried
-                    .filter(|(before, _)| *before == sent)
-                    .get_or_insert_with(|| (sent, now()));
+                let (_, since) = *tried.take_if(|(before, _)| *before == sent).get_or_insert_with(|| {
+                    tracing::warn!(%error, "the push is interrupted; trying again for {PATIENCE:?}");
+                    (sent, now())
+                });
                 if since.elapsed() >= PATIENCE {
                     return Err(error.into());
                 }
                 tried = Some((sent, since));
-                tracing::warn!(%error, "the push is interrupted; trying again");
                 tokio::time::sleep(PAUSE).await;
             } else {
                 return Err(error.into());
@@ -127,11 +130,18 @@ impl Push<'_> {
         }
     }
 
+    /// Whether a coordinator with this temporary error may answer later. An address at which none has ever
+    /// answered is usually wrong.
+    fn may_answer(&self, error: &ClientError) -> bool {
+        self.answered.load(Relaxed) || error.refusal().is_some()
+    }
+
     /// Sends what is missing, then the manifest.
     async fn round(&self) -> Result<(), PushError> {
         let Self { client, sha256, manifest, query, .. } = self;
         if !query.in_place {
             let missing = client.missing_chunks(sha256, manifest).await?;
+            self.answered.store(true, Relaxed);
             let goal = self.sent.load(Relaxed) + missing.size_bytes;
             self.report(0, goal);
             let mut uploads = stream::iter(&missing.chunks)
