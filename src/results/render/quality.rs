@@ -106,7 +106,10 @@ fn pair(out: &mut String, row: &ReportRow, other: &ReportRow) {
         Some(format!("{} {}", words(metric.name.strip_prefix(COMPARED)?), value(metric)))
     });
     let agreement: Vec<String> = agreement.collect();
-    let text = if agreement.is_empty() { "not compared".to_owned() } else { agreement.join(", ") };
+    let text = match agreement.as_slice() {
+        [] => format!("not compared; the output of {} states the reason (dtf logs)", row.test),
+        numbers => numbers.join(", "),
+    };
     let _ = writeln!(out, "  agreement of their answers: {text}");
 }
 
@@ -174,6 +177,14 @@ tuned/cpu/b1 compared with base/cpu/b1:
   agreement of their answers: kl 0.250
 ";
         assert_eq!(shown(&[base, tuned]), expected);
+    }
+
+    #[test]
+    fn the_output_of_a_test_states_why_its_answers_are_not_compared() {
+        let base = row("r1.t1", "base", &[], &json!({}));
+        let tuned = row("r1.t2", "tuned", &[], &json!({"compared_with": "base"}));
+        let reason = "not compared; the output of r1.t2 states the reason (dtf logs)";
+        assert!(shown(&[base, tuned]).contains(reason));
     }
 
     #[test]
