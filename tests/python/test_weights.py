@@ -49,11 +49,11 @@ def result(ran):
     return code, events[-1], output
 
 
-def refused(ran):
-    """The reason why a test could not be set up."""
+def refused(ran, weights="folder"):
+    """The reason why a test could not be set up. The result names the chosen weights."""
     code, end, output = result(ran)
     assert (code, end["outcome"], end.get("class")) == (2, "error", "set_up"), output
-    assert end["weights"] is None
+    assert end["weights"] == weights
     return end["message"]
 
 
@@ -483,7 +483,7 @@ def test_weights_of_the_cache_that_cannot_be_read_are_an_error(cached, damage):
 
 def test_a_missing_blob_is_an_error(run, cached):
     (cached.path / "model.safetensors").resolve().unlink()
-    assert "which does not exist" in refused(run(named(), cached.before))
+    assert "which does not exist" in refused(run(named(), cached.before), weights=None)
 
 
 def test_a_pickle_is_read_only_if_that_is_allowed(cached, bert):
