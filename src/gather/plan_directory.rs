@@ -11,13 +11,14 @@ use crate::models::description::Description;
 use crate::models::source::{
     BaseModel, DirectoryEntries, KnownModel, ModelSource, Published, WeightsPath, WeightsRoot,
 };
+use crate::models::weights::formats::is_single_file;
 use crate::models::weights::requested::ModelVersion;
 use crate::plan::files::directory::{Listing, MAX_FILE_BYTES, PlanFiles};
 use crate::plan::names::shortest_unique_suffixes;
 use crate::sys::caches::{self, Caches, UserContext};
 use crate::text::error::ReadError;
 use std::collections::{BTreeMap, HashMap};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -37,7 +38,7 @@ pub struct PlanDirectory {
 
 /// The location of a model of the command line.
 struct ModelLocation {
-    /// A directory, or a file with a configuration.
+    /// A directory, a file with a configuration, or a file with weights.
     path: PathBuf,
     /// Components of its path, from the root of the file system or from the current directory.
     parts: Vec<String>,
@@ -99,7 +100,8 @@ impl PlanDirectory {
             PathBuf::from(model)
         };
         let json = given.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json"));
-        let marked = json || model.starts_with('.') || model.ends_with('/') || given.is_absolute();
+        let file = json || is_single_file(model);
+        let marked = file || model.starts_with('.') || model.ends_with('/') || given.is_absolute();
         let path = self.root.join(&given);
         // A directory whose path looks like a name is a model only if its files show it.
         let has_evidence =
@@ -141,7 +143,7 @@ impl PlanDirectory {
     /// The place of weights that a plan or the command line names. `None` if it does not exist.
     fn given(&self, path: &str) -> Result<Option<PathBuf>, ReadError> {
         let place = self.root.join(caches::expand_user(&surroundings(), Path::new(path)));
-        match place.canonicalize() {
+        match real(&place) {
             Ok(full) => Ok(Some(full)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(ReadError(error.to_string())),
@@ -163,6 +165,16 @@ impl PlanDirectory {
             let (full, root) = (full.display(), root.display());
             Err(ReadError(format!("it leads to {full}, outside of the directory {root}")))
         }
+    }
+}
+
+/// The path without links. A file keeps its name, which shows the format: the model cache has links to
+/// files that are named after their digests.
+fn real(place: &Path) -> io::Result<PathBuf> {
+    let full = place.canonicalize()?;
+    match (full.is_file(), place.parent(), place.file_name()) {
+        (true, Some(parent), Some(name)) => Ok(parent.canonicalize()?.join(name)),
+        _ => Ok(full),
     }
 }
 
@@ -269,7 +281,11 @@ impl ModelSource for PlanDirectory {
 
     fn directory(&self, at: WeightsPath<'_>) -> Result<Option<DirectoryEntries>, ReadError> {
         let root = match at.root {
-            WeightsRoot::Plan(path) => Some(self.inside(path)?),
+            WeightsRoot::Plan(path) => {
+                self.inside(path)?;
+                let place = self.adopted(path).unwrap_or_else(|| self.root.join(path));
+                Some(real(&place).map_err(|error| ReadError(format!("{path}: {error}")))?)
+            }
             WeightsRoot::Given(path) => self.given(path)?,
             WeightsRoot::Cache { model, revision } => {
                 snapshot(&self.hub, model, revision)?.map(|(snapshot, _)| snapshot)
@@ -364,6 +380,40 @@ mod tests {
         assert_eq!(below.adopt(&["..".to_owned()]), Ok(vec!["./root".to_owned()]));
         assert!(plan_directory.adopt(&["../nowhere".to_owned()]).is_err());
         assert!(plan_directory.read("mine/../../root/bare/config.json").is_err());
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_file_keeps_its_name_although_it_is_a_link() {
+        let place = tempfile::tempdir().expect("a directory");
+        let root = place.path().canonicalize().expect("a path");
+        let snapshot = root.join("models--o--n/snapshots/0a1b");
+        std::fs::create_dir_all(&snapshot).expect("a directory");
+        std::fs::create_dir_all(root.join("here")).expect("a directory");
+        std::fs::write(root.join("blob"), "GGUF").expect("written");
+        std::os::unix::fs::symlink(root.join("blob"), snapshot.join("q4.gguf")).expect("linked");
+        let mut plan_directory = PlanDirectory::new(&root.join("here"));
+        let given = snapshot.join("q4.gguf").display().to_string();
+        let named = plan_directory.adopt(std::slice::from_ref(&given)).expect("named");
+        assert_eq!(named, ["./q4.gguf"]);
+        for at in [WeightsRoot::Plan("q4.gguf"), WeightsRoot::Given(&given)] {
+            let found = plan_directory.directory(WeightsPath { root: at, part: "" });
+            let found = found.expect("readable").expect("there");
+            assert!(found.is_file && found.path == given, "{found:?}");
+            assert!(found.entries.keys().eq(["q4.gguf"]), "{found:?}");
+        }
+        // A plan does not lead there, and a file that does not exist is not the name of a model.
+        std::os::unix::fs::symlink("../blob", root.join("here/mine.gguf")).expect("linked");
+        let of_plan = WeightsPath { root: WeightsRoot::Plan("mine.gguf"), part: "" };
+        assert!(
+            plan_directory.directory(of_plan).expect_err("outside").to_string().contains("leads")
+        );
+        // A directory with one such file shows that it is a model.
+        std::fs::create_dir_all(root.join("here/packed")).expect("a directory");
+        std::fs::write(root.join("here/packed/q4.gguf"), "GGUF").expect("written");
+        assert_eq!(plan_directory.adopt(&["packed".to_owned()]), Ok(vec!["./packed".to_owned()]));
+        let error = plan_directory.adopt(&["owner/none.gguf".to_owned()]).expect_err("missing");
+        assert!(error.contains("cannot read owner/none.gguf"), "{error}");
     }
 
     #[test]

@@ -15,7 +15,9 @@ use crate::models::source::{
     BaseModel, DirectoryEntries, Location, ModelSource, Published, PublishedModel, WeightsPath,
     WeightsRoot,
 };
-use crate::models::weights::formats::{ADAPTER_PACKAGES, GGUF};
+use crate::models::weights::formats::{
+    ADAPTER_PACKAGES, GGUF, gguf_stem, is_shard, is_single_file,
+};
 use crate::text::error::{ReadError, ValueError};
 use crate::text::node::shortened;
 use crate::text::source::is_json;
@@ -155,19 +157,55 @@ fn local(path: &str, models: &dyn ModelSource) -> Result<ModelConfig, ValueError
                 .hint("the path is relative to the plan, and a model directory has a config.json")
         })?;
         Description::config(text)
+    } else if let Some(file) = single_file(path, models)? {
+        return of_file(path, &file, models);
     } else {
         models.model_directory(path).map_err(|error| {
             ValueError::new(format!("cannot read the directory {path:?}: {error}"))
-                .hint("a model is a directory with a config.json, or a config.json")
+                .hint("a model is a directory with a config.json, a config.json, or a GGUF file")
         })?
     };
     if let Some(base) = identify::base_of_adapter(&description) {
         return base_config(path, &base, models);
     }
     if let Some(name) = description.packed() {
-        return packed_config(path, name, models);
+        return packed_in(path, name, models);
     }
     model_config(&description, &format!("{path:?}"), String::new(), Origin::Local)
+}
+
+/// The absolute path of the file with weights that `path` names. `None` if it names something else.
+fn single_file(path: &str, models: &dyn ModelSource) -> Result<Option<String>, ValueError> {
+    if !is_single_file(path) {
+        return Ok(None);
+    }
+    let found = models.directory(WeightsPath { root: WeightsRoot::Plan(path), part: "" });
+    let found =
+        found.and_then(|found| found.ok_or_else(|| ReadError("it does not exist".to_owned())));
+    match found {
+        Ok(found) => Ok(Some(found.path).filter(|_| found.is_file)),
+        Err(error) => Err(ValueError::new(format!("cannot read {path:?}: {error}"))
+            .hint("check the path, which is relative to the plan")),
+    }
+}
+
+/// The configuration of a model that is the single file `path`.
+fn of_file(path: &str, file: &str, models: &dyn ModelSource) -> Result<ModelConfig, ValueError> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let Some(stem) = gguf_stem(name) else {
+        let place = file.rsplit_once(['/', '\\']).map_or(".", |(place, _)| place);
+        let message = format!("{path:?} contains weights without the configuration of their model");
+        return Err(ValueError::new(message).hint(format!(
+            "test the directory {place}, with the config.json of the model beside the weights"
+        )));
+    };
+    if is_shard(stem) {
+        let message =
+            format!("{path:?} is a part of a divided GGUF file, which transformers cannot load");
+        return Err(ValueError::new(message)
+            .hint("combine the parts with `llama-gguf-split --merge`, and test the result"));
+    }
+    packed_config(path, "the file", file, models)
 }
 
 /// The configuration of the base model of the adapter in `path`.
@@ -196,38 +234,44 @@ fn base_config(
         packages: ADAPTER_PACKAGES,
         ..found
     };
-    found.map(of_adapter).map_err(|ValueError { message, hint }| {
+    found.map(of_adapter).map_err(|ValueError { message, .. }| {
         let message = format!("{path:?} is a PEFT adapter for {}: {message}", shortened(base));
-        let next = "download its base model into the model cache, or test the directory of the \
-                    merged model";
-        ValueError { message, hint: hint.or_else(|| Some(next.to_owned())) }
+        let next = "download its base model into the model cache, put it into the directory base_model \
+                    beside the adapter, or test the directory of the merged model";
+        ValueError { message, hint: Some(next.to_owned()) }
     })
 }
 
-/// The configuration in a GGUF file of the directory `path`.
+/// The configuration in the only GGUF file of the directory `path`.
+fn packed_in(path: &str, name: &str, models: &dyn ModelSource) -> Result<ModelConfig, ValueError> {
+    let at = WeightsPath { root: WeightsRoot::Plan(path), part: "" };
+    let directory = models.directory(at).and_then(|found| {
+        found.ok_or_else(|| ReadError("the directory does not exist".to_owned()))
+    });
+    let directory = directory.map_err(|error| {
+        ValueError::new(format!("cannot read {name} in the directory {path:?}: {error}"))
+    })?;
+    packed_config(path, &shortened(name), &format!("{}/{name}", directory.path), models)
+}
+
+/// The configuration in a GGUF file at the absolute path `file`, which messages about the model `path`
+/// call `name`.
 fn packed_config(
     path: &str,
     name: &str,
+    file: &str,
     models: &dyn ModelSource,
 ) -> Result<ModelConfig, ValueError> {
-    let at = WeightsPath { root: WeightsRoot::Plan(path), part: "" };
-    let head = match models.directory(at) {
-        Ok(Some(directory)) => {
-            models.first_bytes(&format!("{}/{name}", directory.path), gguf::MAX_HEAD_BYTES)
-        }
-        Ok(None) => Err(ReadError("the directory does not exist".to_owned())),
-        Err(error) => Err(error),
-    };
-    let head = head.map_err(|error| {
-        ValueError::new(format!("cannot read {name} in the directory {path:?}: {error}"))
-    })?;
+    let head = models
+        .first_bytes(file, gguf::MAX_HEAD_BYTES)
+        .map_err(|error| ValueError::new(format!("cannot read {name} of {path:?}: {error}")))?;
     let config = match identify::identify_file(&head) {
-        Some((what, _)) => Err(format!("is {what}")),
-        None => gguf::config(&head),
+        Some((what, next)) => Err((format!("is {what}"), next)),
+        None => gguf::config(&head)
+            .map_err(|fault| (fault, "test the model that it was converted from")),
     };
-    let config = config.map_err(|fault| {
-        ValueError::new(format!("{path:?} cannot be tested: {} {fault}", shortened(name)))
-            .hint("test the model that it was converted from")
+    let config = config.map_err(|(fault, next)| {
+        ValueError::new(format!("{path:?} cannot be tested: {name} {fault}")).hint(next)
     })?;
     Ok(ModelConfig {
         config,
@@ -260,7 +304,7 @@ fn named(
 ) -> Result<ModelConfig, ValueError> {
     // dtf's own models are only built in.
     if model.starts_with(OWN) {
-        return built_in(model).unwrap_or_else(|| Err(unknown(model)));
+        return built_in(model).unwrap_or_else(|| Err(unknown(model, models)));
     }
     let published = models.published(model, revision);
     // The configuration of the commit whose weights are tested.
@@ -294,10 +338,10 @@ fn named(
         None => match published {
             Published::Denied(error) => error,
             Published::Unknown(why) => {
-                let ValueError { message, hint } = unknown(model);
+                let ValueError { message, hint } = unknown(model, models);
                 ValueError { message: format!("{message} ({why})"), hint }
             }
-            _ => unknown(model),
+            _ => unknown(model, models),
         },
     })
 }
@@ -326,8 +370,13 @@ fn built_in(model: &str) -> Option<Result<ModelConfig, ValueError>> {
 }
 
 /// The error for a model that no source has.
-fn unknown(model: &str) -> ValueError {
+fn unknown(model: &str, models: &dyn ModelSource) -> ValueError {
     let error = ValueError::new(format!("no configuration found for {:?}", shortened(model)));
+    let at = WeightsPath { root: WeightsRoot::Plan(model), part: "" };
+    if let Ok(Some(_)) = models.directory(at) {
+        let path = format!("./{}", shortened(model));
+        return error.hint(format!("there is a directory of this name; did you mean {path:?}?"));
+    }
     match nearest(model, names()) {
         Some(candidate) => error.hint(format!("did you mean {candidate:?}?")),
         None => error.hint(

@@ -124,7 +124,7 @@ impl Description {
     /// Whether a file that identifies the model exists, or could not be read.
     #[must_use]
     pub fn has_evidence(&self) -> bool {
-        self.files.values().any(|read| *read != FileRead::Absent)
+        self.packed().is_some() || self.files.values().any(|read| *read != FileRead::Absent)
     }
 
     /// Whether the directory is known to be empty.

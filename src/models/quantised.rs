@@ -45,23 +45,25 @@ pub struct Method {
     pub can_be_dequantised: bool,
 }
 
+/// The oldest version that the library accepts.
+pub const ACCELERATE: &str = "accelerate>=1.1";
 const METHODS: &[Method] = &[
     method("aqlm", &["aqlm", "accelerate"], "cpu and cuda"),
     method("auto-round", &["auto-round"], "cpu, cuda and xpu"),
     dequantised("awq", &[]),
     method("bitnet", &["accelerate"], "cpu and cuda"),
     dequantised("bitsandbytes", &[]),
-    dequantised("compressed-tensors", &["compressed-tensors", "accelerate"]),
+    dequantised("compressed-tensors", &["compressed-tensors>=0.15", ACCELERATE]),
     method("eetq", &["kernels", "accelerate"], "cuda"),
     method("fbgemm_fp8", &["fbgemm-gpu", "accelerate"], "cuda (9.0 and later) and xpu"),
-    dequantised("fp8", &["accelerate"]),
+    dequantised("fp8", &[ACCELERATE]),
     method("fp_quant", &["fp_quant"], "cuda and xpu"),
     dequantised("gptq", &[]),
     method("higgs", &["flute-kernel", "accelerate"], "cuda"),
     method("hqq", &["hqq", "accelerate"], "cuda"),
     dequantised("mlx", &[]),
-    dequantised("mxfp4", &["accelerate"]),
-    dequantised("mxfp8", &["accelerate"]),
+    dequantised("mxfp4", &[ACCELERATE]),
+    dequantised("mxfp8", &[ACCELERATE]),
     method("quanto", &["optimum-quanto", "accelerate"], "cpu, cuda and mps"),
     method("quark", &["amd-quark"], "cpu, cuda and rocm"),
     method("spqr", &["spqr_quant", "accelerate"], "cuda"),

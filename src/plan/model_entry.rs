@@ -6,6 +6,7 @@
 
 use crate::domain::accelerator::Backend;
 use crate::models::source::Location;
+use crate::models::weights::formats::{gguf_stem, is_single_file};
 use crate::models::weights::requested::{Requested, check_revision};
 use crate::plan::entry::check_name;
 use crate::plan::files::path::normalise;
@@ -254,17 +255,17 @@ fn read_model(fields: &Fields) -> Result<(String, Location), FieldError> {
 }
 
 fn is_local(model: &str) -> bool {
-    model.starts_with("./") || model.ends_with('/') || is_json(model)
+    model.starts_with("./") || model.ends_with('/') || is_json(model) || is_single_file(model)
 }
 
-/// Name of a local model: `mine` and `mine/config.json` become `./mine`, `small.json` becomes
-/// `./small`.
+/// Name of a local model: `mine` and `mine/config.json` become `./mine`, `small.json` and `small.gguf`
+/// become `./small`.
 fn local_name(file: &str) -> String {
     let directory = match file.strip_suffix("config.json") {
         Some("") => return ".".to_owned(),
         Some(directory) if directory.ends_with('/') => directory.trim_end_matches('/'),
         _ if is_json(file) => file.rsplit_once('.').map_or(file, |(stem, _)| stem),
-        _ => file,
+        _ => gguf_stem(file).unwrap_or(file),
     };
     format!("./{directory}")
 }

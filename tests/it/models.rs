@@ -107,7 +107,7 @@ fn quantised_weights_are_explained_and_refused_before_anything_runs() {
     home.dtf(&["generate", "./fp8", "--out", "fp8-tests"]).expect_code(0);
     let script = home.path("fp8-tests/test_fp8_cpu_b2_s96_fp32.py");
     let script = std::fs::read_to_string(script).expect("written");
-    assert!(script.contains("\"dequantize\": True") && script.contains("\"accelerate\""));
+    assert!(script.contains("\"dequantize\": True") && script.contains("\"accelerate>=1.1\""));
 }
 
 #[test]

@@ -436,8 +436,9 @@ def in_pairs(weight, heads):
     return weight.reshape(heads, 2, -1, weight.shape[1]).transpose(1, 2).reshape(weight.shape)
 
 
-def write_gguf(gguf, model, path, kind=None, architecture="llama", without=()):
-    """Writes a Llama as a GGUF file. `kind` is the type of its matrices, such as Q8_0."""
+def write_gguf(gguf, model, path, kind=None, architecture="llama", without=(), tokenizer=None):
+    """Writes a Llama as a GGUF file. `kind` is the type of its matrices, such as Q8_0. `tokenizer` has a
+    vocabulary and merges of pairs of bytes."""
     config = model.config
     writer = gguf.GGUFWriter(str(path), architecture)
     writer.add_context_length(config.max_position_embeddings)
@@ -450,6 +451,15 @@ def write_gguf(gguf, model, path, kind=None, architecture="llama", without=()):
     writer.add_rope_freq_base(10000.0)
     writer.add_rope_dimension_count(config.hidden_size // config.num_attention_heads)
     writer.add_vocab_size(config.vocab_size)
+    if tokenizer is not None:
+        vocabulary, merges = tokenizer
+        writer.add_tokenizer_model("gpt2")
+        writer.add_tokenizer_pre("default")
+        writer.add_token_list(vocabulary)
+        writer.add_token_types([1] * len(vocabulary))
+        writer.add_token_merges(merges)
+        writer.add_bos_token_id(1)
+        writer.add_eos_token_id(2)
     for name, value in model.state_dict().items():
         stem = name.removesuffix(".weight")
         if stem.startswith("model.layers."):
@@ -502,9 +512,39 @@ def test_a_gguf_file_is_loaded_as_plain_numbers(gguf, frameworks, tmp_path, kind
     assert (actual - expected).abs().max() <= close * expected.abs().max()
 
 
-def test_a_test_of_a_gguf_file_passes(packed, frameworks, run):
-    code, end, output = result(run(gguf_source(packed, frameworks)))
-    assert (code, end["weights"]) == (0, "folder"), output
+@pytest.mark.parametrize("name", ["", "model.gguf"])
+def test_a_test_of_a_gguf_file_passes(packed, frameworks, run, name):
+    # Beside a file that is named alone, others do not matter.
+    if name:
+        shutil.copy(packed / name, packed / "other.gguf")
+    code, end, output = result(run(gguf_source(packed / name, frameworks)))
+    assert (code, end["weights"], end["weights_format"]) == (0, "folder", "gguf"), output
+
+
+def pairs_of_bytes():
+    """The vocabulary of a small tokenizer, in the order of the ids, and its merges."""
+    tokenizers = pytest.importorskip("tokenizers")
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300,
+        special_tokens=["<unk>", "<s>", "</s>"],
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+    )
+    made.train_from_iterator(["the weights of the model and of the other model"], trainer)
+    model = json.loads(made.to_str())["model"]
+    merges = [one if isinstance(one, str) else " ".join(one) for one in model["merges"]]
+    return sorted(model["vocab"], key=model["vocab"].get), merges
+
+
+@pytest.mark.parametrize("name", ["", "model.gguf"])
+def test_the_tokenizer_in_a_gguf_file_is_used(gguf, frameworks, tmp_path, run, name):
+    path = tmp_path / "model.gguf"
+    write_gguf(gguf, llama(frameworks), path, tokenizer=pairs_of_bytes())
+    code, end, output = result(run(gguf_source(tmp_path / name, frameworks)))
+    assert code == 0, output
+    assert "text" not in end["quality_notes"], end["quality_notes"]
+    assert "quality_perplexity" in output, output
 
 
 GGUF_DAMAGES = {
@@ -513,7 +553,7 @@ GGUF_DAMAGES = {
     "empty": (lambda file: file.write_bytes(b""), "model.gguf is empty"),
     "a few bytes": (lambda file: os.truncate(file, 9), "is truncated: it has 9 bytes"),
     "half a header": (lambda file: os.truncate(file, 200), "cannot be"),
-    "cut": (lambda file: os.truncate(file, file.stat().st_size - 64), "cannot be"),
+    "cut": (lambda file: os.truncate(file, file.stat().st_size - 64), "is truncated or damaged"),
     "safetensors": (
         lambda file: file.write_bytes((20).to_bytes(8, "little") + b'{"a": 1}' + bytes(99)),
         "is not a GGUF file but a safetensors file",

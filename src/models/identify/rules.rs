@@ -6,6 +6,7 @@
 use super::facts::{Facts, Identity, MAX_LISTED, clean, listed};
 use crate::backends::Table;
 use crate::models::description::{ADAPTER, CONFIG, MODULES, PARAMS, PIPELINE};
+use crate::models::weights::formats::ADAPTERS;
 use serde_json::Value;
 
 pub(super) type Rule = fn(&Facts) -> Option<Identity>;
@@ -30,8 +31,8 @@ pub(super) const OTHERWISE: [Rule; 10] = [
 const NAME_ORIGIN: &str = "use the model that it was converted from; dtf tests models with a \
     config.json of transformers, diffusers or timm";
 const GGUF: &str = ".gguf";
-const PACKED: &str = "download one of the files into a directory and test that, or use the model \
-    that it was converted from";
+const PACKED: &str = "download one of the files and test it, for example with `dtf run ./FILE.gguf`, or \
+    use the model that it was converted from";
 /// Models of other libraries, by the suffix of a file name.
 const FORMATS: [(&str, &str); 17] = [
     (GGUF, "weights of llama.cpp (GGUF)"),
@@ -311,6 +312,11 @@ fn loose_weights(facts: &Facts) -> Option<Identity> {
     let files: Vec<&str> = facts.weights().collect();
     if files.is_empty() {
         return None;
+    }
+    if files.iter().any(|name| ADAPTERS.contains(name)) {
+        let next = "add the adapter_config.json that was saved with them";
+        let what = "the weights of a PEFT adapter without an adapter_config.json";
+        return Some(Identity::new(what, listed(&files), next));
     }
     let next = "add the config.json of the model; weights alone do not identify it";
     Some(Identity::new(format!("weights {}", undescribed(facts)), listed(&files), next))

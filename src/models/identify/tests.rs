@@ -24,7 +24,7 @@ fn each_kind_of_directory_is_identified_with_the_next_step() {
         )
     };
     let (st, fixed) = (modules("Transformer", "0_Encoder"), modules("StaticEmbedding", ""));
-    let cases: [(Files, &str, &str); 32] = [
+    let cases: [(Files, &str, &str); 33] = [
         (
             &[(ADAPTER, r#"{"base_model_name_or_path": "gpt2", "peft_type": "IA3"}"#)],
             "a PEFT adapter for gpt2 (adapter_config.json, peft_type IA3)",
@@ -70,6 +70,11 @@ fn each_kind_of_directory_is_identified_with_the_next_step() {
             &[("model.bin", ""), (CONFIG, r#"{"alignment_heads": [], "lang_ids": []}"#)],
             "a CTranslate2 model",
             "converted from",
+        ),
+        (
+            &[("adapter_model.safetensors", "")],
+            "the weights of a PEFT adapter without an adapter_config.json",
+            "add the adapter_config.json",
         ),
         (&[("m-q4.gguf", "")], "weights of llama.cpp (GGUF) without a config.json", "download one"),
         (&[("onnx/model.onnx", "")], "an ONNX model", "--runtime onnxruntime (back-ends cpu, cuda"),

@@ -1,18 +1,22 @@
 //! The formats of weights, by the names of their files.
 
+use crate::models::quantised::ACCELERATE;
+
 /// Stem of the safetensors files of transformers; the next one is that of diffusers.
 pub(super) const STEM: &str = "model";
 pub(super) const PIPELINE_STEM: &str = "diffusion_pytorch_model";
+const GGUF_SUFFIX: &str = ".gguf";
+const SAFETENSORS_SUFFIX: &str = ".safetensors";
 /// Suffixes of files with weights.
 pub(super) const FORMATS: [&str; 11] = [
-    ".safetensors",
+    SAFETENSORS_SUFFIX,
     ".bin",
     ".pt",
     ".pth",
     ".ckpt",
     ".h5",
     ".msgpack",
-    ".gguf",
+    GGUF_SUFFIX,
     ".onnx",
     ".pkl",
     ".npz",
@@ -21,7 +25,8 @@ pub(super) const FORMATS: [&str; 11] = [
 pub(super) const NOT_WEIGHTS: [&str; 6] =
     ["training_args", "optimizer", "scheduler", "rng_state", "scaler", "random_states"];
 /// Weights of a PEFT adapter, safetensors first.
-pub(super) const ADAPTERS: [&str; 2] = ["adapter_model.safetensors", "adapter_model.bin"];
+pub(in crate::models) const ADAPTERS: [&str; 2] =
+    ["adapter_model.safetensors", "adapter_model.bin"];
 
 /// Whether the suffix of a file is that of weights.
 pub(super) fn holds_weights(name: &str) -> bool {
@@ -30,8 +35,23 @@ pub(super) fn holds_weights(name: &str) -> bool {
         && !NOT_WEIGHTS.iter().any(|beginning| name.starts_with(beginning))
 }
 
+/// Whether a path, which may be a model's name as well, names a single file with weights.
+#[must_use]
+pub fn is_single_file(path: &str) -> bool {
+    let lower = path.to_lowercase();
+    [GGUF_SUFFIX, SAFETENSORS_SUFFIX].iter().any(|suffix| lower.ends_with(suffix))
+}
+
+/// The name of a GGUF file without its suffix.
+#[must_use]
+pub fn gguf_stem(path: &str) -> Option<&str> {
+    let at = path.len().checked_sub(GGUF_SUFFIX.len())?;
+    let (stem, suffix) = path.split_at_checked(at)?;
+    suffix.eq_ignore_ascii_case(GGUF_SUFFIX).then_some(stem)
+}
+
 /// Packages by which transformers loads GGUF files and adapters.
-pub const GGUF: &[&str] = &["gguf>=0.10", "accelerate"];
+pub const GGUF: &[&str] = &["gguf>=0.10", ACCELERATE];
 pub const ADAPTER_PACKAGES: &[&str] = &["peft>=0.15"];
 /// Subdirectories in which exporters save models.
 pub(super) const EXPORTS: [&str; 2] = ["onnx", "openvino"];
@@ -63,7 +83,7 @@ pub(super) fn variant<'a>(name: &'a str, stem: &str, suffix: &str) -> Option<(&'
 }
 
 /// Whether the text ends like the name of a shard: `fp16-00001-of-00002`.
-fn is_shard(variant: &str) -> bool {
+pub fn is_shard(variant: &str) -> bool {
     let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let parts = variant.rsplit_once("-of-").and_then(|(left, all)| {
         let (_, this) = left.rsplit_once('-')?;

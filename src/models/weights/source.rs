@@ -236,7 +236,10 @@ fn independent(
                 let error = ValueError::new(format!("{path} does not exist or has no weights"));
                 return Err((
                     "weights",
-                    error.hint("check the path, which is relative to the plan"),
+                    error.hint(
+                        "check the path, which is relative to the plan or, on the command line, to \
+                         the current directory",
+                    ),
                 ));
             };
             return Ok(Chosen::of_directory(found, *shared));

@@ -64,6 +64,11 @@ impl ModelSource for Machine {
                 (format!("cache/{model}"), format!("/cache/{model}"))
             }
         };
+        if let Some(content) = self.files.0.get(&root) {
+            let name = root.rsplit('/').next().unwrap_or_default().to_owned();
+            let entries = [(name, Ok(content.len() as u64))].into();
+            return Ok(Some(DirectoryEntries { path, is_file: true, entries }));
+        }
         let prefix = [&*root, at.part, ""].join("/").replace("//", "/");
         let entries = self.files.0.iter().filter_map(|(file, bytes)| {
             let name = file.strip_prefix(prefix.trim_start_matches('/'))?;
@@ -212,6 +217,14 @@ fn random_weights_are_used_on_request_or_without_other_weights() {
 }
 
 #[test]
+fn a_directory_with_the_name_of_an_unknown_model_is_pointed_out() {
+    let here = machine(&[("mine/config.json", CONFIG), ("mine/model.safetensors", WHOLE)]);
+    let refused = tests("mine", &[], &here).expect_err("a name");
+    let hint = "there is a directory of this name; did you mean \"./mine\"?";
+    assert_eq!(refused.hint.as_deref(), Some(hint), "{}", refused.message);
+}
+
+#[test]
 fn weights_that_cannot_be_used_are_refused_before_anything_runs() {
     let refused = |file: &str, content: &str| {
         let here = machine(&[("mine/config.json", CONFIG), (file, content)]);
@@ -252,6 +265,64 @@ fn weights_that_cannot_be_used_are_refused_before_anything_runs() {
     let expected = "the weights of ./locked cannot be used: cannot read the directory: locked: \
                     permission denied";
     assert_eq!(message, expected);
+}
+
+/// The head of a GGUF file of a small Llama.
+fn gguf_head() -> String {
+    let long = |number: u8| format!("{}\0\0\0\0\0\0\0", char::from(number));
+    let text = |text: &str| format!("{}{text}", long(u8::try_from(text.len()).expect("short")));
+    let (of_text, of_number) = ("\u{8}\0\0\0", "\u{4}\0\0\0");
+    [
+        "GGUF\u{3}\0\0\0",
+        &long(1),
+        &long(3),
+        &text("general.architecture"),
+        of_text,
+        &text("llama"),
+        &text("llama.block_count"),
+        of_number,
+        "\u{2}\0\0\0",
+        &text("llama.embedding_length"),
+        of_number,
+        "\u{40}\0\0\0",
+    ]
+    .concat()
+}
+
+#[test]
+fn a_model_can_be_a_gguf_file_alone() {
+    let head = gguf_head();
+    let here = machine(&[
+        ("mine/small.Q4.gguf", &head),
+        ("mine/other.gguf", "GGUF"),
+        ("mine/config.json", CONFIG),
+        ("mine/model.safetensors", WHOLE),
+        ("mine/big-00001-of-00002.gguf", &head),
+    ]);
+    let made = tests("./mine/small.Q4.gguf", &[], &here).expect("tests");
+    assert_eq!(chosen(&made).source, folder("/here/mine/small.Q4.gguf"));
+    assert_eq!(chosen(&made).packages, ["gguf>=0.10", "accelerate>=1.1"]);
+    assert!(made.tests().any(|test| test.entry.name.starts_with("small.Q4/cpu/")));
+    let of_plan = plan("models: [mine/small.Q4.gguf]", &here).expect("tests");
+    assert_eq!(of_plan.weights_notes.notes(false), [""; 0]);
+
+    let refused = |path: &str| {
+        let refused = tests(path, &[], &here).expect_err(path);
+        assert_eq!(refused.field, "models[0].model");
+        format!("{} | {}", refused.message, refused.hint.unwrap_or_default())
+    };
+    assert_eq!(
+        refused("./mine/model.safetensors"),
+        "\"mine/model.safetensors\" contains weights without the configuration of their model | \
+         test the directory /here/mine, with the config.json of the model beside the weights"
+    );
+    assert_eq!(
+        refused("./mine/big-00001-of-00002.gguf"),
+        "\"mine/big-00001-of-00002.gguf\" is a part of a divided GGUF file, which transformers \
+         cannot load | combine the parts with `llama-gguf-split --merge`, and test the result"
+    );
+    assert!(refused("./mine/other.gguf").contains("the file ends before it describes a model"));
+    assert!(refused("./mine/none.gguf").starts_with("cannot read \"mine/none.gguf\""));
 }
 
 #[test]
