@@ -222,15 +222,16 @@ fn doubts(
         result.errors.push(MAKER.error(&format!("{TOOL} printed too much")));
     }
     completion.failure()?;
-    let reason = reason(TOOL, completion);
     let is_lost = |card: &Card| card.reading != Reading::Working;
     if exited(completion).is_some_and(|(code, _)| code == INFOROM_WARNING) {
-        result.notes.push(reason);
+        let meaning = "a warning about the configuration memory (infoROM) of a device";
+        result.notes.push(format!("{TOOL} exited with code {INFOROM_WARNING}, {meaning}"));
         return None;
     }
     if !listing.lost.is_empty() || listing.cards.iter().any(is_lost) {
         return None;
     }
+    let reason = reason(TOOL, completion);
     result.errors.push(MAKER.error(&reason));
     Some(reason)
 }

@@ -86,10 +86,12 @@ fn consecutive(counts: &[Option<usize>]) -> Vec<Vec<u16>> {
 /// device that cannot be inspected. None if there is no listing.
 pub(super) fn devices(output: &str) -> Option<VendorDevices> {
     let lists = json::documents(output).filter_map(|document| {
-        let list = document.as_array()?;
+        // In some versions, the list is a part of a mapping with facts of the machine.
+        let list = document.get("neurondevices").unwrap_or(&document).as_array()?;
+        let instance = json::first(&document, &["instancetype"]);
         let mut result = VendorDevices::default();
         for (position, entry) in (0..).zip(list) {
-            if let Some(device) = device(entry) {
+            if let Some(device) = device(entry, instance.as_deref()) {
                 result.devices.push(device);
             } else {
                 let entry = quoted(&entry.to_string());
@@ -121,10 +123,12 @@ fn number_cores(list: &[Value], result: &mut VendorDevices) {
     }
 }
 
-fn device(value: &Value) -> Option<Device> {
+/// The device of an entry. `instance` is the type of the machine, if the list is a part of its facts.
+fn device(value: &Value, instance: Option<&str>) -> Option<Device> {
     let text = |keys: &[&str]| json::first(value, keys);
     let number = text(&["neurondevice"])?.parse().ok()?;
-    let instance = text(&["instancetype"]).map(|kind| format!(" ({kind})")).unwrap_or_default();
+    let instance = text(&["instancetype"]).or_else(|| instance.map(str::to_owned));
+    let instance = instance.map(|kind| format!(" ({kind})")).unwrap_or_default();
     let model = product(&format!("AWS Neuron device{instance}"));
     let mut accelerator =
         Accelerator::new(number, Vendor::AWS, &model).with_backend(Backend::NEURON);

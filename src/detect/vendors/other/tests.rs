@@ -77,6 +77,14 @@ fn neuron_devices_are_named_by_their_cores() {
         device(1, ", \"nc_count\": 2, \"neuroncore_ids\": [6, 7]"),
     ]);
     assert_eq!(cores(&listed), [[4, 5], [6, 7]]);
+    // The list is a part of a mapping.
+    let text = format!(
+        "note {{\"x\": []}} {{\"instance_type\": \"trn2.3xlarge\", \"neuron_devices\": {listed}}}"
+    );
+    assert_eq!(cores(&text), [[4, 5], [6, 7]]);
+    let all = printing("neuron-ls", &text);
+    assert_eq!(all.accelerators[0].model, "AWS Neuron device (trn2.3xlarge)");
+    assert_eq!(all.errors, [""; 0]);
     // A test cannot be pinned to one of several devices whose cores are unknown.
     let unknown = printing("neuron-ls", &list(&[device(0, two), device(1, "")]));
     assert_eq!(unknown.accelerators[1].offered().count(), 0);

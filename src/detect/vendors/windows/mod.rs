@@ -50,8 +50,6 @@ const WMIC_ACCELERATORS: &[&str] = &[
     "Name,Manufacturer,PNPDeviceID,ConfigManagerErrorCode",
     "/format:list",
 ];
-/// The error of `wmic` if there is no record.
-const WMIC_NONE: &str = "No Instance(s) Available";
 /// Minimum credible memory of a card, in bytes.
 const MIN_MEMORY: u64 = 64 << 20;
 
@@ -131,8 +129,20 @@ async fn query(host: &Host<'_>, script: &str, wmic: &[&str]) -> Completion {
     if has_hung || printed(&completion).is_ok() {
         return completion;
     }
-    let older = host.run("wmic", wmic).await;
+    let older = with_empty_list(host.run("wmic", wmic).await);
     if completion == Completion::NotFound || printed(&older).is_ok() { older } else { completion }
+}
+
+/// Drops the error stream of a `wmic` that succeeded and printed no record: it is the message that there is
+/// none, in the language of the system. After a failure, the exit code is not 0.
+fn with_empty_list(mut completion: Completion) -> Completion {
+    if let Completion::Exited(output) = &mut completion
+        && output.exit.code == Some(0)
+        && output.stdout.text.trim().is_empty()
+    {
+        output.stderr.text.clear();
+    }
+    completion
 }
 
 /// The devices in the answers. `nvidia` is the result of `nvidia-smi`, whose devices may all be hidden.
@@ -143,14 +153,27 @@ pub(super) fn devices(
 ) -> VendorDevices {
     let mut result = VendorDevices::default();
     let mut rows = |what: &str, completion: &Completion| {
-        printed(completion).unwrap_or_else(|reason| {
+        let records = printed(completion).unwrap_or_else(|reason| {
             result.errors.push(format!("cannot detect {what}: {reason}"));
             Vec::new()
-        })
+        });
+        let is_device = |record: &Value| {
+            json::first(record, &["name", "caption", "description", "pnpdeviceid"]).is_some()
+        };
+        let (devices, others): (Vec<_>, Vec<_>) = records.into_iter().partition(is_device);
+        if !others.is_empty() {
+            let reason = reason("the query of Windows", completion);
+            result.errors.push(format!("cannot detect {what}: {reason}"));
+        }
+        devices
     };
     let controllers = rows("graphics devices", &answers.controllers);
     let accelerators = rows("processors for neural networks", &answers.accelerators);
-    let sizes = sizes(&printed(&answers.registry).unwrap_or_else(|reason| {
+    let registry = match &answers.registry {
+        Completion::NotFound => Err("powershell is not installed".to_owned()),
+        completion => printed(completion),
+    };
+    let sizes = sizes(&registry.unwrap_or_else(|reason| {
         result.notes.push(format!("the memory of graphics devices is unknown: {reason}"));
         Vec::new()
     }));
@@ -193,8 +216,9 @@ fn printed(completion: &Completion) -> Result<Vec<Value>, String> {
     let (text, errors) = (output.stdout.text.trim(), output.stderr.text.trim());
     let records = records(text);
     let is_empty_list = || {
-        json::documents(text).any(|document| document.as_array().is_some_and(Vec::is_empty))
-            || text.is_empty() && (errors.is_empty() || errors.starts_with(WMIC_NONE))
+        json::documents(text)
+            .any(|document| unwrapped(document).as_array().is_some_and(Vec::is_empty))
+            || text.is_empty() && errors.is_empty()
     };
     if records.is_empty() && !is_empty_list() { Err(failed()) } else { Ok(records) }
 }
@@ -203,12 +227,22 @@ fn printed(completion: &Completion) -> Result<Vec<Value>, String> {
 /// older `wmic` prints.
 pub(super) fn records(output: &str) -> Vec<Value> {
     let is_record = |value: &Value| value.as_object().is_some_and(|record| !record.is_empty());
-    let listed = json::documents(output).find_map(|document| match document {
+    let listed = json::documents(output).find_map(|document| match unwrapped(document) {
         Value::Array(values) if values.first().is_some_and(is_record) => Some(values),
         document if is_record(&document) => Some(vec![document]),
         _ => None,
     });
     listed.unwrap_or_else(|| blocks(output))
+}
+
+/// The list in `{"value": […], "Count": 2}`, as which `PowerShell` 5.1 prints some lists; another document as
+/// it is.
+fn unwrapped(mut document: Value) -> Value {
+    let is_wrapped = document.get("count").is_some_and(Value::is_number);
+    match document.get_mut("value").filter(|list| is_wrapped && list.is_array()) {
+        Some(list) => list.take(),
+        None => document,
+    }
 }
 
 fn blocks(output: &str) -> Vec<Value> {

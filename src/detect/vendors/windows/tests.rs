@@ -39,6 +39,9 @@ fn memory_is_that_of_the_registry() {
           cuda=Hardware | Degraded: nvidia-smi is not installed, so the device cannot be inspected"
         ]
     );
+    let wrapped = format!("{{\"value\":[{GRAPHICS},{virtual_ones}],\"Count\":4}}");
+    let wrapped = windows(&wrapped, "{\"value\":[],\"Count\":0}", &Completion::NotFound);
+    assert_eq!((usable(&wrapped), wrapped.errors), (vec![amd.to_owned()], Vec::new()));
     let one = windows(GRAPHICS, "", &Completion::NotFound);
     assert_eq!(usable(&one), [amd], "one device is not a list");
     let none = windows("", "", &Completion::NotFound);
@@ -135,6 +138,7 @@ fn a_query_that_fails_is_not_a_machine_without_devices() {
         exited(1, "", denied),
         exited(0, "", denied),
         exited(0, "Zugriff verweigert", ""),
+        exited(0, "{\"Meldung\": \"Zugriff verweigert\"}", ""),
         Completion::NotStarted("no memory".to_owned()),
     ] {
         let found = queried(&query, &Completion::NotFound);
@@ -226,6 +230,26 @@ fn a_powershell_that_fails_is_replaced_by_wmic() {
         );
         assert_eq!(found.errors, [""; 0], "{failed:?}");
     }
+}
+
+#[test]
+fn wmic_reports_in_any_language_that_there_is_no_record() {
+    let controllers = "Name=AMD Radeon\r\nPNPDeviceID=PCI\\VEN_1002&amp;DEV_164E\r\n\r\n";
+    let with = |networks: &Completion| {
+        detected(&[("Windows/System32/x", "")], |line| match line {
+            line if line.starts_with("wmic path Win32_VideoController") => {
+                exited(0, controllers, "")
+            }
+            line if line.starts_with("wmic path Win32_PnPEntity") => networks.clone(),
+            _ => Completion::NotFound,
+        })
+    };
+    let none = with(&exited(0, "\r\n", "Keine Instanzen verfügbar.\r\n"));
+    assert_eq!((none.accelerators.len(), &*none.errors), (1, &[][..]));
+    let note = "the memory of graphics devices is unknown: powershell is not installed";
+    assert!(none.notes.iter().any(|given| given == note), "{:?}", none.notes);
+    let failed = with(&exited(-2_147_217_392, "", "Beschreibung = Ungültige Klasse"));
+    assert_eq!(failed.errors.len(), 1, "{:?}", failed.errors);
 }
 
 /// Measured on two machines: the field of 32 bits is wrong for the larger card alone.
