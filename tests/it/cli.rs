@@ -37,6 +37,28 @@ fn help_is_as_reviewed() {
 }
 
 #[test]
+fn paths_are_converted_all_or_none() {
+    let home = Home::new();
+    let convert = |args: &[&str]| home.dtf(&[&["path", "convert"], args].concat());
+    let two = [r"C:\models\bert", r"%USERPROFILE%\x", "--to", "wsl"];
+    let converted = convert(&two).expect_code(0);
+    assert_eq!(converted.out, "/mnt/c/models/bert\n%USERPROFILE%\\x\n");
+    assert!(converted.err.contains("dtf does not expand %USERPROFILE%"), "{}", converted.err);
+    let rows = convert(&[&two[..], &["--output", "json"]].concat()).expect_code(0).json();
+    assert_eq!(rows["paths"][0]["given"], two[0]);
+    assert_eq!(rows["paths"][0]["path"], "/mnt/c/models/bert");
+    assert_eq!(rows["paths"][1]["variable"], "%USERPROFILE%");
+    let refused = convert(&["/mnt/c/x", "/srv/models", "--to", "windows"]).expect_code(2);
+    assert_eq!(refused.out, "");
+    assert!(refused.err.contains(r"name one with --mount '/srv=D:\data'"), "{}", refused.err);
+    // The advice works as it is printed.
+    let mounted = convert(&["/srv/models", "--to", "windows", "--mount", r"/srv=D:\data"]);
+    assert_eq!(mounted.expect_code(0).out, "D:\\data\\models\n");
+    let list = convert(&[r"C:\a;D:\b", "--to", "msys", "--list"]).expect_code(0);
+    assert_eq!(list.out, "/c/a:/d/b\n");
+}
+
+#[test]
 fn errors_name_the_next_step() {
     let home = Home::new();
     let version = home.dtf(&["--version"]).expect_code(0);

@@ -26,7 +26,9 @@ pub enum PathError {
     InvalidDrive { path: String },
     #[error("{path:?} has no server and share")]
     IncompleteShare { path: String },
-    #[error("{root} has no equivalent on {to} systems; name one with --mount {example}")]
+    #[error(
+        "{root} has no equivalent on {to}; name one with --mount '{example}' (of a worker: --mounts)"
+    )]
     NoMapping { root: String, to: System, example: String },
     #[error("{root} belongs to a WSL distribution; name it with --distribution")]
     NoDistribution { root: String },

@@ -33,6 +33,12 @@ impl System {
 
 impl fmt::Display for System {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+        f.write_str(match self {
+            Self::Windows => "Windows",
+            Self::Posix => "POSIX systems",
+            Self::Wsl => "WSL",
+            Self::Msys => "MSYS2",
+            Self::Cygwin => "Cygwin",
+        })
     }
 }

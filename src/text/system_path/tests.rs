@@ -96,7 +96,7 @@ fn paths_of_windows_without_an_equivalent_are_refused() {
     let error = to(Posix).convert(r"C:\Users\x").expect_err("no drives").to_string();
     assert_eq!(
         error,
-        r"C:\ has no equivalent on posix systems; name one with --mount C:\Users=/data"
+        r"C:\ has no equivalent on POSIX systems; name one with --mount 'C:\Users=/data' (of a worker: --mounts)"
     );
     assert_eq!(refused(wsl, &format!(r"C:\{}", "é".repeat(200))), "NameTooLong");
     assert_eq!(refused(wsl, &"x/".repeat(20_000)), "PathTooLong");
