@@ -234,7 +234,14 @@ pub async fn run(
         }
     };
     let place = directory.display();
-    console.note(&format!("wrote {count} files for {} to {place}; {next}", spec.target.word()));
+    // The scripts for a start alone name the program themselves.
+    let program = match (&spec.program, spec.target) {
+        (Program::Beside, Target::Windows) if !spec.startup_only => "put dtf.exe into it, ",
+        (Program::Beside, _) if !spec.startup_only => "put the program dtf into it, ",
+        _ => "",
+    };
+    let target = spec.target.word();
+    console.note(&format!("wrote {count} files for {target} to {place}; {program}{next}"));
     let token_file = directory.join("token");
     if spec.has_token && token.is_none() && !token_file.exists() {
         console.warning(&format!(
