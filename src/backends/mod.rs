@@ -129,9 +129,8 @@ impl Table {
         }
         let known: Vec<&str> = self.names().collect();
         let hint = did_you_mean(backend.name(), &known);
-        Err(ValueError::new(format!("unknown back-end {:?}", backend.name())).hint(format!(
-            "{hint}; a file backends.yaml adds further back-ends (docs/backends.md)"
-        )))
+        Err(ValueError::new(format!("unknown back-end {:?}", backend.name()))
+            .hint(format!("{hint} (a file backends.yaml adds further ones, see docs/backends.md)")))
     }
 
     /// Checks that dtf or a back-end of the table knows a vendor.

@@ -12,7 +12,7 @@ use crate::sys::spawn::Tasks;
 use crate::worker::attempt::context::AttemptContext;
 use crate::worker::attempt::neighbours::Neighbours;
 use crate::worker::calibration::Calibrations;
-use crate::worker::environments::{BuildSettings, Environments};
+use crate::worker::environments::{BuildEvent, BuildSettings, Environments};
 use crate::worker::link::Link;
 use crate::worker::proofs::{Place, Prover, Quiet, UsedEnvironments};
 use crate::worker::reassess::{Assessors, reassess};
@@ -139,12 +139,18 @@ async fn prover(
     let offer = settings.offer.clone();
     let mut prover = Prover::new(settings.backends.clone(), offer, environments, place);
     prover.recall(environments).await;
-    for environment in &settings.prove_first {
-        match environments.prepare(environment, &work_dir.files()).await {
-            Ok(environment) => drop(prover.prove(&environment, true).await),
-            Err(error) => {
-                tracing::warn!(%error, "cannot build an environment to ask for back-ends");
+    for (backend, environment) in &settings.prove_first {
+        let proof = match environments.prepare(environment, &work_dir.files()).await {
+            Ok(environment) => prover.prove_backend(&environment, *backend).await,
+            Err(error) => Err(format!("its environment cannot be built: {error}")),
+        };
+        match proof {
+            Ok(()) => {
+                let line = format!("the back-end {backend} works");
+                let environment = backend.name();
+                settings.progress.event(BuildEvent::Notice { environment, line: &line });
             }
+            Err(reason) => tracing::warn!("the back-end {backend} is not offered: {reason}"),
         }
     }
     prover.announce();

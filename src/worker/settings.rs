@@ -2,6 +2,7 @@
 
 use crate::backends::Table;
 use crate::client::Hub;
+use crate::domain::accelerator::Backend;
 use crate::domain::launch::Environment;
 use crate::domain::time::Millis;
 use crate::worker::environments::BuildProgress;
@@ -23,8 +24,8 @@ pub struct Settings {
     pub offer: Arc<Offer>,
     /// The means to assess the machine again while the worker runs.
     pub assessors: Assessors,
-    /// Environments that are built, and asked which back-ends they find, before the registration.
-    pub prove_first: Vec<Environment>,
+    /// Back-ends with environments that are built, and asked for them, before the registration.
+    pub prove_first: Vec<(Backend, Environment)>,
     pub work_dir: PathBuf,
     /// Directory of Python environments, instead of one inside the work directory. Several
     /// workers may share it.

@@ -109,3 +109,54 @@ fn a_library_is_offered_once_it_works() {
     let proofs = std::fs::read_to_string(proofs).expect("the answers of the environments");
     assert!(proofs.contains("\"library\":\"openvino "), "{proofs}");
 }
+
+#[test]
+fn a_worker_offers_the_libraries_that_it_is_given_and_that_work() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let environments = environments().display().to_string();
+    let place = ["--environments-dir", &environments, "--torch-backend", "cpu"];
+    let _worker =
+        home.worker(&coordinator, "one", &[&place[..], &["--runtimes", "openvino"]].concat());
+    // The library is known before the registration.
+    let first = eventually("the worker", || {
+        let workers = home.at(&coordinator, &["workers", "--output", "json"]).json();
+        workers["items"].get(0).cloned()
+    });
+    let offered = first["capability"]["backends"].as_array().expect("back-ends").clone();
+    assert!(offered.contains(&"openvino".into()), "{offered:?}");
+    let log = std::fs::read_to_string(home.path("one.log")).expect("a log");
+    assert!(log.contains("the back-end openvino works"), "{log}");
+    let plan = "tests: [{name: a, cmd: [\"true\"], requires: {backend: openvino}}]\n";
+    let run = home.submit(&coordinator, &home.write("plan.yaml", plan));
+    assert_eq!(home.finished(&coordinator, &run)["rows"][0]["outcome"], "passed");
+    let explained = home.dtf(&["detect", "--explain", place[0], place[1]]).expect_code(0).out;
+    assert!(explained.contains("openvino: found CPU with openvino "), "{explained}");
+    let none = home.dtf(&["detect", "--explain", place[0], "empty"]).expect_code(0).out;
+    assert!(none.contains("none: a worker asks an environment when a test uses it"), "{none}");
+}
+
+#[test]
+fn a_library_that_does_not_work_is_named_with_the_reason() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let empty = home.path("empty").display().to_string();
+    let python = std::process::Command::new("python3").args(["-m", "venv", &empty]).status();
+    assert!(python.expect("python3 starts").success());
+    let python = format!("{empty}/bin/python");
+    let worker = ["worker", "--work-dir", "w", "--idle-timeout", "1s", "--runtimes"];
+    let installed = ["openvino", "--system-packages", "--python", &python];
+    let printed = home.at(&coordinator, &[&worker[..], &installed].concat()).expect_code(0);
+    let expected = "the back-end openvino is not offered: its environment cannot be built: ";
+    assert!(printed.err.contains(expected), "{}", printed.err);
+    assert!(printed.err.contains("does not have openvino"), "{}", printed.err);
+    // Names are checked before the hardware is detected.
+    for (name, expected) in [
+        ("openvin", "hint: did you mean \"openvino\"?"),
+        ("cuda", "--runtimes cuda: this back-end has no library besides torch"),
+    ] {
+        let refused = home.at(&coordinator, &[&worker[..], &[name]].concat()).expect_code(2);
+        assert!(refused.err.contains(expected), "{}", refused.err);
+        assert!(!refused.err.contains("detecting the hardware"), "{}", refused.err);
+    }
+}

@@ -128,8 +128,13 @@ pub fn proofs(directory: &Path, kept: &[(PathBuf, Claim, Answer)]) -> String {
         directory.display()
     );
     if kept.is_empty() {
-        text.push_str("  none\n");
+        text.push_str(
+            "  none: a worker asks an environment when a test uses it for the first time, and those of \
+             --runtimes when it starts\n",
+        );
     }
+    // Environments usually give the same answers.
+    let mut lines: Vec<(String, &Path, usize)> = Vec::new();
     for (python, Claim { backend, device }, answer) in kept {
         let device = device.as_ref().map(|(id, _)| format!(" on {id}")).unwrap_or_default();
         let answer = match answer {
@@ -139,7 +144,16 @@ pub fn proofs(directory: &Path, kept: &[(PathBuf, Claim, Answer)]) -> String {
             Answer::Absent { reason } => format!("proves nothing: {reason}"),
         };
         let answer = printable(&answer, MAX_LINE_CHARS);
-        let _ = writeln!(text, "  {backend}{device}: {answer}\n    from {}", python.display());
+        let line = format!("{backend}{device}: {answer}");
+        match lines.iter_mut().find(|(known, ..)| *known == line) {
+            Some((_, _, count)) => *count += 1,
+            None => lines.push((line, python, 1)),
+        }
+    }
+    lines.sort_by(|(line, ..), (other, ..)| line.cmp(other));
+    for (line, python, count) in lines {
+        let more = if count > 1 { format!(" and {} more", count - 1) } else { String::new() };
+        let _ = writeln!(text, "  {line}\n    from {}{more}", python.display());
     }
     text
 }
@@ -243,14 +257,17 @@ mod tests {
         let missing = Answer::Missing { reason: "openvino finds no device".to_owned() };
         let kept = [
             ("/e/1/bin/python".into(), Claim::on(&device, Backend::CUDA), found),
-            ("/e/2/bin/python".into(), Claim::without_device(Backend::OPENVINO), missing),
+            ("/e/2/bin/python".into(), Claim::without_device(Backend::OPENVINO), missing.clone()),
+            ("/e/3/bin/python".into(), Claim::without_device(Backend::OPENVINO), missing),
         ];
         assert_eq!(
             proofs(Path::new("/e"), &kept),
             "\nAnswers of the environments in /e (kept by workers, nothing was asked now):\n  \
              cuda on nvidia:0: found NVIDIA L4 with torch 2.9\n    from /e/1/bin/python\n  \
-             openvino: not found: openvino finds no device\n    from /e/2/bin/python\n"
+             openvino: not found: openvino finds no device\n    from /e/2/bin/python and 1 more\n"
         );
-        assert!(proofs(Path::new("/e"), &[]).ends_with("  none\n"));
+        assert!(
+            proofs(Path::new("/e"), &[]).contains("\n  none: a worker asks an environment when")
+        );
     }
 }

@@ -171,21 +171,23 @@ pub fn libraries(
     submission: &Submission,
     capability: &Capability,
     table: &Table,
-) -> Vec<Environment> {
-    let mut environments = Vec::new();
+) -> Vec<(Backend, Environment)> {
+    let mut libraries = Vec::new();
     for test in &submission.tests {
         let is_unknown = |backend: Backend| {
             !table.needs_device(backend) && !capability.backends.contains(&backend)
         };
-        if test.requirement.backend.is_some_and(is_unknown)
+        if let Some(backend) = test.requirement.backend.filter(|backend| is_unknown(*backend))
             && let Ok(launch) = serde_json::from_str::<Launch>(test.launch.get())
             && launch.environment.wheels().is_empty()
-            && !environments.contains(&launch.environment)
         {
-            environments.push(launch.environment);
+            let library = (backend, launch.environment);
+            if !libraries.contains(&library) {
+                libraries.push(library);
+            }
         }
     }
-    environments
+    libraries
 }
 
 /// Returns why the tests might have missed a device. Empty if none of them may use one.

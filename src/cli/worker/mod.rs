@@ -37,6 +37,7 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
     let connection = connection(global, &file, args.server.coordinator.as_deref());
     let client = Arc::new(connect(&connection)?);
     let table = library::backends(&file, &args.templates.backends)?;
+    let runtimes = libraries(&args.runtimes, &table)?;
     let role = WorkerSettings::resolve(
         args.name,
         args.work_dir,
@@ -70,7 +71,7 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
             Err(error) => return Err(error),
         }
     }
-    settings.prove_first = libraries(&args.runtimes, &table)?;
+    settings.prove_first = runtimes;
     settings.ephemeral = args.ephemeral;
     settings.idle_timeout = role.idle_timeout;
     settings.null_runner = args.null_runner;
@@ -84,8 +85,8 @@ pub async fn run(console: Console, global: &Global, args: WorkerArgs) -> Result<
     Ok(Exit::Passed)
 }
 
-/// The environments with the libraries of `--runtimes`.
-fn libraries(names: &[String], table: &Table) -> Result<Vec<Environment>, CliError> {
+/// The back-ends of `--runtimes`, with the environments of their libraries.
+fn libraries(names: &[String], table: &Table) -> Result<Vec<(Backend, Environment)>, CliError> {
     let of = |name: &String| {
         let backend = Backend::new(name).map_err(|error| CliError::usage(error.to_string()))?;
         table.require(backend).map_err(library::refused)?;
@@ -95,7 +96,8 @@ fn libraries(names: &[String], table: &Table) -> Result<Vec<Environment>, CliErr
             ))
             .hint("openvino and onnxruntime have one; devices are offered without this flag")
         })?;
-        Ok(Environment::Packages(Packages { requirements, ..Packages::default() }))
+        let packages = Packages { requirements, ..Packages::default() };
+        Ok((backend, Environment::Packages(packages)))
     };
     names.iter().map(of).collect()
 }

@@ -20,6 +20,19 @@ pub enum Answer {
     Absent { reason: String },
 }
 
+impl Answer {
+    /// Why the back-end was not found.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Found { .. } => None,
+            Self::Missing { reason } | Self::Broken { reason } | Self::Absent { reason } => {
+                Some(reason)
+            }
+        }
+    }
+}
+
 /// A back-end on a device with its driver; without a device for back-ends that hold none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Claim {
@@ -66,6 +79,14 @@ impl Findings {
 
     pub fn is_proven(&self, claim: &Claim) -> bool {
         self.0.get(claim) == Some(&Conclusion::Proven)
+    }
+
+    /// Whether a back-end is proven, on any device or without one.
+    pub fn has_proven(&self, backend: Backend) -> bool {
+        let is_own = |(claim, conclusion): (&Claim, &Conclusion)| {
+            claim.backend == backend && *conclusion == Conclusion::Proven
+        };
+        self.0.iter().any(is_own)
     }
 
     /// Raises the claims that are proven, and withdraws those that are refuted: a device without

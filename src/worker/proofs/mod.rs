@@ -215,6 +215,24 @@ impl Prover {
         all
     }
 
+    /// Asks an environment that tests use for a back-end.
+    ///
+    /// # Errors
+    /// The reason why no environment that was asked so far has it.
+    pub async fn prove_backend(
+        &mut self,
+        environment: &PythonEnvironment,
+        backend: Backend,
+    ) -> Result<(), String> {
+        let answers = self.prove(environment, true).await;
+        if self.findings.has_proven(backend) {
+            return Ok(());
+        }
+        let mut own = answers.iter().filter(|(claim, _)| claim.backend == backend);
+        let reason = own.find_map(|(_, answer)| answer.reason());
+        Err(reason.unwrap_or("the environment was not asked, or did not answer").to_owned())
+    }
+
     async fn answers(
         &mut self,
         environment: &PythonEnvironment,
