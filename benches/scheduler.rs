@@ -207,6 +207,7 @@ impl Load {
             claim: ClaimId { worker: ticket.worker, number: Uuid::nil() },
             incarnation: ticket.incarnation,
             received,
+            takes_tests: true,
             ticket,
         });
         let before = self.holding.len();

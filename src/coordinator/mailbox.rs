@@ -90,7 +90,8 @@ impl Mailbox {
         answer.await.map_err(|_| MailboxError::Stopping)?
     }
 
-    /// Waits up to `wait` for notices to a worker; the delivery is empty when there are none.
+    /// Waits up to `wait` for notices to a worker; the delivery is empty when there are none. `received` is
+    /// the latest notice that the worker has, and `takes_tests` whether it takes new tests.
     ///
     /// # Errors
     /// The scheduler refuses the claim; also see [`MailboxError`].
@@ -98,12 +99,12 @@ impl Mailbox {
         &self,
         worker: WorkerId,
         incarnation: Uuid,
-        received: Epoch,
+        (received, takes_tests): (Epoch, bool),
         wait: Duration,
     ) -> Result<Delivery, MailboxError> {
         let claim = ClaimId { worker, number: ids::new_id() };
         let (ticket, mut answer) = oneshot::channel();
-        self.send(Input::Claim { claim, incarnation, received, ticket }).await?;
+        self.send(Input::Claim { claim, incarnation, received, takes_tests, ticket }).await?;
         if let Ok(answer) = tokio::time::timeout(wait, &mut answer).await {
             return answer.map_err(|_| MailboxError::Stopping)?;
         }

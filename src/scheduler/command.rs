@@ -65,6 +65,8 @@ pub enum Command {
         worker: WorkerId,
         incarnation: Uuid,
         received: Epoch,
+        /// Whether the worker takes new tests.
+        takes_tests: bool,
     },
     Drain {
         worker: WorkerId,
@@ -181,8 +183,8 @@ pub struct Finished {
 pub enum Signal {
     /// A sign of life; the worker has received all notices up to `received`.
     WorkerSeen { worker: WorkerId, received: Epoch, at: Timestamp },
-    /// A sign of life, and the worker waits for notices.
-    ClaimOpened { worker: WorkerId, received: Epoch, at: Timestamp },
+    /// A sign of life, and the worker waits for notices, also for new tests if it takes some.
+    ClaimOpened { worker: WorkerId, received: Epoch, takes_tests: bool, at: Timestamp },
     /// The claim was answered with all notices up to `sent`, or ended without any.
     ClaimClosed { worker: WorkerId, sent: Epoch },
     /// The worker has these weights.

@@ -22,8 +22,8 @@ impl Scheduler {
             Command::Heartbeat { worker, incarnation, received, holding } => {
                 self.decide_heartbeat(now, worker, incarnation, received, &holding)
             }
-            Command::OpenClaim { worker, incarnation, received } => {
-                self.decide_open_claim(now, worker, incarnation, received)
+            Command::OpenClaim { worker, incarnation, received, takes_tests } => {
+                self.decide_open_claim(now, (worker, incarnation), received, takes_tests)
             }
             Command::ChangeCapability { worker, incarnation, capability } => {
                 self.decide_change(now, worker, incarnation, capability)
@@ -141,9 +141,9 @@ impl Scheduler {
     pub fn note(&mut self, signal: &Signal) {
         match signal {
             Signal::WorkerSeen { worker, received, at } => self.note_seen(*worker, *received, *at),
-            Signal::ClaimOpened { worker, received, at } => {
+            Signal::ClaimOpened { worker, received, takes_tests, at } => {
                 self.note_seen(*worker, *received, *at);
-                self.note_claim_opened(*worker);
+                self.note_claim_opened(*worker, *takes_tests);
             }
             Signal::ClaimClosed { worker, sent } => self.note_claim_closed(*worker, *sent),
             Signal::WeightsReported { worker, report } => self.note_weights(*worker, report),

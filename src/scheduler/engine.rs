@@ -59,6 +59,8 @@ pub enum Input<T: Tickets> {
         claim: ClaimId,
         incarnation: Uuid,
         received: Epoch,
+        /// Whether the worker takes new tests.
+        takes_tests: bool,
         ticket: T::Claim,
     },
     /// The claim has waited long enough: it is answered without notices.
@@ -251,8 +253,9 @@ impl<T: Tickets> Engine<T> {
                 let answer = self.decide(now, command, batch, observe)?;
                 batch.replies.push(Reply::Answer(ticket, answer));
             }
-            Input::Claim { claim, incarnation, received, ticket } => {
-                let command = Command::OpenClaim { worker: claim.worker, incarnation, received };
+            Input::Claim { claim, incarnation, received, takes_tests, ticket } => {
+                let worker = claim.worker;
+                let command = Command::OpenClaim { worker, incarnation, received, takes_tests };
                 match self.decide(now, command, batch, observe)? {
                     Ok(_) => self.open(OpenClaim { id: claim, received, ticket }, batch),
                     Err(rejected) => batch.replies.push(Reply::Delivery(ticket, Err(rejected))),

@@ -45,6 +45,8 @@ pub struct Settings {
     /// Every test gets all cores of the machine. The capability then has one slot, so that tests run
     /// one at a time.
     pub quiet_machine: bool,
+    /// Time for which a calibration may be due before the worker takes no new tests until it is idle.
+    pub calibration_patience: Millis,
     /// Environments are built from caches only.
     pub offline: bool,
     /// Python interpreter to use instead of the one in `PATH`.

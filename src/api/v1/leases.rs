@@ -33,6 +33,9 @@ pub struct Claim {
     /// Maximum time until the answer. Larger values are reduced to 30000.
     #[schema(value_type = u64)]
     pub wait_ms: Millis,
+    /// Whether the worker takes no new tests for now, and waits for the other notices only.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub notices_only: bool,
 }
 
 /// The notices about leases after `received` of the request.

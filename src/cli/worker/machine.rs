@@ -13,6 +13,7 @@ use crate::domain::capability::Capability;
 use crate::gather;
 use crate::sys::caches;
 use crate::sys::process::SystemRunner;
+use crate::worker::calibration::hold::PATIENCE;
 use crate::worker::offer::Offer;
 use crate::worker::places::Places;
 use crate::worker::reassess::{Assessors, Detect, Found, ReadLimits};
@@ -109,6 +110,7 @@ pub fn settings(
         offer: Offer::new(capability, machine.slots.is_some()),
         assessors: assessors(flags, file, backends),
         prove_first: Vec::new(),
+        calibration_patience: PATIENCE,
         work_dir,
         environments_dir: Some(machine.environments_dir),
         weights: machine.weights,

@@ -65,7 +65,9 @@ pub(crate) async fn claim(
     Body(claim): Body<Claim>,
 ) -> Result<axum::response::Response, ApiError> {
     let wait = claim.wait_ms.min(MAX_WAIT).into();
-    let delivery = app.mailbox.claim(worker, claim.incarnation, claim.received, wait).await?;
+    let Claim { incarnation, received, notices_only, .. } = claim;
+    let asked = (received, !notices_only);
+    let delivery = app.mailbox.claim(worker, incarnation, asked, wait).await?;
     Ok(axum::response::IntoResponse::into_response(Json(borrowed(&delivery))))
 }
 

@@ -356,6 +356,7 @@ impl Hand {
             incarnation: self.incarnation,
             received: self.received,
             wait_ms: Millis(wait_ms),
+            notices_only: false,
         };
         let claimed = self.client.claim(self.worker, &claim).await.expect("claimed");
         assert!(claimed.received >= self.received, "notices only grow");

@@ -187,6 +187,7 @@ fn a_lease_that_its_worker_never_asked_for_is_taken_back() {
         worker: worker.id,
         incarnation: worker.incarnation,
         received: worker.received,
+        takes_tests: true,
     });
     sim.submit(vec![timed("a")]);
     beat(&mut sim, &worker, &[], LIMIT + 2);

@@ -70,7 +70,13 @@ impl Bench {
     fn claim(&self, number: u128, name: &'static str, abandoned: bool) -> Input<Named> {
         let ticket = Claimer { name, abandoned };
         let claim = self.id(number);
-        Input::Claim { claim, incarnation: INCARNATION, received: Epoch(0), ticket }
+        Input::Claim {
+            claim,
+            incarnation: INCARNATION,
+            received: Epoch(0),
+            takes_tests: true,
+            ticket,
+        }
     }
 }
 

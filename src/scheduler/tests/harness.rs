@@ -179,8 +179,13 @@ impl Sim {
     pub fn claim(&mut self, worker: &Agent, received: Epoch) -> Delivery {
         let (id, incarnation) = (worker.id, worker.incarnation);
         let claim = ClaimId { worker: id, number: Uuid::nil() };
-        let mut replies =
-            self.take_batch(Input::Claim { claim, incarnation, received, ticket: () });
+        let mut replies = self.take_batch(Input::Claim {
+            claim,
+            incarnation,
+            received,
+            takes_tests: true,
+            ticket: (),
+        });
         if replies.is_empty() {
             replies = self.take_batch(Input::EndClaim(claim));
         }

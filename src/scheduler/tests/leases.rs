@@ -193,6 +193,7 @@ fn a_lease_that_was_sent_counts_as_started() {
             worker: worker.id,
             incarnation: worker.incarnation,
             received: Epoch(0),
+            takes_tests: true,
         });
         let run = sim.submit(vec![once("a")]);
         if sent {

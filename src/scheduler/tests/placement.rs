@@ -39,10 +39,31 @@ fn an_open_claim_gets_a_new_test() {
     let mut sim = Sim::new();
     let worker = Agent::join(&mut sim, "one", 1);
     let (id, incarnation) = (worker.id, worker.incarnation);
-    sim.run(Command::OpenClaim { worker: id, incarnation, received: worker.received });
+    let received = worker.received;
+    sim.run(Command::OpenClaim { worker: id, incarnation, received, takes_tests: true });
     assert!(sim.scheduler().delivery(id).is_none());
     sim.submit(many(1));
     assert_eq!(sim.scheduler().delivery(id).expect("news").leases.len(), 1);
+}
+
+#[test]
+fn a_claim_for_notices_only_gets_no_test_but_a_stop() {
+    let mut sim = Sim::new();
+    let mut worker = Agent::join(&mut sim, "one", 2);
+    let run = sim.submit(many(1));
+    assert_eq!(sim.take(&mut worker).len(), 1);
+    let (worker, incarnation, received) = (worker.id, worker.incarnation, worker.received);
+    let claim = |takes_tests| Command::OpenClaim { worker, incarnation, received, takes_tests };
+    // It replaces a claim that takes tests.
+    sim.run(claim(true));
+    sim.run(claim(false));
+    sim.submit(many(1));
+    assert!(sim.scheduler().delivery(worker).is_none());
+    sim.run(Command::CancelRun { run, by: "someone".into() });
+    let delivery = sim.scheduler().delivery(worker).expect("the stop");
+    assert_eq!((delivery.leases.len(), delivery.stop.len()), (0, 1));
+    sim.run(claim(true));
+    assert_eq!(sim.scheduler().delivery(worker).expect("the test").leases.len(), 1);
 }
 
 #[test]
@@ -52,7 +73,7 @@ fn plain_tests_prefer_workers_without_accelerators() {
     let plain = Agent::join(&mut sim, "plain", 1);
     for worker in [&gpu, &plain] {
         let (worker, incarnation, received) = (worker.id, worker.incarnation, worker.received);
-        sim.run(Command::OpenClaim { worker, incarnation, received });
+        sim.run(Command::OpenClaim { worker, incarnation, received, takes_tests: true });
     }
     sim.submit(many(1));
     assert!(sim.scheduler().delivery(plain.id).is_some());

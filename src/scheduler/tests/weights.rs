@@ -64,7 +64,7 @@ fn an_idle_worker_that_has_the_weights_is_chosen() {
     sim.report_weights(&agents[1], None, &["a"]);
     for agent in &agents {
         let (worker, incarnation, received) = (agent.id, agent.incarnation, agent.received);
-        sim.run(Command::OpenClaim { worker, incarnation, received });
+        sim.run(Command::OpenClaim { worker, incarnation, received, takes_tests: true });
     }
     sim.submit(tests_of(&["a"]));
     let served: Vec<_> =
@@ -245,7 +245,8 @@ fn prepare(scheduler: &mut Scheduler, sim: &Sim, worker: &Agent, models: &[&str]
     let capacity_bytes = Some(9 * GIB);
     let report = Arc::new(HeldWeights { revision: 1, capacity_bytes, keys });
     scheduler.note(&Signal::WeightsReported { worker: worker.id, report });
-    scheduler.note(&Signal::ClaimOpened { worker: worker.id, received: Epoch(0), at: sim.now });
+    let (received, takes_tests, at) = (Epoch(0), true, sim.now);
+    scheduler.note(&Signal::ClaimOpened { worker: worker.id, received, takes_tests, at });
 }
 
 const NAMES: [&str; 5] = ["a", "b", "c", "d", "e"];

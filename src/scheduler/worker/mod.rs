@@ -306,13 +306,13 @@ impl Scheduler {
     pub(super) fn decide_open_claim(
         &self,
         now: Timestamp,
-        id: WorkerId,
-        incarnation: Uuid,
+        (id, incarnation): (WorkerId, Uuid),
         received: Epoch,
+        takes_tests: bool,
     ) -> Result<Step, Rejected> {
         self.check_present(id, incarnation)?;
         let received = received.min(self.epoch);
-        let signal = Signal::ClaimOpened { worker: id, received, at: now };
+        let signal = Signal::ClaimOpened { worker: id, received, takes_tests, at: now };
         Ok(Step { signal: Some(signal), ..Step::of(Vec::new()) })
     }
 
@@ -326,10 +326,13 @@ impl Scheduler {
         }
     }
 
-    pub(super) fn note_claim_opened(&mut self, id: WorkerId) {
+    pub(super) fn note_claim_opened(&mut self, id: WorkerId, takes_tests: bool) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        worker.asking = true;
-        if worker.availability == Availability::Active {
+        worker.asking = takes_tests;
+        if !takes_tests {
+            // The claim may replace one that asked for tests.
+            self.forget_hints(id);
+        } else if worker.availability == Availability::Active {
             self.hints.hungry.insert(id);
         }
     }

@@ -3,11 +3,13 @@
 //! The benchmark runs when the worker is idle: after its start unless it was calibrated within a day,
 //! then daily. The processor is first. The devices are added to its calibration one after the other, as
 //! soon as an environment has found them (`devices`), so that frequent tests delay only the device that is
-//! being measured. Promises: no test runs beside the benchmark. A test that arrives meanwhile waits for
+//! being measured. A worker that is never idle takes no new tests for a limited time, so that it becomes idle
+//! (`hold`). Promises: no test runs beside the benchmark. A test that arrives meanwhile waits for
 //! less than a second: the measurement of a device, which takes longer, is given up. The latest
 //! calibrations are kept in the work directory.
 
 pub mod devices;
+pub mod hold;
 pub mod measure;
 
 use crate::domain::capability::Capability;

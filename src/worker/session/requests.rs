@@ -25,6 +25,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
+use tokio::time::Instant;
 use uuid::Uuid;
 
 /// Maximum size of the details in one report request, which leaves room below the limit of a body.
@@ -32,6 +33,9 @@ const MAX_REQUEST_BYTES: usize = 8 * 1024 * 1024;
 /// Maximum duration of a claim of an ephemeral worker, which leaves when no test is available.
 const EPHEMERAL_WAIT: Millis = Millis::from_secs(2);
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Time after which a capability is reported again. A request that was delayed on its way may have
+/// replaced it at the coordinator by an earlier one.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(60);
 /// A third of a lease, so that a heartbeat that hangs leaves time for further ones.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -42,8 +46,8 @@ pub struct Requests<L> {
     place: Box<str>,
     name: Box<str>,
     offer: Arc<Offer>,
-    /// The capability that the coordinator knows.
-    known_capability: Option<Arc<Capability>>,
+    /// The capability that the coordinator knows, and the time of this report.
+    known_capability: Option<(Arc<Capability>, Instant)>,
     /// The capability of the open registration.
     registering: Option<Arc<Capability>>,
     calibrations: Calibrations,
@@ -114,20 +118,22 @@ impl<L: Link> Requests<L> {
         async move { link.register(body).await }.boxed()
     }
 
-    pub fn claim(&self, worker: WorkerId, received: Epoch) -> Request<Claimed> {
-        let body = Claim { incarnation: self.incarnation, received, wait_ms: self.wait };
+    /// Waits for notices. A worker that is held takes no new tests.
+    pub fn claim(&self, worker: WorkerId, received: Epoch, is_held: bool) -> Request<Claimed> {
+        let (incarnation, wait_ms) = (self.incarnation, self.wait);
+        let body = Claim { incarnation, received, wait_ms, notices_only: is_held };
         let link = self.link.clone();
         async move { link.claim(worker, body).await }.boxed()
     }
 
     /// The coordinator has answered the registration.
     pub fn registered(&mut self) {
-        self.known_capability = self.registering.take();
+        self.known_capability = self.registering.take().map(|known| (known, Instant::now()));
         self.known_calibration = None;
     }
 
     /// Reports the weights if the last answer did not confirm their revision, and the capability if the
-    /// coordinator has another one. The answer comes with what was reported.
+    /// coordinator may have another one. The answer comes with what was reported.
     pub fn heartbeat(
         &self,
         worker: WorkerId,
@@ -136,8 +142,10 @@ impl<L: Link> Requests<L> {
         draining: bool,
     ) -> Request<Beat> {
         let offered = self.offer.current();
-        let capability =
-            Some(offered).filter(|offered| self.known_capability.as_ref() != Some(offered));
+        let is_known = self.known_capability.as_ref().is_some_and(|(known, reported)| {
+            *known == offered && reported.elapsed() < REPEAT_INTERVAL
+        });
+        let capability = (!is_known).then_some(offered);
         let calibration = self.calibrations.latest();
         let calibration =
             calibration.filter(|latest| self.known_calibration.as_ref() != Some(latest));
@@ -163,7 +171,7 @@ impl<L: Link> Requests<L> {
     /// The coordinator knows what a heartbeat reported.
     pub fn reported(&mut self, beat: &Beat) {
         if let Some(capability) = &beat.capability {
-            self.known_capability = Some(Arc::clone(capability));
+            self.known_capability = Some((Arc::clone(capability), Instant::now()));
         }
         if let Some(calibration) = &beat.calibration {
             self.known_calibration = Some(Arc::clone(calibration));

@@ -129,7 +129,7 @@ impl<L: Link> Session<L> {
         let may_claim = !draining || self.is_drain_reported;
         if self.claim.is_none() && may_claim && now >= self.next_claim && self.can_work() {
             self.next_claim = now + MIN_REQUEST_INTERVAL;
-            self.claim = Some(self.requests.claim(worker, self.machine.received()));
+            self.claim = Some(self.requests.claim(worker, self.machine.received(), self.is_held));
         }
         let must_report_drain =
             draining && !self.is_drain_reported && !self.link_failures.is_failing();
@@ -183,17 +183,32 @@ impl<L: Link> Session<L> {
         let now = Millis::from(self.started_at.elapsed());
         self.machine.tick(Timestamp(now.0));
         self.reaper.sweep();
-        self.calibrate_if_due();
+        self.calibrate_if_due(Timestamp(now.0));
         self.context.warm.maintain().await;
         self.context.weights.refresh_if_due().await;
     }
 
-    /// Starts the benchmark if it is due and no test runs. Its result is in the next heartbeat.
-    fn calibrate_if_due(&mut self) {
+    /// Starts the benchmark if it is due and no test runs, and holds a worker that is never idle. Its
+    /// result is in the next heartbeat.
+    fn calibrate_if_due(&mut self, now: Timestamp) {
         let calibrations = self.context.calibrations.clone();
-        let is_idle = self.worker.is_some() && self.machine.running() == 0;
         let capability = self.context.offer.current();
-        if self.null_runner || !is_idle || !calibrations.is_due(clock::wall(), &capability) {
+        let is_due = !self.null_runner
+            && self.worker.is_some()
+            && calibrations.is_due(clock::wall(), &capability);
+        let may_hold = is_due && !self.leaves_idle && !self.machine.draining();
+        let is_held = self.holds.update(now, may_hold);
+        if is_held != self.is_held {
+            if is_held {
+                tracing::info!("taking no new tests until this worker is calibrated");
+            } else {
+                tracing::info!("taking tests again");
+            }
+            self.is_held = is_held;
+            // A claim of the other kind replaces the open one.
+            self.claim = None;
+        }
+        if !is_due || self.machine.running() > 0 {
             return;
         }
         self.attempts.spawn("calibration", async move {

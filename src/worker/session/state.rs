@@ -9,6 +9,7 @@ use crate::worker::attempt::context::AttemptContext;
 use crate::worker::attempt::result::AttemptResult;
 use crate::worker::attempt::run::EndedAttempt;
 use crate::worker::attempt::supervise::StopRequest;
+use crate::worker::calibration::hold::Holds;
 use crate::worker::link::{Link, LinkError};
 use crate::worker::machine::{LeavePolicy, Machine};
 use crate::worker::reassess::ReadLimits;
@@ -88,6 +89,11 @@ pub struct Session<L> {
     pub summary: Summary,
     /// Reads the limits of the machine again.
     pub read_limits: Option<ReadLimits>,
+    pub holds: Holds,
+    /// Whether the worker takes no new tests, so that it can be calibrated.
+    pub is_held: bool,
+    /// Whether the worker leaves when it has no test. It is not held, since it would leave then.
+    pub leaves_idle: bool,
 }
 
 impl<L: Link> Session<L> {
@@ -136,6 +142,9 @@ impl<L: Link> Session<L> {
             reaper: Reaper::default(),
             summary: Summary::default(),
             read_limits: settings.assessors.limits.clone(),
+            holds: Holds::new(settings.calibration_patience),
+            is_held: false,
+            leaves_idle: leave_policy != LeavePolicy::default(),
         }
     }
 

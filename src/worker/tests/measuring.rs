@@ -72,6 +72,25 @@ async fn on_a_quiet_machine_a_test_gets_all_cores() {
     bench.finish().await;
 }
 
+#[tokio::test]
+async fn a_worker_that_is_never_idle_takes_no_test_until_it_is_calibrated() {
+    let bench = Bench::with(|settings| settings.calibration_patience = Millis(0));
+    let go = bench.directory.path().join("go");
+    let waits = format!("until [ -e '{}' ]; do sleep 0.01; done", go.display());
+    let first = bench.fake.command(1, &["sh", "-c", &waits]);
+    bench.fake.until(|state| state.is_held).await;
+    let second = bench.fake.command(2, &["true"]);
+    let beats = bench.fake.with(|state| state.heartbeats.len());
+    bench.fake.until(|state| state.heartbeats.len() >= beats + 3).await;
+    assert!(bench.fake.with(|state| state.reports.is_empty() && state.calibrations == 0));
+    std::fs::write(go, "").expect("written");
+    bench.fake.report(first).await;
+    bench.fake.until(|state| state.calibrations == 1).await;
+    assert_eq!(bench.fake.report(second).await.0.outcome, Outcome::Passed);
+    assert!(!bench.fake.with(|state| state.is_held));
+    bench.finish().await;
+}
+
 /// A probe on a quiet machine runs alone, so a test waits for it.
 #[tokio::test]
 async fn a_stop_ends_the_wait_for_a_probe() {

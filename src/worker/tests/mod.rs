@@ -13,6 +13,7 @@ use crate::domain::id::{AttemptId, Epoch, LeaseId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Millis;
 use crate::sys::shutdown::Trigger;
+use crate::worker::calibration::hold::PATIENCE;
 use crate::worker::environments::NoProgress;
 use crate::worker::link::LinkError;
 use crate::worker::offer::Offer;
@@ -73,6 +74,10 @@ struct State {
     heartbeats: Vec<u64>,
     /// The capabilities that heartbeats have reported.
     offers: Vec<Arc<Capability>>,
+    /// Number of the calibrations that heartbeats have reported.
+    calibrations: usize,
+    /// Whether the latest claim takes no new tests.
+    is_held: bool,
 }
 
 /// The treatment of uploads.
@@ -231,20 +236,23 @@ impl Link for Fake {
         let stale = self.with(|state| {
             state.heartbeats.push(state.received);
             state.offers.extend(body.capability);
+            state.calibrations += usize::from(body.calibration.is_some());
             body.holding.iter().filter(|l| state.stale.contains(l)).copied().collect()
         });
         Ok(HeartbeatAnswer { stale, weights_revision: None })
     }
 
     async fn claim(&self, _: WorkerId, body: Claim) -> Result<Claimed, LinkError> {
+        self.with(|state| state.is_held = body.notices_only);
         let claimed = || -> Result<Option<Claimed>, LinkError> {
             self.reachable()?;
             let mut state = self.state.lock().expect("a lock");
             let news = |view: &&LeaseView| view.lease.epoch > body.received;
-            let leases: Vec<_> = state.granted.iter().filter(news).cloned().collect();
+            let granted = state.granted.iter().filter(|_| !body.notices_only);
+            let leases: Vec<_> = granted.filter(news).cloned().collect();
             let stop = std::mem::take(&mut state.stop);
             let something = !leases.is_empty() || !stop.is_empty() || state.drain;
-            let received = Epoch(state.received);
+            let received = if body.notices_only { body.received } else { Epoch(state.received) };
             let drain = state.drain;
             let claimed =
                 Claimed { received, leases, stop, recall: Vec::new(), drain, resume: false };
@@ -352,6 +360,7 @@ fn settings(directory: &std::path::Path) -> Settings {
         idle_timeout: None,
         null_runner: false,
         quiet_machine: false,
+        calibration_patience: PATIENCE,
         offline: true,
         python: None,
         system_packages: false,

@@ -1,6 +1,8 @@
 //! One worker: the real state machine, with the timers and requests of its shell.
 
+use super::machines;
 use super::network::{AgentIndex, Happening, Network, Request, Response};
+use dtf::domain::capability::Capability;
 use dtf::domain::id::{LeaseId, WorkerId};
 use dtf::domain::outcome::Outcome;
 use dtf::domain::time::{Millis, Timestamp};
@@ -8,11 +10,14 @@ use dtf::scheduler::Identity;
 use dtf::worker::machine::{Action, Delivery, GrantedLease, LeavePolicy, Machine};
 use rand::Rng;
 use rand::rngs::StdRng;
+use std::sync::Arc;
 use uuid::Uuid;
 
 const HEARTBEAT: u64 = 10_000;
 const CLAIM_TIMEOUT: u64 = 15_000;
 const REQUEST_TIMEOUT: u64 = 5_000;
+/// Time after which a capability is reported again.
+const REPEAT: Millis = Millis(60_000);
 /// Longer than a lease: a process that still has the key then is running.
 const TAKEN_TIMEOUT: Millis = Millis(45_000);
 
@@ -42,6 +47,14 @@ pub struct Agent {
     report: Option<(u64, Timestamp)>,
     next_heartbeat: Timestamp,
     pub quick: bool,
+    /// The present capability of its machine.
+    pub capability: Arc<Capability>,
+    /// The capability that the coordinator knows, and the time of this report.
+    known: Option<(Arc<Capability>, Timestamp)>,
+    /// The capability in the open registration or heartbeat.
+    reporting: Option<Arc<Capability>>,
+    /// Whether the worker takes no new tests.
+    pub is_held: bool,
 }
 
 impl Agent {
@@ -66,6 +79,10 @@ impl Agent {
             report: None,
             next_heartbeat: Timestamp(0),
             quick,
+            capability: machines::whole(),
+            known: None,
+            reporting: None,
+            is_held: false,
         }
     }
 
@@ -107,11 +124,18 @@ impl Agent {
             if due(&self.heartbeat) && self.next_heartbeat <= now {
                 self.next_heartbeat = Timestamp(now.0 + HEARTBEAT);
                 let holding = self.machine.holding();
-                let request = Request::Heartbeat { worker, incarnation, received, holding };
+                let is_known = self.known.as_ref().is_some_and(|(known, reported)| {
+                    *known == self.capability && now.since(*reported) < REPEAT
+                });
+                let capability = (!is_known).then(|| Arc::clone(&self.capability));
+                self.reporting.clone_from(&capability);
+                let request =
+                    Request::Heartbeat { worker, incarnation, received, holding, capability };
                 self.heartbeat = Some(self.send(net, random, request, REQUEST_TIMEOUT));
             }
             if due(&self.claim) {
-                let request = Request::Claim { worker, incarnation, received };
+                let takes_tests = !self.is_held;
+                let request = Request::Claim { worker, incarnation, received, takes_tests };
                 self.claim = Some(self.send(net, random, request, CLAIM_TIMEOUT));
             }
             if due(&self.report)
@@ -127,8 +151,10 @@ impl Agent {
                 self.report = Some(self.send(net, random, request, REQUEST_TIMEOUT));
             }
         } else if due(&self.register) {
-            let request =
-                Request::Register { identity: self.identity(), holding: self.machine.holding() };
+            let (identity, holding) = (self.identity(), self.machine.holding());
+            let capability = Arc::clone(&self.capability);
+            self.reporting = Some(Arc::clone(&capability));
+            let request = Request::Register { identity, capability, holding };
             self.register = Some(self.send(net, random, request, REQUEST_TIMEOUT));
         }
     }
@@ -165,10 +191,14 @@ impl Agent {
                 self.worker = Some(worker);
                 self.taken_since = None;
                 self.register = None;
+                self.known = self.reporting.take().map(|known| (known, net.now));
                 self.machine.stale(&stale, &mut actions);
             }
             Response::Heartbeat { stale } if expected(&self.heartbeat) => {
                 self.heartbeat = None;
+                if let Some(known) = self.reporting.take() {
+                    self.known = Some((known, net.now));
+                }
                 self.machine.stale(&stale, &mut actions);
             }
             Response::Claimed(delivery) if expected(&self.claim) => {

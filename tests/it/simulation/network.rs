@@ -1,5 +1,6 @@
 //! Messages, and the virtual time in which they arrive.
 
+use dtf::domain::capability::Capability;
 use dtf::domain::id::{Epoch, LeaseId, RunId, WorkerId};
 use dtf::domain::outcome::Outcome;
 use dtf::domain::time::Timestamp;
@@ -9,6 +10,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use uuid::Uuid;
 
 /// Position in the list of agents.
@@ -18,6 +20,7 @@ pub type AgentIndex = usize;
 pub enum Request {
     Register {
         identity: Identity,
+        capability: Arc<Capability>,
         holding: Vec<LeaseId>,
     },
     Heartbeat {
@@ -25,11 +28,13 @@ pub enum Request {
         incarnation: Uuid,
         received: Epoch,
         holding: Vec<LeaseId>,
+        capability: Option<Arc<Capability>>,
     },
     Claim {
         worker: WorkerId,
         incarnation: Uuid,
         received: Epoch,
+        takes_tests: bool,
     },
     Report {
         worker: WorkerId,
@@ -113,6 +118,8 @@ pub enum Happening {
     WorkerStart(AgentIndex),
     /// A worker is stopped, as by SIGSTOP, for this number of milliseconds.
     WorkerPause(AgentIndex, u64),
+    /// A worker offers something else from now on.
+    WorkerChanges(AgentIndex),
     /// Nothing fails from here on.
     Calm,
 }

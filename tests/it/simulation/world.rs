@@ -2,11 +2,11 @@
 //! the client, the faults, and the promises.
 
 use super::agent::Agent;
+use super::machines;
 use super::network::{AgentIndex, Happening, Network, Request, Response};
-use dtf::domain::capability::Capability;
-use dtf::domain::fact::{Fact, Idempotency, Next};
+use dtf::domain::fact::{Fact, Idempotency};
 use dtf::domain::held_weights::{HeldWeights, WeightsNeed};
-use dtf::domain::id::{Epoch, LeaseId, RunId, TestId};
+use dtf::domain::id::{LeaseId, RunId};
 use dtf::domain::outcome::{Class, Outcome};
 use dtf::domain::requirement::Requirement;
 use dtf::domain::retry::Retries;
@@ -18,7 +18,7 @@ use dtf::scheduler::{Answer, Command, FactError, Finished, Scheduler, Submission
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::value::RawValue;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -43,7 +43,7 @@ fn weights_key(model: u32) -> WeightsKey {
 }
 
 /// The retries of a test that must not start twice, whatever happens.
-const ONCE: Retries = Retries { failed: 0, infrastructure: 0 };
+pub(super) const ONCE: Retries = Retries { failed: 0, infrastructure: 0 };
 
 /// The recipient of a reply, and what the coordinator sends or records with it.
 pub enum Asker {
@@ -77,19 +77,19 @@ type Snapshot = (usize, Vec<Vec<u8>>);
 pub struct World {
     random: StdRng,
     net: Network,
-    agents: Vec<Agent>,
+    pub(super) agents: Vec<Agent>,
     /// `None`: the coordinator is down.
     engine: Option<Engine<Askers>>,
-    durable: Vec<Fact>,
+    pub(super) durable: Vec<Fact>,
     snapshot: Option<Snapshot>,
     pending: VecDeque<Batch<Askers>>,
     committing: Option<(u64, Batch<Askers>)>,
     batches: u64,
     claims: u128,
-    submissions: BTreeMap<u64, Submission>,
-    acknowledged: BTreeMap<u64, RunId>,
+    pub(super) submissions: BTreeMap<u64, Submission>,
+    pub(super) acknowledged: BTreeMap<u64, RunId>,
     /// Reports of which a worker knows that they are stored.
-    reported: BTreeSet<LeaseId>,
+    pub(super) reported: BTreeSet<LeaseId>,
 }
 
 /// An engine over a state, as the coordinator starts it.
@@ -149,14 +149,15 @@ impl World {
             let at = self.random.random_range(0..STORM);
             self.net.at(at, Happening::CoordinatorCrash);
         }
-        for _ in 0..self.random.random_range(0..5) {
+        for _ in 0..self.random.random_range(0..10) {
             let (at, agent) = (
                 self.random.random_range(0..STORM),
                 self.random.random_range(0..self.agents.len()),
             );
-            let fault = match self.random.random_range(0..3) {
+            let fault = match self.random.random_range(0..6) {
                 0 => Happening::WorkerPause(agent, self.random.random_range(1_000..90_000)),
-                _ => Happening::WorkerCrash(agent),
+                1 | 2 => Happening::WorkerCrash(agent),
+                _ => Happening::WorkerChanges(agent),
             };
             self.net.at(at, fault);
         }
@@ -168,7 +169,7 @@ impl World {
         let count = self.random.random_range(1..40u32);
         let tests = (0..count)
             .map(|index| {
-                let cpu_milli = if self.random.random_bool(0.1) { 2_000 } else { 1_000 };
+                let requirement = machines::requirement(&mut self.random);
                 let model = self.random.random_range(0..5);
                 let weights = (model < MODELS)
                     .then(|| WeightsNeed { key: weights_key(model), size_bytes: Some(SIZE) });
@@ -178,11 +179,7 @@ impl World {
                 };
                 Arc::new(TestSpec {
                     name: format!("t{index}").into(),
-                    requirement: Arc::new(Requirement {
-                        cpu_milli,
-                        weights,
-                        ..Requirement::default()
-                    }),
+                    requirement: Arc::new(Requirement { weights, ..requirement }),
                     priority: self.random.random_range(0..3i64).try_into().expect("in range"),
                     retries: match self.random.random_range(0..4) {
                         0 => ONCE,
@@ -207,13 +204,14 @@ impl World {
         }
     }
 
-    pub fn run(mut self) {
+    /// Returns the number of started attempts that the change of a worker ended.
+    pub fn run(mut self) -> usize {
         for _ in 0..HAPPENINGS {
             let Some(happening) = self.net.next() else { break };
             self.step(happening);
             if self.net.calm && self.over() {
                 self.check_history();
-                return;
+                return self.check_fit();
             }
         }
         let open = self.engine.as_ref().map(|engine| engine.scheduler().overview());
@@ -225,7 +223,17 @@ impl World {
         let open = self.engine.as_ref().map(|engine| engine.scheduler().overview().runs_open);
         let settled = |agent: &Agent| agent.stopped || agent.alive && !agent.machine.owes_report();
         let settled = self.agents.iter().all(settled);
-        all && open == Some(0) && settled && self.committing.is_none()
+        all && open == Some(0) && settled && self.committing.is_none() && self.is_known()
+    }
+
+    /// Whether the coordinator knows what each registered worker offers.
+    fn is_known(&self) -> bool {
+        let known = |agent: &Agent| {
+            let status = self.engine.as_ref()?.scheduler().worker(agent.worker?)?;
+            Some(status.capability == agent.capability)
+        };
+        let mut present = self.agents.iter().filter(|agent| agent.alive && !agent.stopped);
+        present.all(|agent| known(agent) == Some(true))
     }
 
     fn step(&mut self, happening: Happening) {
@@ -301,7 +309,20 @@ impl World {
             Happening::WorkerPause(agent, span) => {
                 self.agents[agent].paused_until = self.net.now.after(Millis(span));
             }
-            Happening::Calm => self.net.calm = true,
+            Happening::WorkerChanges(agent) => {
+                self.agents[agent].capability = machines::changed(&mut self.random);
+                // A worker that is to be calibrated takes no new tests.
+                self.agents[agent].is_held = self.random.random_bool(0.3);
+            }
+            Happening::Calm => self.calm(),
+        }
+    }
+
+    /// From now on nothing fails, and each machine can run every test.
+    fn calm(&mut self) {
+        self.net.calm = true;
+        for agent in &mut self.agents {
+            (agent.capability, agent.is_held) = (machines::whole(), false);
         }
     }
 
@@ -317,46 +338,36 @@ impl World {
     }
 
     fn serve(&mut self, from: AgentIndex, number: u64, request: Request) {
-        let capability = Capability {
-            os: "linux".into(),
-            arch: "x86_64".into(),
-            container: String::new(),
-            cpu_model: String::new(),
-            cpu_milli: 2_000,
-            memory_bytes: 1 << 30,
-            slots: 2,
-            backends: [dtf::domain::accelerator::Backend::CPU].into(),
-            accelerators: vec![],
-            tags: [].into(),
-            unusable: Vec::new(),
-            detection_errors: Vec::new(),
-        };
-        if let Request::Heartbeat { worker, incarnation, .. } = &request {
+        if let Request::Heartbeat { worker, incarnation, capability, .. } = &request {
             let (worker, incarnation, report) = (*worker, *incarnation, self.draw_report());
+            if let Some(capability) = capability.clone() {
+                let command = Command::ChangeCapability { worker, incarnation, capability };
+                self.take(Input::Command { command, ticket: Asker::Nobody });
+            }
             let command = Command::ReportWeights { worker, incarnation, report };
             self.take(Input::Command { command, ticket: Asker::Nobody });
         }
         let refused = |refusal| Asker::Worker { agent: from, number, refusal };
         let input = match request {
-            Request::Register { identity, holding } => Input::Command {
+            Request::Register { identity, capability, holding } => Input::Command {
                 command: Command::Register {
                     identity,
                     name: format!("agent-{from}").into(),
-                    capability: Arc::new(capability),
+                    capability,
                     holding,
                 },
                 ticket: refused(Response::Taken),
             },
-            Request::Heartbeat { worker, incarnation, received, holding } => Input::Command {
+            Request::Heartbeat { worker, incarnation, received, holding, .. } => Input::Command {
                 command: Command::Heartbeat { worker, incarnation, received, holding },
                 ticket: refused(Response::Unknown),
             },
-            Request::Claim { worker, incarnation, received } => {
+            Request::Claim { worker, incarnation, received, takes_tests } => {
                 self.claims += 1;
                 let claim = ClaimId { worker, number: Uuid::from_u128(self.claims) };
                 self.net.at(CLAIM_TIME, Happening::ClaimEnds(claim));
                 let ticket = Claimer { agent: from, number };
-                Input::Claim { claim, incarnation, received, ticket }
+                Input::Claim { claim, incarnation, received, takes_tests, ticket }
             }
             Request::Report { worker, incarnation, batch, finished, returned } => {
                 let sent = finished.iter().map(|(lease, _)| *lease).collect();
@@ -504,86 +515,5 @@ impl World {
         replayed.and_then(|()| scheduler.check_invariants()).expect("a log that fits");
         scheduler.restarted(self.net.now);
         self.engine = Some(engine(scheduler, self.net.now));
-    }
-
-    /// Checks the promises by the log alone.
-    fn check_history(&self) {
-        let mut last = Epoch(0);
-        let mut live: HashMap<TestId, LeaseId> = HashMap::new();
-        let mut ended: HashMap<LeaseId, Outcome> = HashMap::new();
-        let mut over: HashSet<TestId> = HashSet::new();
-        let (mut granted, mut late) = (HashSet::new(), HashSet::new());
-        let mut cancelled: HashSet<RunId> = HashSet::new();
-        let mut runs: HashMap<RunId, u32> = HashMap::new();
-        let mut once: HashSet<TestId> = HashSet::new();
-        for fact in &self.durable {
-            match fact {
-                Fact::TestsAdded { run, first, tests, .. } => {
-                    let numbered = (*first..).zip(tests);
-                    let only_once = numbered.filter(|(_, test)| test.retries == ONCE);
-                    once.extend(only_once.map(|(index, _)| TestId { run: *run, index }));
-                    *runs.entry(*run).or_default() += u32::try_from(tests.len()).expect("small");
-                }
-                Fact::LeasesGranted { grants, .. } => {
-                    for grant in grants {
-                        let test = grant.lease.attempt.test;
-                        granted.insert(grant.lease);
-                        assert!(grant.lease.epoch > last, "epochs grow");
-                        last = grant.lease.epoch;
-                        assert!(live.insert(test, grant.lease).is_none(), "one lease per test");
-                        assert!(!over.contains(&test), "what is over is not run again");
-                        assert!(!cancelled.contains(&test.run), "cancelled stays cancelled");
-                    }
-                }
-                Fact::LeasesRecalled { notices, .. } => {
-                    last = notices.iter().map(|notice| notice.epoch).fold(last, Epoch::max);
-                }
-                Fact::LeaseReturned { lease, .. } => {
-                    assert_eq!(live.remove(&lease.attempt.test), Some(*lease));
-                }
-                Fact::AttemptFinished { lease, outcome, class, next, .. } => {
-                    let test = lease.attempt.test;
-                    let hung = self.agents.iter().any(|agent| agent.hung.contains(lease));
-                    assert!(hung || *class != Some(Class::Overdue), "its worker did report");
-                    assert_eq!(live.remove(&test), Some(*lease), "only the holder ends it");
-                    assert!(ended.insert(*lease, *outcome).is_none(), "one end per attempt");
-                    if matches!(next, Next::Done { .. }) {
-                        assert!(over.insert(test), "one end per test");
-                    }
-                }
-                Fact::LateResult { lease, .. } => {
-                    let accepted = ended.get(lease).is_some_and(|outcome| outcome.reportable());
-                    assert!(!accepted, "a repeated report is not a late one");
-                    assert!(granted.contains(lease), "a lease that never existed");
-                    assert!(late.insert(*lease), "a late result counts once");
-                }
-                Fact::TestSkipped { test, .. } | Fact::TestExpired { test, .. } => {
-                    assert!(over.insert(*test), "one end per test");
-                }
-                Fact::RunCancelled { run, notices, .. } => {
-                    cancelled.insert(*run);
-                    last = notices.iter().map(|notice| notice.epoch).fold(last, Epoch::max);
-                }
-                _ => {}
-            }
-        }
-        for run in self.acknowledged.values() {
-            assert!(runs.contains_key(run), "an acknowledged run is stored");
-        }
-        assert_eq!(runs.len(), self.submissions.len(), "no submission twice");
-        for lease in &self.reported {
-            assert!(ended.contains_key(lease), "an acknowledged report is stored");
-        }
-        let mut starts: HashMap<TestId, u32> = HashMap::new();
-        for lease in self.agents.iter().flat_map(|agent| &agent.started) {
-            let test = lease.attempt.test;
-            let times = starts.entry(test).or_default();
-            *times += 1;
-            assert!(*times == 1 || !once.contains(&test), "{test} may run once");
-        }
-        for (run, count) in runs.iter().filter(|(run, _)| !cancelled.contains(run)) {
-            let done = over.iter().filter(|test| test.run == *run).count();
-            assert_eq!(done, *count as usize, "every test of {run} ends once");
-        }
     }
 }
