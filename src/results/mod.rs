@@ -13,6 +13,7 @@ mod flaky;
 mod grid;
 mod history;
 pub mod junit;
+mod known;
 mod marks;
 mod matrix;
 mod measured;

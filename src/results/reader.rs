@@ -7,6 +7,7 @@ use crate::api::v1::test_views::{AttemptDetail, AttemptQuery, AttemptView, TestQ
 use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::test::Phase;
+use crate::results::known::KnownVerdicts;
 use crate::results::quarantined::reference;
 use crate::results::substitute::CurrentStore;
 use crate::store::rows::{
@@ -14,6 +15,7 @@ use crate::store::rows::{
 };
 use crate::store::{Store, StoreError};
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 /// Answers queries of the API from the results database. Clones share the database.
 #[derive(Clone)]
@@ -32,6 +34,11 @@ impl Reader {
     #[must_use]
     pub fn store(&self) -> Store {
         self.current.store()
+    }
+
+    /// The store that is current now, with the verdicts that are known from it.
+    pub(super) fn with_verdicts(&self) -> (Store, Arc<KnownVerdicts>) {
+        self.current.with_verdicts()
     }
 
     /// Lists runs, the newest first. `before` restricts the list to older runs than this one.

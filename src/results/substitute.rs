@@ -11,6 +11,7 @@ use crate::domain::storage_id::StorageId;
 use crate::log::{LogReader, Sequence};
 use crate::results::catch_up::project_until;
 use crate::results::error::CatchUpError;
+use crate::results::known::KnownVerdicts;
 use crate::results::open::{open_compared, open_database};
 use crate::store::{Opened, Store, Writer, archive};
 use std::path::{Path, PathBuf};
@@ -22,18 +23,22 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 /// Name of the substitute in a data directory.
 const FILE_NAME: &str = "results.substitute.duckdb";
 
-/// The store that answers queries at present: the results database or its substitute. Clones
-/// share it.
+/// The store that answers queries at present, the results database or its substitute, with the verdicts
+/// that are known from it. Clones share it.
 #[derive(Clone)]
-pub struct CurrentStore(Arc<RwLock<Store>>);
+pub struct CurrentStore(Arc<RwLock<(Store, Arc<KnownVerdicts>)>>);
 
 impl CurrentStore {
     #[must_use]
     pub fn new(store: Store) -> Self {
-        Self(Arc::new(RwLock::new(store)))
+        Self(Arc::new(RwLock::new((store, Arc::default()))))
     }
 
     pub(super) fn store(&self) -> Store {
+        self.with_verdicts().0
+    }
+
+    pub(super) fn with_verdicts(&self) -> (Store, Arc<KnownVerdicts>) {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -44,7 +49,7 @@ impl CurrentStore {
     }
 
     pub fn replace(&self, store: Store) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = store;
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = (store, Arc::default());
     }
 }
 

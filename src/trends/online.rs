@@ -242,10 +242,9 @@ fn tail_sigma(values: &[f64], centre: f64, value: f64) -> f64 {
             *distance = 0.0;
         }
     }
-    distances.sort_unstable_by(f64::total_cmp);
-    let rank = (values.len() * 95).div_ceil(100).min(values.len().saturating_sub(1));
-    let rank = rank.saturating_sub(1);
-    distances.get(rank).copied().unwrap_or(0.0) / TAIL_QUANTILE
+    let Some(last) = values.len().checked_sub(1) else { return 0.0 };
+    let rank = (values.len() * 95).div_ceil(100).min(last).saturating_sub(1);
+    *distances.select_nth_unstable_by(rank, f64::total_cmp).1 / TAIL_QUANTILE
 }
 
 /// The values since an accepted change, which are too few to be judged alone.

@@ -18,14 +18,18 @@ pub fn segment_starts(values: &[f64], penalty: f64, shortest: usize) -> Vec<usiz
     // The least cost up to each end, and the start of its last segment.
     let mut best = vec![(f64::INFINITY, 0); count + 1];
     best[0].0 = -penalty;
-    let mut candidates: Vec<usize> = Vec::new();
+    // Possible starts of the last segment, with the cost that each has without the penalty.
+    let mut candidates: Vec<(usize, f64)> = Vec::new();
     for end in shortest..=count {
-        candidates.push(end - shortest);
-        let total = |start: usize| best[start].0 + cost(start, end);
-        let choices = candidates.iter().map(|start| (total(*start) + penalty, *start));
-        let chosen = choices.min_by(|one, other| one.0.total_cmp(&other.0));
-        let chosen = chosen.unwrap_or((f64::INFINITY, 0));
-        candidates.retain(|start| best[*start].0 + cost(*start, end) <= chosen.0);
+        candidates.push((end - shortest, 0.0));
+        let mut chosen = (f64::INFINITY, 0);
+        for (start, total) in &mut candidates {
+            *total = best[*start].0 + cost(*start, end);
+            if *total + penalty < chosen.0 {
+                chosen = (*total + penalty, *start);
+            }
+        }
+        candidates.retain(|(_, total)| *total <= chosen.0);
         best[end] = chosen;
     }
     let mut starts = Vec::new();

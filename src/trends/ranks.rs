@@ -3,7 +3,7 @@
 //! It is exact for small samples, where the normal approximation misses the tail by orders of magnitude.
 //! It assumes nothing about the distribution of the values.
 
-use std::cmp::Ordering;
+use std::sync::LazyLock;
 
 /// Maximum product of the two numbers of values for the exact distribution.
 const MAX_EXACT: usize = 640;
@@ -20,26 +20,31 @@ pub fn probability(one: &[f64], other: &[f64]) -> f64 {
     let mut wins = 0;
     for a in one {
         for b in other {
-            wins += match b.partial_cmp(a) {
-                Some(Ordering::Greater) => 2,
-                Some(Ordering::Equal) => 1,
-                _ => 0,
-            };
+            wins += usize::from(b > a) + usize::from(b >= a);
         }
     }
     let fewer = wins.min(2 * n * m - wins);
     if n * m <= MAX_EXACT { exact(n, m, fewer / 2) } else { approximate(n, m, fewer) }
 }
 
-/// The probability of at most `most` pairs in one order, by counting the arrangements: the number with u
-/// such pairs satisfies N(n, m, u) = N(n - 1, m, u - m) + N(n, m - 1, u).
+/// The exact distributions, by the numbers of values of the smaller and of the larger sample, less one. They
+/// have about 3 MB, and are computed once: a run has thousands of metrics with as many values each.
+static EXACT: LazyLock<Vec<Vec<Vec<f64>>>> = LazyLock::new(distributions);
+
+/// The probability of at most `most` pairs in one order, which is at most half of all pairs.
 fn exact(n: usize, m: usize, most: usize) -> f64 {
+    EXACT[n.min(m) - 1][n.max(m) - 1][most]
+}
+
+/// The probabilities of at most 0, 1, … pairs in one order, up to half of all pairs, by counting the
+/// arrangements: the number with u such pairs satisfies N(n, m, u) = N(n - 1, m, u - m) + N(n, m - 1, u).
+fn distributions() -> Vec<Vec<Vec<f64>>> {
     // Probabilities instead of numbers: the last value of the arrangement belongs to the first sample with
     // probability n / (n + m).
-    let mut rows = vec![vec![1.0; 1]; m + 1];
-    for first in 1..=n {
-        let mut next: Vec<Vec<f64>> = vec![vec![1.0; 1]];
-        for second in 1..=m {
+    let mut rows = vec![vec![1.0]; MAX_EXACT + 1];
+    let of_first = |first: usize| {
+        let mut next: Vec<Vec<f64>> = vec![vec![1.0]];
+        for second in 1..=MAX_EXACT / first {
             let share = as_float(first) / as_float(first + second);
             let mut row = vec![0.0; first * second + 1];
             for (pairs, probability) in rows[second].iter().enumerate() {
@@ -51,8 +56,19 @@ fn exact(n: usize, m: usize, most: usize) -> f64 {
             next.push(row);
         }
         rows = next;
-    }
-    rows[m].iter().take(most + 1).sum()
+        rows.iter().skip(1).map(|row| at_most(row)).collect()
+    };
+    (1..).take_while(|first| first * first <= MAX_EXACT).map(of_first).collect()
+}
+
+/// Sums of the first probabilities, up to half of them.
+fn at_most(probabilities: &[f64]) -> Vec<f64> {
+    let mut total = 0.0;
+    let sum = |probability: &f64| {
+        total += probability;
+        total
+    };
+    probabilities.iter().take(probabilities.len().div_ceil(2)).map(sum).collect()
 }
 
 /// The same by the normal approximation. `fewer` is twice the number of pairs.

@@ -107,17 +107,25 @@ impl Proposal {
     /// The proposed shifts that are certain enough.
     #[must_use]
     pub fn shifts(&self, certainty: Certainty) -> Vec<Shift> {
-        let test = Test { values: &self.scaled, least: self.least, certainty };
+        let test = Test { least: self.least, certainty, count: self.scaled.len() };
         let mut starts = self.starts.clone();
         // The first segment starts without a change.
-        while starts.len() > 1 {
+        let mut sides: Vec<Sides<'_>> =
+            (1..starts.len()).map(|at| Sides::around(&self.scaled, &starts, at)).collect();
+        while !sides.is_empty() {
             let noise = Noise::of_residuals(&self.scaled, &starts, self.floor);
-            let tested: Vec<Tested> =
-                (1..starts.len()).map(|position| test.shift(&starts, position, &noise)).collect();
+            let tested: Vec<Tested> = sides.iter().map(|sides| test.shift(sides, &noise)).collect();
             let weakest =
                 tested.iter().enumerate().min_by(|a, b| a.1.margin.total_cmp(&b.1.margin));
             match weakest {
-                Some((position, shift)) if shift.margin < 1.0 => drop(starts.remove(position + 1)),
+                Some((position, shift)) if shift.margin < 1.0 => {
+                    starts.remove(position + 1);
+                    sides.remove(position);
+                    // The segments beside it end elsewhere now.
+                    for near in position.saturating_sub(1)..sides.len().min(position + 1) {
+                        sides[near] = Sides::around(&self.scaled, &starts, near + 1);
+                    }
+                }
                 _ => return tested.into_iter().map(|one| one.shift.times(self.largest)).collect(),
             }
         }
@@ -131,10 +139,33 @@ impl Shift {
     }
 }
 
-struct Test<'a> {
-    values: &'a [f64],
+/// The values on both sides of a start of a segment, with what does not depend on the noise.
+struct Sides<'a> {
+    at: usize,
+    before: &'a [f64],
+    after: &'a [f64],
+    medians: [f64; 2],
+    /// Probability of the ranks without a shift.
+    probability: f64,
+}
+
+impl<'a> Sides<'a> {
+    /// The sides of the start at a position that is not the first.
+    fn around(values: &'a [f64], starts: &[usize], position: usize) -> Self {
+        let at = starts[position];
+        let end = starts.get(position + 1).copied().unwrap_or(values.len());
+        let before = &values[starts[position - 1].max(at.saturating_sub(MAX_VALUES))..at];
+        let after = &values[at..end.min(at + MAX_VALUES)];
+        let medians = [before, after].map(|values| median(values).unwrap_or(0.0));
+        Self { at, before, after, medians, probability: ranks::probability(before, after) }
+    }
+}
+
+struct Test {
     least: f64,
     certainty: Certainty,
+    /// Number of values of the history.
+    count: usize,
 }
 
 struct Tested {
@@ -143,38 +174,28 @@ struct Tested {
     margin: f64,
 }
 
-impl Test<'_> {
-    /// Tests the shift at the start of a segment against the values around it.
-    fn shift(&self, starts: &[usize], position: usize, noise: &Noise) -> Tested {
-        let at = starts[position];
-        let end = starts.get(position + 1).copied().unwrap_or(self.values.len());
-        let before = &self.values[starts[position - 1].max(at.saturating_sub(MAX_VALUES))..at];
-        let after = &self.values[at..end.min(at + MAX_VALUES)];
-        let [from, to] = [before, after].map(|values| level(values, noise));
-        let variance = noise.variance_of_mean(before.len()) + noise.variance_of_mean(after.len());
+impl Test {
+    /// Tests a shift against the noise.
+    fn shift(&self, sides: &Sides<'_>, noise: &Noise) -> Tested {
+        let Sides { at, before, after, medians, probability } = *sides;
+        let (n_before, n_after) = (before.len(), after.len());
+        let from = level(before, medians[0], noise);
+        let to = level(after, medians[1], noise);
+        let variance = noise.variance_of_mean(n_before) + noise.variance_of_mean(n_after);
         let z = (to - from) / variance.sqrt();
         let size = (to - from).abs() / (self.least * from.abs());
-        let is_likely = ranks::probability(before, after) > self.certainty.rank_probability();
-        let margin = if is_likely {
+        let margin = if probability > self.certainty.rank_probability() {
             0.0
         } else {
-            (z.abs() / self.certainty.distance(self.values.len())).min(size)
+            (z.abs() / self.certainty.distance(self.count)).min(size)
         };
-        let shift = Shift {
-            at,
-            before: median(before).unwrap_or(from),
-            after: median(after).unwrap_or(to),
-            z,
-            n_before: before.len(),
-            n_after: after.len(),
-        };
+        let shift = Shift { at, before: medians[0], after: medians[1], z, n_before, n_after };
         Tested { shift, margin }
     }
 }
 
-/// The level of some values: their mean, with outliers limited to the noise around the median.
-fn level(values: &[f64], noise: &Noise) -> f64 {
-    let centre = median(values).unwrap_or(0.0);
+/// The level of some values: their mean, with outliers limited to the noise around their median.
+fn level(values: &[f64], centre: f64, noise: &Noise) -> f64 {
     let width = CLIP * noise.sigma;
     let sum: f64 = values.iter().map(|value| value.clamp(centre - width, centre + width)).sum();
     #[expect(clippy::cast_precision_loss, reason = "numbers of values are small")]

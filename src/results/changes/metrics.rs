@@ -5,9 +5,10 @@ use crate::domain::added::marks::AcceptedSeries;
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::series::CaseId;
 use crate::results::changes::drift;
+use crate::results::known::{Judged, KnownVerdicts};
 use crate::results::reader::Reader;
 use crate::store::reports::marks::AcceptedRuns;
-use crate::store::reports::values::ValuesRow;
+use crate::store::reports::values::{SeriesMetric, ValuesRow};
 use crate::store::{Store, StoreError};
 use crate::trends::judgement::{Direction, Judgement, Verdict};
 use crate::trends::limits::{Better, Kind, Limits};
@@ -57,70 +58,86 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn changed(&self, run: RunId) -> Result<Vec<Changed>, StoreError> {
-        let store = self.store();
+        let (store, known) = self.with_verdicts();
         let repetitions = store.repetitions(run)?;
-        let (rows, judgements, _) = judgements(&store, (run, run))?;
-        let changed = rows.into_iter().zip(judgements).filter_map(|(row, judgement)| {
-            let test = row.values.last()?.test;
-            let metric = Some(row.metric.into());
-            let series = AcceptedSeries { case: row.case, series: row.series, metric };
-            let is_confirmation = repetitions.contains(&test);
+        let (metrics, _) = judgements(&store, &known, (run, run))?;
+        let changed = metrics.into_iter().filter_map(|Judged { of, newest, judgement, .. }| {
+            let series =
+                AcceptedSeries { case: of.case, series: of.series, metric: Some(of.metric.into()) };
+            let is_confirmation = repetitions.contains(&newest);
             let is_changed = judgement.is_change() || judgement.verdict == Verdict::WorkerEvent;
-            is_changed.then_some(Changed { test, series, is_confirmation, judgement })
+            is_changed.then_some(Changed { test: newest, series, is_confirmation, judgement })
         });
         Ok(changed.collect())
     }
 }
 
-/// The metrics of the judged runs with the verdicts about their newest values, and the shifts that workers
-/// explain.
-type Judgements = (Vec<ValuesRow>, Vec<Judgement>, BTreeMap<u32, SharedShift>);
-
-fn judgements(store: &Store, to: (RunId, RunId)) -> Result<Judgements, StoreError> {
+/// The verdicts about the newest values of the judged runs, in the order of the series and the names, and the
+/// shifts that workers explain.
+fn judgements(
+    store: &Store,
+    known: &KnownVerdicts,
+    to: (RunId, RunId),
+) -> Result<(Vec<Judged>, BTreeMap<u32, SharedShift>), StoreError> {
     let accepted = store.accepted_runs()?;
-    let rows = store.values_of(to)?;
-    let mut judgements = judged_in_threads(&rows, &accepted);
-    let mut measured: Vec<Measured<'_>> = rows
-        .iter()
-        .zip(&mut judgements)
+    let series = store.judged_series(to)?;
+    let (mut metrics, unknown) = known.of(&series, to.0, &accepted);
+    let judged = judged_in_threads(&store.values_of(to, &unknown)?, &accepted);
+    known.keep(&unknown, to.0, &accepted, &judged);
+    metrics.extend(judged);
+    metrics.sort_unstable_by(|one, other| {
+        let place = |of: &SeriesMetric| (of.series.0, of.is_figure);
+        place(&one.of).cmp(&place(&other.of)).then_with(|| one.of.metric.cmp(&other.of.metric))
+    });
+    let mut measured: Vec<Measured<'_>> = metrics
+        .iter_mut()
         // Other hardware does not change results of numeric checks.
-        .filter(|(row, _)| !row.is_figure)
-        .map(|(row, judgement)| Measured { worker: row.worker.0, series: row.series.0, judgement })
+        .filter(|metric| !metric.of.is_figure)
+        .map(|Judged { of, judgement, .. }| Measured {
+            worker: of.worker.0,
+            series: of.series.0,
+            judgement,
+        })
         .collect();
     let shifts = shared_shifts(&mut measured);
-    Ok((rows, judgements, shifts))
+    Ok((metrics, shifts))
 }
 
 /// Judges the newest value of each metric of the judged runs.
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn judge(store: &Store, to: (RunId, RunId)) -> Result<JudgedMetrics, StoreError> {
-    let (rows, judgements, shifts) = judgements(store, to)?;
+pub fn judge(
+    store: &Store,
+    known: &KnownVerdicts,
+    to: (RunId, RunId),
+) -> Result<JudgedMetrics, StoreError> {
+    let (judged, shifts) = judgements(store, known, to)?;
     let names = store.worker_names()?;
-    let mut metrics = JudgedMetrics { movers: movers(&rows, &judgements), ..Default::default() };
+    let mut metrics = JudgedMetrics { movers: movers(&judged), ..Default::default() };
     for (worker, shift) in shifts {
         let name = names.get(&WorkerId(worker)).cloned();
         metrics.workers.push(event(name.unwrap_or_else(|| WorkerId(worker).to_string()), &shift));
     }
     metrics.workers.extend(drift::events(store, to, &names)?);
-    for (row, judgement) in rows.iter().zip(&judgements) {
-        *metrics.verdicts.entry(judgement.verdict).or_default() += 1;
-        if !matches!(judgement.verdict, Verdict::Steady | Verdict::InsufficientData) {
-            let worker = names.get(&row.worker).cloned();
-            let change = MetricChange { worker, ..metric_change(row, judgement) };
-            metrics.changed.entry(row.case).or_default().push(change);
+    for judged in &judged {
+        let verdict = judged.judgement.verdict;
+        *metrics.verdicts.entry(verdict).or_default() += 1;
+        if !matches!(verdict, Verdict::Steady | Verdict::InsufficientData) {
+            let worker = names.get(&judged.of.worker).cloned();
+            let change = MetricChange { worker, ..metric_change(judged) };
+            metrics.changed.entry(judged.of.case).or_default().push(change);
         }
     }
     Ok(metrics)
 }
 
 /// The verdicts about the last values of all rows. A run of 1,000 tests may have 25,000 rows.
-fn judged_in_threads(rows: &[ValuesRow], accepted: &AcceptedRuns) -> Vec<Judgement> {
+fn judged_in_threads(rows: &[ValuesRow], accepted: &AcceptedRuns) -> Vec<Judged> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let size = rows.len().div_ceil(threads).max(MIN_PER_THREAD);
-    let judge = |part: &[ValuesRow]| -> Vec<Judgement> {
-        part.iter().map(|row| judged(row, accepted)).collect()
+    let judge = |part: &[ValuesRow]| -> Vec<Judged> {
+        part.iter().filter_map(|row| judged(row, accepted)).collect()
     };
     std::thread::scope(|scope| {
         let parts: Vec<_> =
@@ -131,36 +148,39 @@ fn judged_in_threads(rows: &[ValuesRow], accepted: &AcceptedRuns) -> Vec<Judgeme
     })
 }
 
-/// The verdict about the last value of a row.
-pub fn judged(row: &ValuesRow, accepted: &AcceptedRuns) -> Judgement {
+/// The verdict about the last value of a row. `None` for a row without values.
+pub fn judged(row: &ValuesRow, accepted: &AcceptedRuns) -> Option<Judged> {
+    let newest = row.values.last()?.test;
     let starts = accepted_starts(row, accepted);
     let values: Vec<f64> = row.values.iter().map(|value| value.value).collect();
-    online::newest(&values, &starts, Better::of(&row.better), limits(row))
+    let judgement = online::newest(&values, &starts, Better::of(&row.of.better), limits(&row.of));
+    let since = judgement.since.and_then(|at| Some(row.values.get(at)?.test.run));
+    Some(Judged { of: row.of.clone(), newest, since, judgement })
 }
 
 /// The positions of the values at which a change was accepted.
 pub fn accepted_starts(row: &ValuesRow, accepted: &AcceptedRuns) -> Vec<usize> {
-    let of_series = accepted.get(&row.series).into_iter().flatten();
+    let of_series = accepted.get(&row.of.series).into_iter().flatten();
     of_series
-        .filter(|(metric, _)| metric.as_ref().is_none_or(|metric| *metric == row.metric))
+        .filter(|(metric, _)| metric.as_ref().is_none_or(|metric| *metric == row.of.metric))
         .filter_map(|(_, run)| row.values.iter().position(|value| value.test.run >= *run))
         .collect()
 }
 
-/// The limits of a row, which its test may set.
-pub fn limits(row: &ValuesRow) -> Limits {
-    let kind = if row.is_figure { Kind::NumericError } else { Kind::of_unit(&row.unit) };
-    Limits::of_metric(kind, &row.metric, &row.limits)
+/// The limits of a metric, which its test may set.
+pub fn limits(of: &SeriesMetric) -> Limits {
+    let kind = if of.is_figure { Kind::NumericError } else { Kind::of_unit(&of.unit) };
+    Limits::of_metric(kind, &of.metric, &of.limits)
 }
 
-pub fn metric_change(row: &ValuesRow, judgement: &Judgement) -> MetricChange {
-    let Judgement { verdict, direction, before, after, change, z, n_before, n_after, since } =
+pub fn metric_change(judged: &Judged) -> MetricChange {
+    let Judged { of, since, judgement, .. } = judged;
+    let Judgement { verdict, direction, before, after, change, z, n_before, n_after, .. } =
         *judgement;
-    let limits = limits(row);
-    let run_at = |at: usize| -> Option<RunId> { Some(row.values.get(at)?.test.run) };
+    let limits = limits(of);
     MetricChange {
-        metric: row.metric.clone(),
-        unit: row.unit.clone(),
+        metric: of.metric.clone(),
+        unit: of.unit.clone(),
         worker: None,
         verdict,
         direction,
@@ -172,7 +192,7 @@ pub fn metric_change(row: &ValuesRow, judgement: &Judgement) -> MetricChange {
         limit_z: Some(limits.z),
         n_before: n_before as u64,
         n_after: n_after as u64,
-        since: since.and_then(run_at),
+        since: *since,
     }
 }
 
@@ -193,12 +213,12 @@ fn event(worker: String, shift: &SharedShift) -> WorkerEvent {
 }
 
 /// The geometric mean of the ratios of each measured metric, in the order of their names.
-fn movers(rows: &[ValuesRow], judgements: &[Judgement]) -> Vec<MetricMovement> {
+fn movers(metrics: &[Judged]) -> Vec<MetricMovement> {
     let mut ratios: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (row, judgement) in rows.iter().zip(judgements) {
-        let ratio = judgement.change.filter(|ratio| *ratio > 0.0 && !row.is_figure);
+    for Judged { of, judgement, .. } in metrics {
+        let ratio = judgement.change.filter(|ratio| *ratio > 0.0 && !of.is_figure);
         if let Some(ratio) = ratio {
-            ratios.entry(&row.metric).or_default().push(ratio);
+            ratios.entry(&of.metric).or_default().push(ratio);
         }
     }
     let movement = |(metric, ratios): (&str, Vec<f64>)| {

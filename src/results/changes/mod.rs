@@ -34,7 +34,7 @@ impl Reader {
     /// # Errors
     /// The database cannot be read.
     pub fn changes(&self, query: &ChangesQuery) -> Result<Option<ChangesView>, StoreError> {
-        let store = self.store();
+        let (store, known) = self.with_verdicts();
         let since = query.since_ms.filter(|_| query.to.is_none()).map(Timestamp);
         let Some(range) = store.range_of_runs(since)? else { return Ok(None) };
         let to = query.to.map_or(range, |run| (run, run));
@@ -49,7 +49,8 @@ impl Reader {
             (None, Some(_)) => Before::Period,
             (None, None) => Before::Previous,
         };
-        let JudgedMetrics { mut changed, verdicts, workers, movers } = metrics::judge(&store, to)?;
+        let JudgedMetrics { mut changed, verdicts, workers, movers } =
+            metrics::judge(&store, &known, to)?;
         let mut view = ChangesView {
             schema: SCHEMA,
             from: query.from,

@@ -9,7 +9,7 @@ use crate::results::changes::metrics::{accepted_starts, judged, limits, metric_c
 use crate::results::reader::Reader;
 use crate::store::reports::marks::AcceptedRuns;
 use crate::store::reports::series::{PointRow, SeriesMetricRow};
-use crate::store::reports::values::{ValueRow, ValuesRow};
+use crate::store::reports::values::{SeriesMetric, ValueRow, ValuesRow};
 use crate::store::{MAX_SPREAD, StoreError};
 use crate::trends::robust::median;
 use crate::trends::segments::{Certainty, shifts};
@@ -97,25 +97,20 @@ fn divide(
         value: *value,
         is_after: true,
     };
-    let row = ValuesRow {
+    let limits = view.labels.get(CHANGE_LIMITS).and_then(|text| parse(text).ok());
+    let of = SeriesMetric {
         case: view.case,
         series: view.series,
         metric: metric.metric.clone(),
         unit: metric.unit.clone(),
         better: metric.better.clone(),
         is_figure: metric.is_figure,
-        limits: view
-            .labels
-            .get(CHANGE_LIMITS)
-            .and_then(|text| parse(text).ok())
-            .unwrap_or_default(),
+        limits: limits.unwrap_or_default(),
         // The judgement of one series does not depend on the worker.
         worker: WorkerId(0),
-        values: placed.iter().map(value).collect(),
     };
-    if !row.values.is_empty() {
-        view.newest = Some(metric_change(&row, &judged(&row, accepted)));
-    }
+    let row = ValuesRow { of, values: placed.iter().map(value).collect() };
+    view.newest = judged(&row, accepted).map(|judged| metric_change(&judged));
     for (number, (start, end, reason)) in segments(&row, accepted).into_iter().enumerate() {
         let values: Vec<f64> = placed[start..end].iter().map(|(_, _, value)| *value).collect();
         for (at, _, _) in &placed[start..end] {
@@ -142,7 +137,7 @@ fn segments(row: &ValuesRow, accepted: &AcceptedRuns) -> Vec<(usize, usize, &'st
     let ends: Vec<usize> = starts.iter().skip(1).map(|(at, _)| *at).chain([values.len()]).collect();
     let mut segments = Vec::new();
     for ((start, reason), end) in starts.into_iter().zip(ends) {
-        let least = limits(row).change / 2.0;
+        let least = limits(&row.of).change / 2.0;
         let found = shifts(&values[start..end], least, Certainty::Proven);
         let mut from = (start, reason);
         for shift in found {

@@ -193,6 +193,44 @@ fn an_accepted_change_is_none() {
 }
 
 #[test]
+fn a_verdict_is_given_again_until_its_series_its_limits_or_its_marks_change() {
+    let (_place, mut opened) = with(&history(&SLOWER));
+    let reader = Reader::new(CurrentStore::new(opened.store.clone()));
+    let mut next = opened.writer.watermark();
+    let mut project = |facts: &[Fact]| {
+        next += 1;
+        opened.writer.project([(next, facts)]).expect("projects");
+    };
+    // Number of series whose verdicts a question about this run would have to find.
+    let unknown = |run: u32| {
+        let (store, known) = reader.with_verdicts();
+        let series = store.judged_series((RunId(run), RunId(run))).expect("reads");
+        let accepted = store.accepted_runs().expect("reads");
+        known.of(&series, RunId(run), &accepted).1.len()
+    };
+    assert_eq!(unknown(7), 1);
+    let first = reader.changed(RunId(7)).expect("reads");
+    assert_eq!((first.len(), unknown(7)), (1, 0));
+    assert_eq!(reader.changed(RunId(7)).expect("reads"), first);
+    project(&measured(8, 1, 1.5));
+    assert_eq!((unknown(7), unknown(8)), (0, 1), "the seventh run has no new results");
+    let confirmed = reader.changed(RunId(8)).expect("reads").remove(0);
+    assert_eq!(confirmed.judgement.verdict, Verdict::Confirmed);
+    let (run, series, reason) = (RunId(8), vec![confirmed.series], "intended".into());
+    let (by, at) = ("anna".into(), Timestamp(20_000));
+    project(&[Fact::SeriesAccepted { id: AcceptanceId(1), run, series, reason, by, at }]);
+    assert_eq!(unknown(8), 1);
+    assert_eq!(reader.changed(RunId(8)).expect("reads"), []);
+    // A late result of an earlier run is a part of the history.
+    let mut late = measured(7, 1, 1.0).remove(2);
+    if let Fact::AttemptFinished { lease, .. } = &mut late {
+        lease.attempt.number = 2;
+    }
+    project(&[late]);
+    assert_eq!((unknown(7), unknown(8)), (1, 1));
+}
+
+#[test]
 fn a_change_on_other_hardware_of_the_same_case_is_listed() {
     let mut facts = history(&SLOWER[..6]);
     let mut other = registered(2, "rig");

@@ -18,9 +18,9 @@ use std::collections::HashMap;
 /// Maximum number of attempts of one series whose values are judged, the newest.
 pub const MAX_HISTORY: u32 = 256;
 
-/// The values of one metric of one series, the oldest first; those of the judged side are the last.
+/// A metric of a series of the judged runs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ValuesRow {
+pub struct SeriesMetric {
     pub case: CaseId,
     pub series: SeriesId,
     /// Name of the metric, or `CHECK.FIGURE` for a figure of a check.
@@ -33,6 +33,12 @@ pub struct ValuesRow {
     pub limits: Vec<ChangeLimit>,
     /// The worker that measured the newest value.
     pub worker: WorkerId,
+}
+
+/// The values of one metric of one series, the oldest first; those of the judged side are the last.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ValuesRow {
+    pub of: SeriesMetric,
     pub values: Vec<ValueRow>,
 }
 
@@ -44,11 +50,23 @@ pub struct ValueRow {
     pub is_after: bool,
 }
 
-/// A series of the judged runs. Its worker is that of its newest passed attempt in them.
-struct Judged {
-    case: CaseId,
-    limits: Vec<ChangeLimit>,
-    worker: WorkerId,
+/// A series of the judged runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JudgedSeries {
+    pub case: CaseId,
+    /// The limits of changes that a judged test sets.
+    pub limits: Vec<ChangeLimit>,
+    /// The worker of its newest passed attempt in the judged runs.
+    pub worker: WorkerId,
+    pub attempts: Attempts,
+}
+
+/// The passed attempts of a series up to the last judged run: their number, and a digest of which ones they are.
+/// The digest is comparable within a process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attempts {
+    pub count: u64,
+    pub digest: u64,
 }
 
 /// A metric of the judged runs: unit, and the direction in which it improves.
@@ -57,34 +75,48 @@ type Metric = (String, String);
 /// A value with the place of its attempt, by which values are ordered.
 type Placed = ((u32, u32, u16), f64);
 
-/// Values by series, whether they are figures, and the number of the name.
+/// The values of one metric of a series.
+struct Named {
+    name: String,
+    is_figure: bool,
+    values: Vec<Placed>,
+}
+
+/// The metrics of each series, in the order in which they were first seen. The rows of one attempt follow each
+/// other, and attempts of a series list the same metrics: a row usually belongs to the metric after the one of
+/// the row before.
 #[derive(Default)]
 struct Gathered {
-    names: HashMap<String, usize>,
-    values: HashMap<(u64, bool, usize), Vec<Placed>>,
+    places: HashMap<u64, usize>,
+    series: Vec<(u64, Vec<Named>)>,
 }
 
 /// The parameters of all queries are the first and the last judged run.
-const JUDGED: &str = "SELECT attempts.series_id, any_value(tests.case_id), \
+const JUDGED: &str = "WITH judged AS MATERIALIZED (SELECT attempts.series_id, \
+    any_value(tests.case_id) AS case_id, \
     max(CASE WHEN contains(tests.labels, '\"change_limits\":') \
-    THEN tests.labels ->> '$.change_limits' END), \
-    arg_max(attempts.worker, (attempts.run, attempts.test, attempts.attempt)) \
+    THEN tests.labels ->> '$.change_limits' END) AS limits, \
+    arg_max(attempts.worker, (attempts.run, attempts.test, attempts.attempt)) AS worker \
     FROM attempts JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
     WHERE attempts.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER \
     AND tests.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND attempts.outcome = 'passed' \
-    AND attempts.series_id IS NOT NULL AND tests.case_id IS NOT NULL GROUP BY attempts.series_id";
+    AND attempts.series_id IS NOT NULL AND tests.case_id IS NOT NULL GROUP BY attempts.series_id) \
+    SELECT judged.series_id, any_value(judged.case_id), any_value(judged.limits), \
+    any_value(judged.worker), count(*), \
+    bit_xor(hash(attempts.run, attempts.test, attempts.attempt)) \
+    FROM attempts JOIN judged ON judged.series_id = attempts.series_id \
+    WHERE attempts.run <= ?2::UINTEGER AND attempts.outcome = 'passed' GROUP BY judged.series_id";
 
 const METRICS: &str = "SELECT series_id, name, max(unit), max(better) FROM metrics \
     WHERE run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND series_id IS NOT NULL \
     GROUP BY series_id, name";
 
-/// The values of metrics and the figures of checks. The newest attempts are selected before their values are
-/// read, of which there are many for each.
+/// The values of metrics and the figures of checks of the series that the third parameter names. The newest
+/// attempts are selected before their values are read, of which there are many for each.
 fn history() -> String {
     format!(
-        "WITH judged AS MATERIALIZED (SELECT DISTINCT series_id FROM attempts \
-             WHERE run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND outcome = 'passed' \
-             AND series_id IS NOT NULL), \
+        "WITH judged AS MATERIALIZED \
+             (SELECT unnest(string_split(?3::VARCHAR, ','))::UBIGINT AS series_id), \
          recent AS MATERIALIZED (SELECT attempts.run, attempts.test, attempts.attempt FROM attempts \
              SEMI JOIN judged ON judged.series_id = attempts.series_id \
              WHERE attempts.outcome = 'passed' AND attempts.run <= ?2::UINTEGER \
@@ -99,73 +131,92 @@ fn history() -> String {
              figures.run, figures.test, figures.attempt, figures.value \
              FROM check_values AS figures JOIN recent ON recent.run = figures.run \
              AND recent.test = figures.test AND recent.attempt = figures.attempt \
-             WHERE figures.series_id IS NOT NULL"
+             WHERE figures.series_id IS NOT NULL AND ?1::UINTEGER IS NOT NULL"
     )
 }
 
 impl Store {
-    /// Lists the values of all metrics that passed attempts of the judged runs have, from all runs up to the last
-    /// judged one, in the order of the series and the names.
+    /// Lists the series of the passed attempts of the judged runs. A series without a case, which belongs to a
+    /// database of an earlier version, is not one of them.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn values_of(&self, to: (RunId, RunId)) -> Result<Vec<ValuesRow>, StoreError> {
+    pub fn judged_series(
+        &self,
+        to: (RunId, RunId),
+    ) -> Result<HashMap<SeriesId, JudgedSeries>, StoreError> {
         self.pool.read(|connection| {
-            let (judged, metrics) = (judged(connection, to)?, metrics(connection, to)?);
+            let mut statement = connection.prepare(JUDGED).doing("query")?;
+            let rows = statement.query_and_then(params![to.0.0, to.1.0], |row| {
+                let limits: Option<String> = get(row, 2)?;
+                // They were checked at the submission.
+                let limits = limits.and_then(|text| change_limits::parse(&text).ok());
+                let judged = JudgedSeries {
+                    case: CaseId(get(row, 1)?),
+                    limits: limits.unwrap_or_default(),
+                    worker: WorkerId(get(row, 3)?),
+                    attempts: Attempts { count: get(row, 4)?, digest: get(row, 5)? },
+                };
+                Ok((SeriesId(get(row, 0)?), judged))
+            });
+            rows.doing("query")?.collect()
+        })
+    }
+
+    /// Lists the values of all metrics that passed attempts of the judged runs have, from all runs up to the last
+    /// judged one, of these series.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn values_of(
+        &self,
+        to: (RunId, RunId),
+        series: &HashMap<SeriesId, &JudgedSeries>,
+    ) -> Result<Vec<ValuesRow>, StoreError> {
+        if series.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<String> = series.keys().map(|series| series.0.to_string()).collect();
+        self.pool.read(|connection| {
+            let metrics = metrics(connection, to)?;
             let mut statement = connection.prepare(&history()).doing("query")?;
             let mut gathered = Gathered::default();
-            for batch in statement.query_arrow(params![to.0.0, to.1.0]).doing("query")? {
+            let parameters = params![to.0.0, to.1.0, ids.join(",")];
+            for batch in statement.query_arrow(parameters).doing("query")? {
                 gathered.add(&batch);
             }
-            let mut names: Vec<(String, usize)> = gathered.names.into_iter().collect();
-            names.sort_unstable_by_key(|(_, number)| *number);
-            let mut rows = Vec::with_capacity(gathered.values.len());
-            for ((series, is_figure, name), values) in gathered.values {
-                // A series without a case belongs to a database of an earlier version.
-                let Some(known) = judged.get(&series) else { continue };
-                let values = in_order(values, to.0);
-                if !values.last().is_some_and(|last| last.is_after) {
-                    continue;
+            let mut rows = Vec::new();
+            for (id, named) in gathered.series {
+                let Some(judged) = series.get(&SeriesId(id)) else { continue };
+                for Named { name, is_figure, values } in named {
+                    let values = in_order(values, to.0);
+                    if !values.last().is_some_and(|last| last.is_after) {
+                        continue;
+                    }
+                    let key = (id, name);
+                    let described = if is_figure {
+                        Some((String::new(), "lower".to_owned()))
+                    } else {
+                        metrics.get(&key).cloned()
+                    };
+                    let missing = || StoreError::Value { what: "the metric", value: key.1.clone() };
+                    let (unit, better) = described.ok_or_else(missing)?;
+                    let of = SeriesMetric {
+                        case: judged.case,
+                        series: SeriesId(id),
+                        metric: key.1,
+                        unit,
+                        better,
+                        is_figure,
+                        limits: judged.limits.clone(),
+                        worker: judged.worker,
+                    };
+                    rows.push(ValuesRow { of, values });
                 }
-                let key = (series, names[name].0.clone());
-                let described = if is_figure {
-                    Some((String::new(), "lower".to_owned()))
-                } else {
-                    metrics.get(&key).cloned()
-                };
-                let missing = || StoreError::Value { what: "the metric", value: key.1.clone() };
-                let (unit, better) = described.ok_or_else(missing)?;
-                rows.push(ValuesRow {
-                    case: known.case,
-                    series: SeriesId(series),
-                    metric: key.1,
-                    unit,
-                    better,
-                    is_figure,
-                    limits: known.limits.clone(),
-                    worker: known.worker,
-                    values,
-                });
             }
-            rows.sort_unstable_by(|one, other| {
-                let place = |row: &ValuesRow| (row.series.0, row.is_figure);
-                place(one).cmp(&place(other)).then_with(|| one.metric.cmp(&other.metric))
-            });
             Ok(rows)
         })
     }
-}
-
-fn judged(connection: &Connection, to: (RunId, RunId)) -> Result<HashMap<u64, Judged>, StoreError> {
-    let mut statement = connection.prepare(JUDGED).doing("query")?;
-    let rows = statement.query_and_then(params![to.0.0, to.1.0], |row| {
-        let limits: Option<String> = get(row, 2)?;
-        // They were checked at the submission.
-        let limits = limits.and_then(|text| change_limits::parse(&text).ok()).unwrap_or_default();
-        let (case, worker) = (CaseId(get(row, 1)?), WorkerId(get(row, 3)?));
-        Ok((get(row, 0)?, Judged { case, limits, worker }))
-    });
-    rows.doing("query")?.collect()
 }
 
 fn metrics(
@@ -188,15 +239,32 @@ impl Gathered {
         let [runs, tests] = [3, 4].map(|at| batch.column(at).as_primitive::<UInt32Type>().values());
         let attempts = batch.column(5).as_primitive::<UInt16Type>().values();
         let values = batch.column(6).as_primitive::<Float64Type>().values();
+        let mut next = 0;
         for at in 0..batch.num_rows() {
-            let next = self.names.len();
-            let name = match self.names.get(names.value(at)) {
-                Some(number) => *number,
-                None => *self.names.entry(names.value(at).to_owned()).or_insert(next),
+            let named = self.metrics(series[at]);
+            let (name, is_figure) = (names.value(at), figures.value(at));
+            let is_it = |named: &Named| named.is_figure == is_figure && named.name == name;
+            let found = if named.get(next).is_some_and(is_it) {
+                next
+            } else {
+                named.iter().position(is_it).unwrap_or(named.len())
             };
-            let placed = ((runs[at], tests[at], attempts[at]), values[at]);
-            self.values.entry((series[at], figures.value(at), name)).or_default().push(placed);
+            if found == named.len() {
+                named.push(Named { name: name.to_owned(), is_figure, values: Vec::new() });
+            }
+            named[found].values.push(((runs[at], tests[at], attempts[at]), values[at]));
+            next = found + 1;
         }
+    }
+
+    /// The metrics of a series.
+    fn metrics(&mut self, series: u64) -> &mut Vec<Named> {
+        let next = self.series.len();
+        let place = *self.places.entry(series).or_insert(next);
+        if place == next {
+            self.series.push((series, Vec::new()));
+        }
+        &mut self.series[place].1
     }
 }
 
