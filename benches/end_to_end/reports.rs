@@ -312,11 +312,16 @@ fn requests(figures: &mut Figures, fleet: &Fleet) {
     });
     figures.row("matrix of 90 days", seconds, "s", Target::AtMost(1.0));
     let query = ChangesQuery { to: Some(RunId(RUNS)), ..ChangesQuery::default() };
-    let seconds = median(|| {
+    let ask = || {
         let changes = fleet.runtime.block_on(fleet.client.changes(&query)).expect("changes");
         assert_eq!(changes.totals.tests, u64::from(TESTS));
-    });
-    figures.row("changes of a run of 1,000 tests", seconds, "s", Target::AtMost(1.0));
+    };
+    // The coordinator keeps verdicts, so that the first question takes longest.
+    let start = Instant::now();
+    ask();
+    let first = start.elapsed().as_secs_f64();
+    figures.row("changes of a run of 1,000 tests", first, "s", Target::AtMost(1.0));
+    figures.row("the same again", median(ask), "s", Target::AtMost(1.0));
 }
 
 fn pages(figures: &mut Figures, fleet: &Fleet) {

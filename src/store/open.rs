@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// Working memory of the database. Queries that need more use temporary files beside it.
 const MEMORY: &str = "256MB";
+/// Oldest version of DuckDB that reads new files.
+const STORAGE: &str = "v1.5.0";
 /// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.
 const IN_USE: [&str; 2] = ["Could not set lock", "being used by another process"];
 /// Parts of DuckDB's error message if the file may be intact, but cannot be opened now.
@@ -147,6 +149,8 @@ pub(super) fn connect(path: &Path, mode: AccessMode) -> Result<Connection, Store
             .access_mode(mode)?
             .max_memory(MEMORY)?
             .threads(1)?
+            // A new file has the format of this version, which compresses long texts well.
+            .with("storage_compatibility_version", STORAGE)?
             // DuckDB must not download anything.
             .with("autoinstall_known_extensions", "false")?
             .with("autoload_known_extensions", "false")?;

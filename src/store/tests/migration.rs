@@ -151,3 +151,14 @@ fn write_a_database_of_each_earlier_schema() {
         connection.execute_batch("CHECKPOINT earlier; USE memory; DETACH earlier").expect("closed");
     }
 }
+
+#[test]
+fn a_new_file_has_the_present_storage_and_an_old_one_keeps_its_own() {
+    let storage = |opened: &Opened| -> String {
+        let sql = "SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal";
+        opened.writer.connection().query_row(sql, [], |row| row.get(0)).expect("reads")
+    };
+    let (_place, old) = migrated();
+    let (_other, new) = with(&history());
+    assert_eq!((&*storage(&old), &*storage(&new)), ("v1.0.0+", "v1.5.0+"));
+}

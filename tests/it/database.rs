@@ -1,0 +1,112 @@
+//! `dtf results`: queries, exports, imports and removals over the results of runs, and `dtf diff`.
+
+use crate::support::{Finished, Home};
+
+/// Two runs: in the second one, a test fails that passed before, and another test is new and fails.
+fn two_runs(home: &Home) {
+    let plan = |name: &str, tests: &[(&str, &str)]| {
+        let tests: Vec<String> = tests
+            .iter()
+            .map(|(name, ended)| format!("  - {{name: {name}, cmd: [sh, -c, '{ended}']}}\n"))
+            .collect();
+        let path = home.write(name, &format!("tests:\n{}", tests.concat()));
+        path.to_str().expect("a plain path").to_owned()
+    };
+    let command = "[ ! -e worse ] || exit 1";
+    let ended = format!("cd {}; {command}", home.root.path().display());
+    let first = plan("first.yaml", &[("steady", "true"), ("changes", &ended)]);
+    home.dtf(&["run", &first, "--data-dir", "own"]).expect_code(0);
+    home.write("worse", "");
+    let tests = [("steady", "true"), ("changes", &*ended), ("fresh", "false")];
+    let second = plan("second.yaml", &tests);
+    home.dtf(&["run", &second, "--data-dir", "own"]).expect_code(100);
+}
+
+fn results(home: &Home, args: &[&str]) -> Finished {
+    home.dtf(&[&["results"], args, &["--data-dir", "own"]].concat())
+}
+
+#[test]
+fn what_became_worse_decides_the_exit_code_of_a_comparison() {
+    let home = Home::new();
+    two_runs(&home);
+    let diff =
+        |more: &[&str]| home.dtf(&[&["diff", "r1", "r2", "--data-dir", "own"], more].concat());
+    let text = diff(&[]).expect_code(0).out;
+    for part in ["New failures", "changes", "r1.t1 passed", "fresh", "new test"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // The list is cut, and what is not listed counts.
+    let cut = diff(&["--limit", "1", "--output", "json", "--exit-code"]).expect_code(100).json();
+    assert_eq!(
+        (cut["tests"].as_array().map(Vec::len), &cut["totals"]["worse"]),
+        (Some(1), &2.into())
+    );
+    home.dtf(&["diff", "r1", "r1", "--data-dir", "own", "--exit-code"]).expect_code(0);
+}
+
+#[test]
+fn a_query_is_stopped_at_its_limits_and_changes_nothing() {
+    let home = Home::new();
+    two_runs(&home);
+    let query = |sql: &str, more: &[&str]| results(&home, &[&["query", sql], more].concat());
+    let csv = ["--output", "csv"];
+    let counted = |finished: Finished| finished.expect_code(0).out;
+    assert_eq!(counted(query("SELECT count(*) AS n FROM tests", &csv)), "n\n5\n");
+    let endless = "SELECT count(*) FROM range(100000000) AS a, range(100000000) AS b";
+    let stopped = query(endless, &["--timeout", "500ms"]).expect_code(1).err;
+    assert!(stopped.contains("stopped after 500 ms"), "{stopped}");
+    // Many rows, one large value, and one large list.
+    for sql in [
+        "SELECT list(a.range) FROM range(1000000000) AS a",
+        "SELECT length(repeat('x', 4000000000))",
+        "SELECT list_sum(range(2000000000))",
+    ] {
+        let refused = query(sql, &["--memory", "64MiB"]).expect_code(1).err;
+        assert!(refused.contains("--memory"), "{sql}: {refused}");
+        assert!(!refused.contains("SET "), "{sql}: {refused}");
+    }
+    for sql in ["DELETE FROM tests", "CREATE TABLE t AS SELECT 1", "SET threads = 9"] {
+        query(sql, &[]).expect_code(1);
+    }
+    assert_eq!(counted(query("SELECT count(*) AS n FROM tests", &csv)), "n\n5\n");
+}
+
+#[test]
+fn exported_results_are_imported_under_a_name() {
+    let home = Home::new();
+    two_runs(&home);
+    home.dtf(&["results", "export", "--parquet", "lab", "--data-dir", "own"]).expect_code(0);
+    // An import that is refused does not take the name.
+    std::fs::create_dir(home.path("damaged")).expect("a directory");
+    for entry in std::fs::read_dir(home.path("lab")).expect("listed") {
+        let entry = entry.expect("an entry");
+        std::fs::copy(entry.path(), home.path("damaged").join(entry.file_name())).expect("copied");
+    }
+    std::fs::write(home.path("damaged/tests.parquet"), "damaged").expect("written");
+    results(&home, &["import", "damaged", "--name", "lab"]).expect_code(1);
+    let imports = || std::fs::read_dir(home.path("own/imported")).expect("listed").count();
+    assert_eq!(imports(), 0, "nothing is left");
+    let imported = results(&home, &["import", "lab"]).expect_code(0).err;
+    assert!(imported.contains("FROM lab.runs"), "{imported}");
+    for (name, part) in [("lab", "--replace"), ("LAB", "\"lab\""), ("main", "meaning in SQL")] {
+        let refused = results(&home, &["import", "lab", "--name", name]).expect_code(2).err;
+        assert!(refused.contains(part), "{name}: {refused}");
+    }
+    results(&home, &["import", "lab", "--replace"]).expect_code(0);
+    assert_eq!(imports(), 1);
+    let sql = "SELECT count(*) AS n FROM tests JOIN lab.tests USING (run, test, case_id)";
+    let joined = results(&home, &["query", sql, "--output", "csv"]).expect_code(0);
+    assert_eq!(joined.out, "n\n5\n");
+}
+
+#[test]
+fn results_that_are_young_are_kept() {
+    let home = Home::new();
+    two_runs(&home);
+    let kept = results(&home, &["gc", "--keep", "1d"]).expect_code(0).out;
+    assert_eq!(kept, "no run is older\n");
+    results(&home, &["rebuild"]).expect_code(0);
+    let report = home.dtf(&["report", "--data-dir", "own", "--output", "json"]).json();
+    assert_eq!(report["totals"]["tests"], 5);
+}
