@@ -62,6 +62,9 @@ impl Scheduler {
         let lacks = lacks.or_else(|| self.weights_met_by(need, id).err().map(Lacks::from));
         lacks.or_else(|| {
             let mismatch = match worker.availability {
+                Availability::Active if worker.is_held => {
+                    Some(unavailable("taking no tests until it is calibrated"))
+                }
                 Availability::Active => {
                     let is_avoided = class.key.avoid == Some(id)
                         && self.active_for(class).any(|other| other != id);

@@ -157,6 +157,8 @@ pub(super) struct Worker {
     pub last_seen: Timestamp,
     /// A claim is open.
     pub asking: bool,
+    /// The last claim was for notices only: the worker takes no new tests until it is calibrated.
+    pub is_held: bool,
     /// Epoch of the last notice that the worker has confirmed.
     pub received: Epoch,
     /// Epoch of the last notice that was sent, and that the worker may therefore have received.

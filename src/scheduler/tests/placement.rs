@@ -1,7 +1,7 @@
 //! The order in which tests are granted, and the workers that get them.
 
 use super::harness::*;
-use crate::domain::id::TestId;
+use crate::domain::id::{RunId, TestId};
 use crate::domain::requirement::{Lacks, Mismatch, Requirement};
 use crate::domain::test::{Phase, TestSpec};
 use crate::domain::time::Millis;
@@ -59,6 +59,13 @@ fn a_claim_for_notices_only_gets_no_test_but_a_stop() {
     sim.run(claim(false));
     sim.submit(many(1));
     assert!(sim.scheduler().delivery(worker).is_none());
+    let lacks = |sim: &Sim, test| {
+        let explained = sim.scheduler().why(test).expect("a test");
+        explained.workers[0].lacks.as_ref().map(ToString::to_string)
+    };
+    let waiting = TestId { run: RunId(run.0 + 1), index: 0 };
+    let held = "would fit, but is taking no tests until it is calibrated";
+    assert_eq!(lacks(&sim, waiting).as_deref(), Some(held));
     sim.run(Command::CancelRun { run, by: "someone".into() });
     let delivery = sim.scheduler().delivery(worker).expect("the stop");
     assert_eq!((delivery.leases.len(), delivery.stop.len()), (0, 1));

@@ -40,6 +40,7 @@ impl Worker {
             registered_at: at,
             last_seen: at,
             asking: false,
+            is_held: false,
             received: Epoch(0),
             sent: Epoch(0),
             change: None,
@@ -188,6 +189,7 @@ impl Scheduler {
             availability: if draining { Availability::Draining } else { Availability::Active },
             registered_at: at,
             asking: false,
+            is_held: false,
             received: if same_process { old.received } else { Epoch(0) },
             // The leases that a new process holds are results; it does not get them again.
             notices: if same_process { old.notices } else { BTreeMap::new() },
@@ -329,6 +331,7 @@ impl Scheduler {
     pub(super) fn note_claim_opened(&mut self, id: WorkerId, takes_tests: bool) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.asking = takes_tests;
+        worker.is_held = !takes_tests;
         if !takes_tests {
             // The claim may replace one that asked for tests.
             self.forget_hints(id);
