@@ -58,7 +58,7 @@ fn distributions() -> Vec<Vec<Vec<f64>>> {
         rows = next;
         rows.iter().skip(1).map(|row| at_most(row)).collect()
     };
-    (1..).take_while(|first| first * first <= MAX_EXACT).map(of_first).collect()
+    (1..=MAX_EXACT.isqrt()).map(of_first).collect()
 }
 
 /// Sums of the first probabilities, up to half of them.

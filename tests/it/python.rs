@@ -128,7 +128,8 @@ const PYTEST: &str = "python, -m, pytest, -q, -p, \"no:cacheprovider\"";
 const FAULTS: &str = "tests/python/test_faults.py";
 
 /// Files that the Python tests read.
-const SENT: [&str; 10] = [
+const SENT: [&str; 11] = [
+    "src/worker/calibration",
     "src/worker/environments",
     "src/worker/proofs",
     "src/worker/warm",

@@ -30,6 +30,7 @@ def test_a_device_that_torch_does_not_know_is_an_error():
     question = json.dumps({"prefix": "x:", "device": "no such device"})
     done = subprocess.run([sys.executable, "-I", str(SCRIPT), question], capture_output=True, text=True)
     assert done.returncode != 0 and "x:" not in done.stdout
+    assert "no such device" in done.stderr
 
 
 def test_a_window_has_a_value_when_the_process_was_interrupted(monkeypatch):
