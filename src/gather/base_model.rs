@@ -2,7 +2,7 @@
 //!
 //! It is in `base_model` beside the adapter, or in the directory that `adapter_config.json` names: an
 //! absolute path, or one that is relative to the directory of the adapter or to one of the
-//! [`MAX_PARENTS`] directories above it, where the training may have run. Otherwise it is in the model
+//! `MAX_PARENTS` directories above it, where the training may have run. Otherwise it is in the model
 //! cache. A test searches in the same order (`templates/_shared/adapters.py.j2`).
 
 use crate::gather::model_directory::{read_capped, snapshot};

@@ -100,7 +100,7 @@ impl<'a> Host<'a> {
         }
     }
 
-    /// Waits at most this long for all programs together. One that is called later has [`LAST_TIMEOUT`].
+    /// Waits at most this long for all programs together. One that is called later has `LAST_TIMEOUT`.
     #[must_use]
     pub fn with_patience(self, patience: Duration) -> Self {
         Self { deadline: Instant::now().checked_add(patience), ..self }

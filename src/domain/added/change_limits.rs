@@ -1,6 +1,6 @@
 //! The label of a plan that sets how large a change of a measured value must be to count.
 //!
-//! Limit: [`MAX_ENTRIES`] entries. A label is checked when its test is submitted.
+//! Limit: `MAX_ENTRIES` entries. A label is checked when its test is submitted.
 
 /// Label with the limits of the metrics of a test: `latency_seconds=10%/6 *=8%`. It is not part of a case.
 pub const CHANGE_LIMITS: &str = "change_limits";

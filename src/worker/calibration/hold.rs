@@ -3,8 +3,8 @@
 //!
 //! A calibration needs a moment without tests. If none has come for [`PATIENCE`], the worker holds: it
 //! finishes the tests that it has and takes no other one until it is calibrated. Limits: a hold ends after
-//! [`FIRST_HOLD`] without a calibration, a later one after twice the time, at most [`LONGEST_HOLD`]; after
-//! it, the worker works for [`WORK_FACTOR`] times this period. So holds take at most a 25th of its time.
+//! `FIRST_HOLD` without a calibration, a later one after twice the time, at most `LONGEST_HOLD`; after
+//! it, the worker works for `WORK_FACTOR` times this period. So holds take at most a 25th of its time.
 
 use crate::domain::time::{Millis, Timestamp};
 

@@ -4,7 +4,7 @@
 //! again.
 //!
 //! Limits: beyond [`MAX_FILE_BYTES`] the file is rewritten with the results that are still needed; of the
-//! refused results, the newest ones up to twice [`MAX_REFUSED_BYTES`] are kept.
+//! refused results, the newest ones up to twice `MAX_REFUSED_BYTES` are kept.
 //!
 //! Promises: flushed results survive any end of this process. They may be lost in a power failure,
 //! after which the coordinator counts the lease as lost. An incomplete last line is ignored.
