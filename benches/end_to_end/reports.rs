@@ -321,7 +321,7 @@ fn requests(figures: &mut Figures, fleet: &Fleet) {
     ask();
     let first = start.elapsed().as_secs_f64();
     figures.row("changes of a run of 1,000 tests", first, "s", Target::AtMost(1.0));
-    figures.row("the same again", median(ask), "s", Target::AtMost(1.0));
+    figures.row("changes of that run, asked again", median(ask), "s", Target::AtMost(1.0));
 }
 
 fn pages(figures: &mut Figures, fleet: &Fleet) {

@@ -2,7 +2,7 @@
 //!
 //! A verdict about the newest value of a metric follows from the passed attempts of its series, the limits of
 //! its test, the accepted changes, and the first judged run. It is given again while these are the same.
-//! Limit: [`MAX_KNOWN`] verdicts, about 30 MB; all are forgotten beyond it.
+//! Limit: [`MAX_KNOWN`] verdicts; all are forgotten beyond it.
 
 use crate::domain::added::change_limits::ChangeLimit;
 use crate::domain::id::{RunId, TestId};

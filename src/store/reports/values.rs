@@ -91,7 +91,7 @@ struct Gathered {
     series: Vec<(u64, Vec<Named>)>,
 }
 
-/// The parameters of all queries are the first and the last judged run.
+/// Its parameters are the first and the last judged run, as those of [`METRICS`].
 const JUDGED: &str = "WITH judged AS MATERIALIZED (SELECT attempts.series_id, \
     any_value(tests.case_id) AS case_id, \
     max(CASE WHEN contains(tests.labels, '\"change_limits\":') \
@@ -111,15 +111,15 @@ const METRICS: &str = "SELECT series_id, name, max(unit), max(better) FROM metri
     WHERE run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND series_id IS NOT NULL \
     GROUP BY series_id, name";
 
-/// The values of metrics and the figures of checks of the series that the third parameter names. The newest
-/// attempts are selected before their values are read, of which there are many for each.
+/// The values of metrics and the figures of checks. The parameters are the last judged run and the ids of the
+/// series. The newest attempts are selected before their values are read, of which there are many for each.
 fn history() -> String {
     format!(
         "WITH judged AS MATERIALIZED \
-             (SELECT unnest(string_split(?3::VARCHAR, ','))::UBIGINT AS series_id), \
+             (SELECT unnest(string_split(?2::VARCHAR, ','))::UBIGINT AS series_id), \
          recent AS MATERIALIZED (SELECT attempts.run, attempts.test, attempts.attempt FROM attempts \
              SEMI JOIN judged ON judged.series_id = attempts.series_id \
-             WHERE attempts.outcome = 'passed' AND attempts.run <= ?2::UINTEGER \
+             WHERE attempts.outcome = 'passed' AND attempts.run <= ?1::UINTEGER \
              QUALIFY row_number() OVER (PARTITION BY attempts.series_id \
              ORDER BY attempts.run DESC, attempts.test DESC, attempts.attempt DESC) <= {MAX_HISTORY}) \
          SELECT metrics.series_id, metrics.name, false AS is_figure, metrics.run, metrics.test, \
@@ -131,7 +131,7 @@ fn history() -> String {
              figures.run, figures.test, figures.attempt, figures.value \
              FROM check_values AS figures JOIN recent ON recent.run = figures.run \
              AND recent.test = figures.test AND recent.attempt = figures.attempt \
-             WHERE figures.series_id IS NOT NULL AND ?1::UINTEGER IS NOT NULL"
+             WHERE figures.series_id IS NOT NULL"
     )
 }
 
@@ -181,7 +181,7 @@ impl Store {
             let metrics = metrics(connection, to)?;
             let mut statement = connection.prepare(&history()).doing("query")?;
             let mut gathered = Gathered::default();
-            let parameters = params![to.0.0, to.1.0, ids.join(",")];
+            let parameters = params![to.1.0, ids.join(",")];
             for batch in statement.query_arrow(parameters).doing("query")? {
                 gathered.add(&batch);
             }
