@@ -58,6 +58,7 @@ mod tests {
             worker: format!("w{id}").parse().expect("an id"),
             name: format!("lab-{id}"),
             state,
+            calibrating: false,
             capability: Arc::new(from_value(capability).expect("a capability")),
             running: 0,
             ahead: 0,

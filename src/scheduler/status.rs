@@ -62,6 +62,8 @@ pub struct WorkerStatus {
     pub worker: WorkerId,
     pub name: Box<str>,
     pub availability: Availability,
+    /// Whether it takes no new tests until it is calibrated.
+    pub is_held: bool,
     pub capability: Arc<Capability>,
     pub running: u32,
     /// Leases granted ahead, which wait for a running test to end.

@@ -185,6 +185,7 @@ impl Worker {
             worker: id,
             name: self.name.clone(),
             availability: self.availability,
+            is_held: self.is_held,
             capability: Arc::clone(&self.capability),
             running: u32::try_from(self.seats.len()).unwrap_or(u32::MAX),
             ahead: self.ahead,

@@ -136,6 +136,9 @@ pub struct WorkerView {
     pub worker: WorkerId,
     pub name: String,
     pub state: WorkerState,
+    /// Whether the worker takes no new tests until it is calibrated.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub calibrating: bool,
     #[schema(value_type = schema::Capability)]
     pub capability: Arc<Capability>,
     /// Number of leases that run.
@@ -200,6 +203,17 @@ pub enum WorkerState {
     Lost,
     /// The worker has signed off.
     Gone,
+}
+
+impl WorkerView {
+    /// The word for its state; that of an active worker which is calibrated before its next test.
+    #[must_use]
+    pub fn state_name(&self) -> &'static str {
+        match self.state {
+            WorkerState::Active if self.calibrating => "calibrating",
+            state => state.name(),
+        }
+    }
 }
 
 impl WorkerState {

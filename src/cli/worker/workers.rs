@@ -136,7 +136,7 @@ fn table(workers: &[WorkerView], width: Option<u16>) -> String {
         table.add_row([
             worker.worker.to_string(),
             worker.name.clone(),
-            worker.state.name().to_owned(),
+            worker.state_name().to_owned(),
             ago(worker.silent_ms),
             ago(now(worker).since(worker.registered_at)),
             worker.running.to_string(),
@@ -150,6 +150,24 @@ fn table(workers: &[WorkerView], width: Option<u16>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_that_is_calibrated_before_its_next_test_says_so() {
+        let worker = |state: &str| -> WorkerView {
+            serde_json::from_value(serde_json::json!({
+                "worker": "w1", "name": "vm", "state": state, "calibrating": true, "running": 1,
+                "ahead": 0, "last_seen": 0, "registered_at": 0,
+                "capability": { "os": "linux", "arch": "x86_64", "cpu_milli": 1000,
+                    "memory_bytes": 1, "slots": 1, "backends": ["cpu"], "accelerators": [],
+                    "tags": [] },
+            }))
+            .expect("a worker")
+        };
+        for (state, expected) in [("active", "calibrating"), ("lost", "lost")] {
+            let table = table(&[worker(state)], None);
+            assert!(table.contains(&format!(" {expected} ")), "{table}");
+        }
+    }
 
     #[test]
     fn workers_that_left_are_counted() {

@@ -195,6 +195,7 @@ fn view(status: WorkerStatus, now: Timestamp) -> WorkerView {
             Availability::Lost => WorkerState::Lost,
             Availability::Gone => WorkerState::Gone,
         },
+        calibrating: status.is_held,
         change: status.change.map(|(at, before)| WorkerChange {
             at,
             since_ms: now.since(at),

@@ -66,10 +66,13 @@ fn a_claim_for_notices_only_gets_no_test_but_a_stop() {
     let waiting = TestId { run: RunId(run.0 + 1), index: 0 };
     let held = "would fit, but is taking no tests until it is calibrated";
     assert_eq!(lacks(&sim, waiting).as_deref(), Some(held));
+    let is_held = |sim: &Sim| sim.scheduler().worker(worker).expect("it is here").is_held;
+    assert!(is_held(&sim));
     sim.run(Command::CancelRun { run, by: "someone".into() });
     let delivery = sim.scheduler().delivery(worker).expect("the stop");
     assert_eq!((delivery.leases.len(), delivery.stop.len()), (0, 1));
     sim.run(claim(true));
+    assert!(!is_held(&sim));
     assert_eq!(sim.scheduler().delivery(worker).expect("the test").leases.len(), 1);
 }
 

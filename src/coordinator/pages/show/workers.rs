@@ -78,12 +78,13 @@ fn page(
 
 fn state(worker: &WorkerView) -> Word {
     let kind = match worker.state {
+        WorkerState::Active if worker.calibrating => "warn",
         WorkerState::Active => "ok",
         WorkerState::Draining => "warn",
         WorkerState::Lost => "bad",
         WorkerState::Gone => "idle",
     };
-    Word::new(worker.state.name(), kind)
+    Word::new(worker.state_name(), kind)
 }
 
 /// The use of the slots of a worker over the last day, as a chart. `None` if it ran nothing.
@@ -184,7 +185,7 @@ fn table(workers: &[WorkerView]) -> Table {
         vec![
             view.worker.to_string(),
             view.name.clone(),
-            view.state.name().to_owned(),
+            view.state_name().to_owned(),
             view.running.to_string(),
             view.ahead.to_string(),
             view.capability.slots.to_string(),
