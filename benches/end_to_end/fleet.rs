@@ -78,6 +78,12 @@ impl Process {
         self.memory_mb("VmRSS:")
     }
 
+    /// Forgets the largest resident memory, such as that of a calibration.
+    pub fn reset_peak(&self) {
+        let path = format!("/proc/{}/clear_refs", self.child.id());
+        std::fs::write(path, "5").expect("the peak is reset");
+    }
+
     /// Largest resident memory so far.
     pub fn peak_mb(&self) -> f64 {
         self.memory_mb("VmHWM:")

@@ -2,16 +2,18 @@
 //! the scheduler cannot answer.
 //!
 //! Promises: facts are stored together with their position in the event log, or not at all; no fact
-//! is stored twice; the same facts give the same answers. So the file can be deleted at any time: the
-//! event log, with the archive for the records that compaction removed, is the source of truth. Limits: one writer, `pool::MAX_READERS` concurrent queries,
-//! `open::MEMORY` of working memory, which no result within the limits of the API exceeds. All calls
-//! block.
+//! is stored twice; the same facts give the same answers. Verdicts that were given are kept, and given
+//! anew where they are missing. So the file can be deleted at any time: the event log, with the archive
+//! for the records that compaction removed, is the source of truth. Limits: one writer of facts,
+//! `pool::MAX_READERS` concurrent queries, `open::MEMORY` of working memory, which no result within the
+//! limits of the API exceeds; more of it for a command that reads a database alone. All calls block.
 
 mod ages;
 pub mod archive;
 mod aside;
 mod attempts;
 mod check;
+mod columns;
 mod error;
 mod listing;
 mod migrate;
@@ -53,6 +55,8 @@ pub const FILE_NAME: &str = "results.duckdb";
 #[derive(Clone)]
 pub struct Store {
     pool: Arc<pool::Pool>,
+    /// Whether verdicts can be kept in it.
+    is_writable: bool,
 }
 
 /// An open database.
@@ -75,7 +79,8 @@ impl Store {
     /// an error.
     pub fn open(path: &Path, identity: StorageId) -> Result<Opened, StoreError> {
         let open::Connections { pool, writer, rebuilt } = open::open(path, identity)?;
-        Ok(Opened { store: Self { pool: Arc::new(pool) }, writer, rebuilt })
+        let store = Self { pool: Arc::new(pool), is_writable: true };
+        Ok(Opened { store, writer, rebuilt })
     }
 
     /// Closes all connections, also those of clones, after the queries that are running. Further
@@ -90,6 +95,7 @@ impl Store {
     /// There is no database, it is in use, or it does not have the version of this program.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let connection = open::open_read_only(path)?;
-        Ok(Self { pool: Arc::new(pool::Pool::new(&connection)?) })
+        let pool = Arc::new(pool::Pool::new(&connection)?);
+        Ok(Self { pool, is_writable: false })
     }
 }

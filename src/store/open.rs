@@ -11,9 +11,13 @@ use duckdb::{AccessMode, Config, Connection};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::thread::available_parallelism;
 
 /// Working memory of the database. Queries that need more use temporary files beside it.
 const MEMORY: &str = "256MB";
+/// The same for a command that reads a database which no coordinator has open, and its maximum number of threads.
+const MEMORY_ALONE: &str = "1GB";
+const MAX_THREADS_ALONE: usize = 8;
 /// Oldest version of DuckDB that reads new files.
 const STORAGE: &str = "v1.5.0";
 /// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.
@@ -57,6 +61,9 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     }
     let connection = connect(path, AccessMode::ReadOnly)?;
     let foreign = |reason| StoreError::Foreign { path: path.to_owned(), reason };
+    let threads = available_parallelism().map_or(1, usize::from).min(MAX_THREADS_ALONE);
+    let settings = format!("SET threads = {threads}; SET memory_limit = '{MEMORY_ALONE}'");
+    connection.execute_batch(&settings).map_err(|source| opening(path, source))?;
     match migrate::inspect(&connection).map_err(|source| opening(path, source))? {
         Schema::Version(VERSION) => Ok(connection),
         Schema::Version(version) => Err(StoreError::Outdated { path: path.to_owned(), version }),

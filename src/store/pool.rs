@@ -1,7 +1,7 @@
 //! A pool of connections for queries.
 
 use super::error::{Doing, StoreError};
-use duckdb::Connection;
+use duckdb::{Connection, Transaction};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Maximum number of concurrent queries. Further ones wait.
@@ -38,13 +38,34 @@ impl Pool {
         &self,
         queries: impl FnOnce(&Connection) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        // It is rolled back when it is dropped.
+        self.transaction(|transaction| queries(&transaction))
+    }
+
+    /// Runs `changes` in one transaction, and commits it.
+    ///
+    /// # Errors
+    /// As for [`Pool::read`]; nothing is changed then.
+    pub fn write<T>(
+        &self,
+        changes: impl FnOnce(&Connection) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        self.transaction(|transaction| {
+            let changed = changes(&transaction)?;
+            transaction.commit().doing("write to")?;
+            Ok(changed)
+        })
+    }
+
+    fn transaction<T>(
+        &self,
+        run: impl FnOnce(Transaction<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let borrowed = self.borrow()?;
         let Some(connection) = &borrowed.connection else {
             unreachable!("a borrowed connection stays until it is dropped");
         };
-        // It is rolled back when it is dropped.
-        let transaction = connection.unchecked_transaction().doing("read")?;
-        queries(&transaction)
+        run(connection.unchecked_transaction().doing("read")?)
     }
 
     /// Closes all connections, after the queries that are running. Further queries are refused.

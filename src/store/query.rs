@@ -94,21 +94,28 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, St
 }
 
 pub(super) fn outcome(row: &Row<'_>, column: usize) -> Result<Option<Outcome>, StoreError> {
-    word(row, column, "outcome")
+    word_of(row, column, "outcome")
 }
 
 pub(super) fn class(row: &Row<'_>, column: usize) -> Result<Option<Class>, StoreError> {
-    word(row, column, "class")
+    word_of(row, column, "class")
 }
 
-/// Reads a word of an enumeration of the domain.
-fn word<T>(row: &Row<'_>, column: usize, what: &'static str) -> Result<Option<T>, StoreError>
+fn word_of<T>(row: &Row<'_>, column: usize, what: &'static str) -> Result<Option<T>, StoreError>
 where
     T: for<'de> Deserialize<'de>,
 {
-    let Some(value) = get::<Option<String>>(row, column)? else { return Ok(None) };
-    let words: StrDeserializer<'_, WordError> = value.as_str().into_deserializer();
-    T::deserialize(words).map(Some).map_err(|_| StoreError::Value { what, value: value.clone() })
+    let value = get::<Option<String>>(row, column)?;
+    value.map(|value| word(&value, what)).transpose()
+}
+
+/// Reads a word of an enumeration of the domain.
+pub(super) fn word<T>(value: &str, what: &'static str) -> Result<T, StoreError>
+where
+    T: for<'de> Deserialize<'de>,
+{
+    let words: StrDeserializer<'_, WordError> = value.into_deserializer();
+    T::deserialize(words).map_err(|_| StoreError::Value { what, value: value.to_owned() })
 }
 
 /// Reads the labels of a test. They were checked at the submission; labels that cannot be read

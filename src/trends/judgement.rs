@@ -47,6 +47,16 @@ pub enum Direction {
 }
 
 impl Direction {
+    /// The word in JSON.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Worse => "worse",
+            Self::Better => "better",
+            Self::None => "none",
+        }
+    }
+
     #[must_use]
     pub fn of(before: f64, after: f64, better: Option<Better>) -> Self {
         match (after.partial_cmp(&before), better) {

@@ -10,7 +10,7 @@ use crate::trends::judgement::{Direction, Judgement, Verdict, ratio};
 use crate::trends::limits::{Better, Limits, MAX_VALUES, MIN_VALUES};
 use crate::trends::robust::{mad_sigma, median};
 use crate::trends::segments::{Certainty, Proposal, Shift, shifts};
-use crate::trends::sides::{is_beyond, standardised};
+use crate::trends::sides::{is_beyond, is_large, standardised};
 
 /// Maximum number of the latest values in which shifts are searched.
 const MAX_SEARCHED: usize = 4 * MAX_VALUES;
@@ -151,7 +151,13 @@ fn walked(current: &[Placed], better: Option<Better>, limits: Limits) -> Judgeme
         Some((value, before)) => against(before, *value, better, limits),
         None => return unknown(0),
     };
-    for (at, value) in &current[first..] {
+    for (position, (at, value)) in current.iter().enumerate().skip(first) {
+        // Only the figures of the newest value are reported.
+        if position + 1 < current.len() && beyond.is_empty() && is_near(&segment, *value, limits) {
+            segment.append(&mut normal);
+            segment.push(*value);
+            continue;
+        }
         judged = against(&segment, *value, better, limits);
         let is_above = |value: f64| judged.before.is_some_and(|centre| value > centre);
         let agrees = beyond.iter().all(|(_, other)| is_above(*other) == is_above(*value));
@@ -176,6 +182,12 @@ fn walked(current: &[Placed], better: Option<Better>, limits: Limits) -> Judgeme
     }
     let Some((since, _)) = beyond.first() else { return judged };
     changed(&segment, &beyond, *since, better, limits)
+}
+
+/// Whether the change from the median of the values before is within its limit, whatever their noise is.
+fn is_near(before: &[f64], value: f64, limits: Limits) -> bool {
+    let latest = &before[before.len().saturating_sub(MAX_VALUES)..];
+    median(latest).is_some_and(|centre| !is_large(centre, value, limits))
 }
 
 /// The change from a segment to the values beyond it.

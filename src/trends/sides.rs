@@ -65,8 +65,13 @@ pub fn standardised(before: f64, after: f64, sigma: f64) -> Option<f64> {
 /// decides. Any change from zero is beyond a proportion.
 #[must_use]
 pub fn is_beyond(before: f64, after: f64, z: Option<f64>, limits: Limits) -> bool {
-    let is_large = (after - before).abs() > limits.change * before.abs();
-    is_large && z.is_none_or(|z| z.abs() > limits.z)
+    is_large(before, after, limits) && z.is_none_or(|z| z.abs() > limits.z)
+}
+
+/// Whether a change is beyond its limit in proportion to the value before.
+#[must_use]
+pub fn is_large(before: f64, after: f64, limits: Limits) -> bool {
+    (after - before).abs() > limits.change * before.abs()
 }
 
 #[cfg(test)]

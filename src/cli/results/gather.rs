@@ -125,15 +125,20 @@ async fn add_changes(
     if query.from_run.is_some() || query.to_run.is_some() || query.until_ms.is_some() {
         return Ok(());
     }
-    let names = names_of(source, &report.view, query).await?;
+    // Without conditions, all tests of a period are selected, which may be many to list.
+    let names = match report.is_filtered || query.run.is_some() {
+        true => Some(names_of(source, &report.view, query).await?),
+        false => None,
+    };
+    let is_selected = |name: &String| names.as_ref().is_none_or(|names| names.contains(name));
     let flaky = FlakyQuery { since_ms: query.since_ms, limit: Some(MAX_TESTS) };
     let mut flaky = source.flaky(&flaky).await?;
-    flaky.tests.retain(|test| names.contains(&test.name));
+    flaky.tests.retain(|test| is_selected(&test.name));
     report.flaky_tests = Some(flaky);
     let about = ChangesQuery { to: query.run, since_ms: query.since_ms, ..ChangesQuery::default() };
     let mut changes = source.changes(&about).await?;
     if let Some(changes) = changes.as_mut().filter(|_| report.is_filtered) {
-        changes.tests.retain(|test| names.contains(&test.name));
+        changes.tests.retain(|test| is_selected(&test.name));
     }
     report.changes = changes;
     Ok(())

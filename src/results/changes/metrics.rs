@@ -2,13 +2,16 @@
 
 use crate::api::v1::changes::{MetricChange, MetricMovement, WorkerEvent};
 use crate::domain::added::marks::AcceptedSeries;
+use crate::domain::causes::with_causes;
 use crate::domain::id::{RunId, TestId, WorkerId};
-use crate::domain::series::CaseId;
+use crate::domain::series::{CaseId, SeriesId};
 use crate::results::changes::drift;
-use crate::results::known::{Judged, KnownVerdicts};
+use crate::results::known::{KnownVerdicts, Unknown};
 use crate::results::reader::Reader;
+use crate::store::reports::judged::{JudgedSeries, SeriesMetric};
 use crate::store::reports::marks::AcceptedRuns;
-use crate::store::reports::values::{SeriesMetric, ValuesRow};
+use crate::store::reports::values::ValuesRow;
+use crate::store::reports::verdicts::Judged;
 use crate::store::{Store, StoreError};
 use crate::trends::judgement::{Direction, Judgement, Verdict};
 use crate::trends::limits::{Better, Kind, Limits};
@@ -21,6 +24,8 @@ use std::panic::resume_unwind;
 /// Maximum number of threads that judge, and minimum number of metrics for each.
 const MAX_THREADS: usize = 8;
 const MIN_PER_THREAD: usize = 500;
+/// Maximum number of series whose histories are in memory together: 100 MB with 25 metrics each.
+const MAX_AT_ONCE: usize = 500;
 
 /// The judged metrics of all series.
 #[derive(Default)]
@@ -80,11 +85,27 @@ fn judgements(
     to: (RunId, RunId),
 ) -> Result<(Vec<Judged>, BTreeMap<u32, SharedShift>), StoreError> {
     let accepted = store.accepted_runs()?;
-    let series = store.judged_series(to)?;
-    let (mut metrics, unknown) = known.of(&series, to.0, &accepted);
-    let judged = judged_in_threads(&store.values_of(to, &unknown)?, &accepted);
-    known.keep(&unknown, to.0, &accepted, &judged);
-    metrics.extend(judged);
+    let series = store.judged_series(to, &accepted)?;
+    let mut metrics = Vec::new();
+    let mut unknown: Unknown<'_> = series.iter().map(|(id, judged)| (*id, judged)).collect();
+    known.find(&mut unknown, &mut metrics);
+    let mut unknown: Vec<(SeriesId, &JudgedSeries)> = unknown.into_iter().collect();
+    unknown.sort_unstable_by_key(|(series, _)| series.0);
+    let mut may_store = true;
+    for part in unknown.chunks(MAX_AT_ONCE) {
+        let mut part: Unknown<'_> = part.iter().copied().collect();
+        read(store, known, &mut part, &mut metrics)?;
+        if part.is_empty() {
+            continue;
+        }
+        let _turn = known.turn();
+        known.find(&mut part, &mut metrics);
+        let judged = judged_in_threads(&store.values_of(&part)?, &accepted);
+        known.keep(&part, &judged);
+        may_store = may_store && is_stored(store, &part, &judged)?;
+        metrics.extend(judged);
+    }
+    metrics.retain(|metric| metric.newest.run >= to.0);
     metrics.sort_unstable_by(|one, other| {
         let place = |of: &SeriesMetric| (of.series.0, of.is_figure);
         place(&one.of).cmp(&place(&other.of)).then_with(|| one.of.metric.cmp(&other.of.metric))
@@ -101,6 +122,35 @@ fn judgements(
         .collect();
     let shifts = shared_shifts(&mut measured);
     Ok((metrics, shifts))
+}
+
+/// Moves the stored verdicts about these series to `verdicts`, and leaves the other series.
+fn read(
+    store: &Store,
+    known: &KnownVerdicts,
+    series: &mut Unknown<'_>,
+    verdicts: &mut Vec<Judged>,
+) -> Result<(), StoreError> {
+    let stored = store.verdicts(series)?;
+    let (read, unknown): (Unknown<'_>, Unknown<'_>) =
+        series.drain().partition(|(id, _)| stored.contains_key(id));
+    *series = unknown;
+    let stored: Vec<Judged> = stored.into_values().flatten().collect();
+    known.keep(&read, &stored);
+    verdicts.extend(stored);
+    Ok(())
+}
+
+/// Stores verdicts. Returns false if that fails, which only means that they will be judged again.
+fn is_stored(store: &Store, series: &Unknown<'_>, verdicts: &[Judged]) -> Result<bool, StoreError> {
+    match store.keep_verdicts(series, verdicts) {
+        Err(error) if !error.needs_reopening() => {
+            let reason = with_causes(&error);
+            tracing::warn!(reason, "verdicts are not stored, and will be judged again");
+            Ok(false)
+        }
+        stored => stored.map(|()| true),
+    }
 }
 
 /// Judges the newest value of each metric of the judged runs.
@@ -198,9 +248,8 @@ pub fn metric_change(judged: &Judged) -> MetricChange {
 
 fn event(worker: String, shift: &SharedShift) -> WorkerEvent {
     let direction = match shift.direction {
-        Direction::Worse => "worse",
-        Direction::Better => "better",
         Direction::None => "different",
+        named => named.name(),
     };
     let (changed, compared) = (shift.changed, shift.compared);
     WorkerEvent {

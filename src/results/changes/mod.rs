@@ -9,6 +9,8 @@ mod drift;
 mod metrics;
 mod series;
 #[cfg(test)]
+mod stored;
+#[cfg(test)]
 mod tests;
 
 use crate::api::SCHEMA;

@@ -3,14 +3,15 @@
 use crate::api::SCHEMA;
 use crate::api::v1::changes::{MAX_POINTS, Segment, SeriesPoint, SeriesQuery, SeriesView};
 use crate::domain::added::change_limits::{CHANGE_LIMITS, parse};
-use crate::domain::id::WorkerId;
+use crate::domain::id::{TestId, WorkerId};
 use crate::domain::outcome::Outcome;
 use crate::results::changes::metrics::{accepted_starts, judged, limits, metric_change};
 use crate::results::reader::Reader;
+use crate::store::reports::judged::SeriesMetric;
 use crate::store::reports::marks::AcceptedRuns;
-use crate::store::reports::series::{PointRow, SeriesMetricRow};
-use crate::store::reports::values::{SeriesMetric, ValueRow, ValuesRow};
-use crate::store::{MAX_SPREAD, StoreError};
+use crate::store::reports::series::{PointRow, SeriesMetricRow, SeriesRow};
+use crate::store::reports::values::{ValueRow, ValuesRow};
+use crate::store::{MAX_SPREAD, Store, StoreError};
 use crate::trends::robust::median;
 use crate::trends::segments::{Certainty, shifts};
 
@@ -43,25 +44,53 @@ impl Reader {
             better: String::new(),
             is_figure: false,
         };
-        let shown = metric.unwrap_or(&none);
-        let points = store.series_points(series.series, shown, MAX_POINTS)?;
-        let accepted = store.accepted_runs()?;
+        let mut views = histories(&store, &series, &metrics, &[metric.unwrap_or(&none)])?;
+        Ok(views.pop())
+    }
+
+    /// Reports the histories of at most `most` metrics of the series of a test, the usual one first; none if it
+    /// has no series.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn histories(&self, test: TestId, most: usize) -> Result<Vec<SeriesView>, StoreError> {
+        let store = self.store();
+        let Some(series) = store.series(None, Some(test))? else { return Ok(Vec::new()) };
+        let metrics = store.series_metrics(series.series)?;
+        let is_usual = |metric: &&SeriesMetricRow| metric.metric == USUAL_METRIC;
+        let (usual, others): (Vec<_>, Vec<_>) = metrics.iter().partition(is_usual);
+        let shown: Vec<&SeriesMetricRow> = usual.into_iter().chain(others).take(most).collect();
+        histories(&store, &series, &metrics, &shown)
+    }
+}
+
+/// The histories of some of the metrics of a series.
+fn histories(
+    store: &Store,
+    series: &SeriesRow,
+    metrics: &[SeriesMetricRow],
+    shown: &[&SeriesMetricRow],
+) -> Result<Vec<SeriesView>, StoreError> {
+    let points = store.series_points(series.series, shown, MAX_POINTS)?;
+    let accepted = store.accepted_runs()?;
+    let view = |(metric, points): (&&SeriesMetricRow, Vec<PointRow>)| {
         let mut view = SeriesView {
             schema: SCHEMA,
             case: series.case,
             series: series.series,
-            name: series.name,
-            labels: series.labels,
-            metric: metric.map(|metric| metric.metric.clone()),
+            name: series.name.clone(),
+            labels: series.labels.clone(),
+            metric: Some(metric.metric.clone()).filter(|name| !name.is_empty()),
             metrics: metrics.iter().map(|metric| metric.metric.clone()).collect(),
-            unit: shown.unit.clone(),
+            unit: metric.unit.clone(),
             points: points.iter().map(point).collect(),
             segments: Vec::new(),
             newest: None,
         };
-        divide(&mut view, shown, &points, &accepted);
-        Ok(Some(view))
-    }
+        divide(&mut view, metric, &points, &accepted);
+        view
+    };
+    Ok(shown.iter().zip(points).map(view).collect())
 }
 
 fn point(row: &PointRow) -> SeriesPoint {
@@ -95,7 +124,6 @@ fn divide(
     let value = |(_, point, value): &(usize, &PointRow, f64)| ValueRow {
         test: point.attempt.test,
         value: *value,
-        is_after: true,
     };
     let limits = view.labels.get(CHANGE_LIMITS).and_then(|text| parse(text).ok());
     let of = SeriesMetric {

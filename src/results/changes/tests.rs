@@ -20,7 +20,7 @@ fn run(number: u32, at: u64, names: &[&str], outcomes: &[Outcome]) -> Vec<Fact> 
 }
 
 /// A run in which test `t` took these seconds on this worker.
-fn measured(number: u32, worker: u32, seconds: f64) -> Vec<Fact> {
+pub(super) fn measured(number: u32, worker: u32, seconds: f64) -> Vec<Fact> {
     let detail = serde_json::json!({
         "metrics": [{ "name": "latency_seconds", "unit": "seconds", "better": "lower",
             "values": [seconds] }],
@@ -38,7 +38,7 @@ fn reader(facts: &[Fact]) -> (Place, Reader) {
     (place, Reader::new(CurrentStore::new(opened.store)))
 }
 
-fn changes(reader: &Reader, query: &ChangesQuery) -> ChangesView {
+pub(super) fn changes(reader: &Reader, query: &ChangesQuery) -> ChangesView {
     reader.changes(query).expect("reads").expect("runs")
 }
 
@@ -108,10 +108,10 @@ fn a_test_in_quarantine_is_listed_and_not_counted() {
     assert_eq!(view.totals.status.get(&StatusChange::NewlyFailing), Some(&1));
 }
 
-const SLOWER: [f64; 7] = [1.0, 1.01, 0.99, 1.0, 1.02, 1.0, 1.5];
+pub(super) const SLOWER: [f64; 7] = [1.0, 1.01, 0.99, 1.0, 1.02, 1.0, 1.5];
 
 /// Runs in which `t` took these seconds, the first one in run 1.
-fn history(seconds: &[f64]) -> Vec<Fact> {
+pub(super) fn history(seconds: &[f64]) -> Vec<Fact> {
     let runs = (1..).zip(seconds).flat_map(|(number, seconds)| measured(number, 1, *seconds));
     [registered(1, "lab")].into_iter().chain(runs).collect()
 }
@@ -204,9 +204,13 @@ fn a_verdict_is_given_again_until_its_series_its_limits_or_its_marks_change() {
     // Number of series whose verdicts a question about this run would have to find.
     let unknown = |run: u32| {
         let (store, known) = reader.with_verdicts();
-        let series = store.judged_series((RunId(run), RunId(run))).expect("reads");
         let accepted = store.accepted_runs().expect("reads");
-        known.of(&series, RunId(run), &accepted).1.len()
+        let series = store.judged_series((RunId(run), RunId(run)), &accepted).expect("reads");
+        let mut unknown = series.iter().map(|(id, judged)| (*id, judged)).collect();
+        let stored = store.verdicts(&unknown).expect("reads").len();
+        known.find(&mut unknown, &mut Vec::new());
+        assert_eq!(stored, series.len() - unknown.len(), "as many are stored as known");
+        unknown.len()
     };
     assert_eq!(unknown(7), 1);
     let first = reader.changed(RunId(7)).expect("reads");

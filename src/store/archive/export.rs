@@ -10,6 +10,7 @@ use super::{Archive, UNFINISHED, digest, quoted, text};
 use crate::domain::storage_id::StorageId;
 use crate::domain::time::Timestamp;
 use crate::store::error::{Doing, is_out_of_memory};
+use crate::store::migrate::DERIVED;
 use crate::store::old::Old;
 use crate::store::pool::Pool;
 use crate::store::query::get;
@@ -66,7 +67,8 @@ impl Store {
         let fresh = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(archives);
         let fresh = fresh.map_err(ArchiveError::file("create a directory in", archives))?;
         let limits = Limits { first: FIRST_PART_ROWS, most: MAX_PART_ROWS };
-        let unnamed = self.write_archive(fresh.path(), limits, old, identity, now, stop)?;
+        let rows = Rows::Facts(old);
+        let unnamed = self.write_archive(fresh.path(), limits, rows, identity, now, stop)?;
         let path = archives.join(unnamed.manifest.watermark.to_string());
         // Covers the same record, so it is the one that the caller could not use.
         if path.exists() {
@@ -87,19 +89,19 @@ impl Store {
     pub fn export_to(&self, directory: &Path, now: Timestamp) -> Result<Archive, ArchiveError> {
         let identity = self.identity()?;
         let limits = Limits { first: u64::MAX, most: u64::MAX };
-        self.write_archive(directory, limits, None, identity, now, &AtomicBool::new(false))
+        self.write_archive(directory, limits, Rows::All, identity, now, &AtomicBool::new(false))
     }
 
     fn write_archive(
         &self,
         directory: &Path,
         limits: Limits,
-        old: Option<&Old>,
+        rows: Rows<'_>,
         identity: StorageId,
         now: Timestamp,
         stop: &AtomicBool,
     ) -> Result<Archive, ArchiveError> {
-        let (watermark, mut parts) = self.write_rows(directory, limits, old, stop)?;
+        let (watermark, mut parts) = self.write_rows(directory, limits, rows, stop)?;
         for part in &mut parts {
             check(stop)?;
             seal(&directory.join(&part.file), part)?;
@@ -117,7 +119,7 @@ impl Store {
         &self,
         directory: &Path,
         limits: Limits,
-        old: Option<&Old>,
+        rows: Rows<'_>,
         stop: &AtomicBool,
     ) -> Result<(u64, Vec<Part>), ArchiveError> {
         let mut writing = Writing {
@@ -126,7 +128,7 @@ impl Store {
             pool: &self.pool,
             limits,
             smaller: BTreeMap::new(),
-            old,
+            rows,
         };
         loop {
             match self.pool.read(|connection| writing.write(connection)) {
@@ -160,8 +162,28 @@ struct Writing<'a> {
     limits: Limits,
     /// Maximum number of rows of a file, for tables with large rows.
     smaller: BTreeMap<String, u64>,
-    /// Rows that are left out.
-    old: Option<&'a Old>,
+    rows: Rows<'a>,
+}
+
+/// The rows that are written.
+#[derive(Debug, Clone, Copy)]
+enum Rows<'a> {
+    All,
+    /// Those of facts, without the tables that follow from them, and without the rows of old runs.
+    Facts(Option<&'a Old>),
+}
+
+impl<'a> Rows<'a> {
+    fn old(self) -> Option<&'a Old> {
+        match self {
+            Self::All => None,
+            Self::Facts(old) => old,
+        }
+    }
+
+    fn has(self, table: &str) -> bool {
+        matches!(self, Self::All) || !DERIVED.contains(&table)
+    }
 }
 
 /// Number of rows of the first file of a table, and the maximum. A file of all rows has no number.
@@ -186,10 +208,10 @@ impl Writing<'_> {
     /// Writes all tables.
     fn write(&self, connection: &Connection) -> Result<Written, StoreError> {
         let mut parts = Vec::new();
-        if let Some(old) = self.old {
+        if let Some(old) = self.rows.old() {
             old.prepare(connection)?;
         }
-        for table in names(connection)? {
+        for table in names(connection)?.into_iter().filter(|table| self.rows.has(table)) {
             if let Some(early) = self.write_table(connection, &table, &mut parts)? {
                 return Ok(early);
             }
@@ -208,7 +230,7 @@ impl Writing<'_> {
         let end: u64 = connection.query_row(&sql, [], |row| row.get(0)).doing("export")?;
         let limit = self.smaller.get(table).copied().unwrap_or(self.limits.most);
         let (mut first, mut size) = (0, self.limits.first.min(limit));
-        let kept = self.old.map_or_else(String::new, |old| old.kept(table));
+        let kept = self.rows.old().map_or_else(String::new, |old| old.kept(table));
         while first < end {
             if self.stop.load(Ordering::Relaxed) {
                 return Ok(Some(Written::Stopped));

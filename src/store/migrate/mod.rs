@@ -18,7 +18,12 @@ const STEPS: &[Step] = &[
     Step::new(include_str!("../migrations/0008_weights_id.sql")),
     Step::new(include_str!("../migrations/0009_capabilities.sql")),
     Step { sql: include_str!("../migrations/0010_typed.sql"), fill: Some(typed::fill) },
+    Step::new(include_str!("../migrations/0011_verdicts.sql")),
 ];
+
+/// The tables of which the content follows from the others. They may be empty at any time, and archives leave them
+/// out.
+pub(super) const DERIVED: [&str; 2] = ["judged", "verdicts"];
 
 struct Step {
     sql: &'static str,

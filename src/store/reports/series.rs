@@ -7,8 +7,8 @@ use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, Conditions, get};
-use duckdb::params;
-use std::collections::BTreeMap;
+use duckdb::{Connection, params};
+use std::collections::{BTreeMap, HashMap};
 
 /// A series, with the name and the labels of its newest test.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,27 +52,37 @@ impl Store {
         series: Option<SeriesId>,
         test: Option<TestId>,
     ) -> Result<Option<SeriesRow>, StoreError> {
-        let mut conditions = Conditions::default();
-        conditions.and_plain("attempts.series_id IS NOT NULL AND tests.case_id IS NOT NULL");
-        if let Some(SeriesId(series)) = series {
-            conditions.and("attempts.series_id = ?", [series]);
-        }
-        if let Some(TestId { run, index }) = test {
-            let of_test = "attempts.series_id IN (SELECT series_id FROM attempts \
-                WHERE run = ? AND test = ?)";
-            conditions.and(of_test, [run.0, index]);
-        }
-        let select = "SELECT attempts.series_id, tests.case_id, tests.name, tests.labels FROM attempts \
-            JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test";
-        let rest = " ORDER BY attempts.run DESC, attempts.test DESC, attempts.attempt DESC LIMIT 1";
+        let newest = " ORDER BY run DESC, test DESC, attempt DESC LIMIT 1";
         self.pool.read(|connection| {
-            let rows = conditions.query(connection, select, rest, |row| {
-                Ok(SeriesRow {
-                    series: SeriesId(get(row, 0)?),
-                    case: CaseId(get(row, 1)?),
-                    name: get(row, 2)?,
-                    labels: query::labels(row, 3)?,
-                })
+            let mut of_series = Conditions::default();
+            of_series.and_plain("series_id IS NOT NULL");
+            if let Some(TestId { run, index }) = test {
+                let mut of_test = Conditions::default();
+                of_test.and("run = ?", [run.0]);
+                of_test.and("test = ?", [index]);
+                of_test.and_plain("series_id IS NOT NULL");
+                let select = "SELECT series_id FROM attempts";
+                let found = of_test.query(connection, select, newest, |row| get::<u64>(row, 0))?;
+                let Some(series) = found.into_iter().next() else { return Ok(None) };
+                of_series.and("series_id = ?", [series]);
+            }
+            if let Some(SeriesId(series)) = series {
+                of_series.and("series_id = ?", [series]);
+            }
+            // The attempt first: joined to the tests at once, DuckDB would read all of these.
+            let select = "SELECT series_id, run, test FROM attempts";
+            let found = of_series.query(connection, select, newest, |row| {
+                Ok((SeriesId(get(row, 0)?), query::test_id(row, 1, 2)?))
+            })?;
+            let Some((series, test)) = found.into_iter().next() else { return Ok(None) };
+            let mut of_tests = Conditions::default();
+            of_tests.and("run = ?", [test.run.0]);
+            of_tests.and("test = ?", [test.index]);
+            of_tests.and_plain("case_id IS NOT NULL");
+            let select = "SELECT case_id, name, labels FROM tests";
+            let rows = of_tests.query(connection, select, "", |row| {
+                let (case, name) = (CaseId(get(row, 0)?), get(row, 1)?);
+                Ok(SeriesRow { series, case, name, labels: query::labels(row, 2)? })
             })?;
             Ok(rows.into_iter().next())
         })
@@ -101,50 +111,88 @@ impl Store {
         })
     }
 
-    /// Lists the newest ended attempts of a series with the median of a metric, the oldest first.
+    /// Lists the newest ended attempts of a series with the median of each of these metrics, the oldest first.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn series_points(
         &self,
         series: SeriesId,
-        metric: &SeriesMetricRow,
+        metrics: &[&SeriesMetricRow],
         limit: u32,
-    ) -> Result<Vec<PointRow>, StoreError> {
-        let values = if metric.is_figure {
-            "SELECT run, test, attempt, value, 1 AS count, NULL AS spread FROM check_values \
-             WHERE series_id = ?1 AND concat(name, '.', figure) = ?2"
-        } else {
-            "SELECT run, test, attempt, p50 AS value, count, spread FROM metrics \
-             WHERE series_id = ?1 AND name = ?2"
-        };
-        let sql = format!(
-            "SELECT * FROM (SELECT attempts.run, attempts.test, attempts.attempt, \
-             attempts.finished_ms, attempts.outcome, \
-             coalesce(names.name, concat('w', attempts.worker)), points.value, \
-             coalesce(points.count, 0)::UBIGINT, points.spread::DOUBLE \
-             FROM attempts LEFT JOIN ({values}) AS points ON points.run = attempts.run \
-             AND points.test = attempts.test AND points.attempt = attempts.attempt \
-             LEFT JOIN worker_names AS names ON names.worker = attempts.worker \
-             WHERE attempts.series_id = ?1 \
-             ORDER BY attempts.run DESC, attempts.test DESC, attempts.attempt DESC LIMIT ?3) \
-             ORDER BY 1, 2, 3"
-        );
+    ) -> Result<Vec<Vec<PointRow>>, StoreError> {
+        let names: Vec<&str> = metrics.iter().map(|metric| &*metric.metric).collect();
+        let names = serde_json::to_string(&names).unwrap_or_default();
         self.pool.read(|connection| {
-            let mut statement = connection.prepare(&sql).doing("query")?;
-            let rows = statement.query_and_then(params![series.0, metric.metric, limit], |row| {
+            let mut statement = connection.prepare(ATTEMPTS).doing("query")?;
+            let rows = statement.query_and_then(params![series.0, limit], |row| {
                 let outcome = query::outcome(row, 4)?;
                 Ok(PointRow {
                     attempt: AttemptId { test: query::test_id(row, 0, 1)?, number: get(row, 2)? },
                     finished_at: Timestamp(get(row, 3)?),
                     outcome: outcome.unwrap_or(Outcome::Error),
                     worker: get(row, 5)?,
-                    value: get(row, 6)?,
-                    count: get(row, 7)?,
-                    spread: get(row, 8)?,
+                    value: None,
+                    count: 0,
+                    spread: None,
                 })
             });
-            rows.doing("query")?.collect()
+            let mut attempts: Vec<PointRow> =
+                rows.doing("query")?.collect::<Result<_, StoreError>>()?;
+            attempts.reverse();
+            let oldest = attempts.first().map_or(0, |row| row.attempt.test.run.0);
+            let mut values = values(connection, series, &names, oldest)?;
+            let points = |metric: &&SeriesMetricRow| {
+                let name = (metric.metric.clone(), metric.is_figure);
+                let mut measured = values.remove(&name).unwrap_or_default();
+                let point = |row: &PointRow| match measured.remove(&row.attempt) {
+                    Some((value, count, spread)) => {
+                        PointRow { value, count, spread, ..row.clone() }
+                    }
+                    None => row.clone(),
+                };
+                attempts.iter().map(point).collect()
+            };
+            Ok(metrics.iter().map(points).collect())
         })
     }
+}
+
+/// The parameters are the series and the maximum number.
+const ATTEMPTS: &str = "SELECT attempts.run, attempts.test, attempts.attempt, attempts.finished_ms, \
+    attempts.outcome, coalesce(names.name, concat('w', attempts.worker)) FROM attempts \
+    LEFT JOIN worker_names AS names ON names.worker = attempts.worker \
+    WHERE attempts.series_id = ?1 \
+    ORDER BY attempts.run DESC, attempts.test DESC, attempts.attempt DESC LIMIT ?2";
+
+/// The parameters are the series, the names of the metrics as JSON, and the first run.
+const VALUES: &str = "WITH wanted AS (SELECT unnest(from_json(?2::VARCHAR, '[\"VARCHAR\"]')) AS name) \
+    SELECT run, test, attempt, name, false, p50, count::UBIGINT, spread FROM metrics \
+    WHERE series_id = ?1 AND run >= ?3::UINTEGER AND name IN (SELECT name FROM wanted) \
+    UNION ALL SELECT run, test, attempt, concat(name, '.', figure), true, value, 1, NULL \
+    FROM check_values WHERE series_id = ?1 AND run >= ?3::UINTEGER \
+    AND concat(name, '.', figure) IN (SELECT name FROM wanted)";
+
+/// Median, number and spread of the values of an attempt.
+type Measured = (Option<f64>, u64, Option<f64>);
+
+/// The values by the name of the metric, whether it is a figure of a check, and the attempt.
+fn values(
+    connection: &Connection,
+    series: SeriesId,
+    names: &str,
+    oldest: u32,
+) -> Result<HashMap<(String, bool), HashMap<AttemptId, Measured>>, StoreError> {
+    let mut statement = connection.prepare(VALUES).doing("query")?;
+    let rows = statement.query_and_then(params![series.0, names, oldest], |row| {
+        let attempt = AttemptId { test: query::test_id(row, 0, 1)?, number: get(row, 2)? };
+        let name: (String, bool) = (get(row, 3)?, get(row, 4)?);
+        Ok::<_, StoreError>((name, attempt, (get(row, 5)?, get(row, 6)?, get(row, 7)?)))
+    });
+    let mut values: HashMap<_, HashMap<_, _>> = HashMap::new();
+    for row in rows.doing("query")? {
+        let (name, attempt, measured) = row?;
+        values.entry(name).or_default().insert(attempt, measured);
+    }
+    Ok(values)
 }

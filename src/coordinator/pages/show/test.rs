@@ -3,13 +3,11 @@
 
 use crate::api::SCHEMA;
 use crate::api::page::Page as Listed;
-use crate::api::v1::changes::SeriesQuery;
 use crate::api::v1::test_views::{AttemptQuery, AttemptView, Check, Metric, TestView, Why};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::attempts;
 use crate::coordinator::http::extract::{Id, Params};
 use crate::coordinator::http::logs;
-use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::test_routes;
 use crate::coordinator::pages::page::{Page, Table, answer};
@@ -76,28 +74,11 @@ pub(in crate::coordinator::pages) async fn show(
 }
 
 /// The history of the metrics of the test on its hardware, as charts. The other metrics follow the
-/// latency.
+/// latency. A test that has not ended has none.
 async fn charts(app: &Arc<App>, test: TestId) -> Result<Vec<Value>, ApiError> {
-    let mut charts = Vec::new();
-    let mut open: Vec<Option<String>> = vec![None];
-    while let Some(metric) = open.pop() {
-        let is_first = metric.is_none();
-        let query = SeriesQuery { test: Some(test), metric, ..SeriesQuery::default() };
-        let view = match reports::changes::series(State(Arc::clone(app)), Params(query)).await {
-            Ok(Json(view)) => view,
-            // A test that has not ended has no series.
-            Err(error) if error.is_not_found() => break,
-            Err(error) => return Err(error),
-        };
-        charts.extend(series::chart(&view));
-        if is_first {
-            let others = view.metrics.into_iter().filter(|name| view.metric.as_ref() != Some(name));
-            let mut others: Vec<_> = others.take(MAX_CHARTS - 1).map(Some).collect();
-            others.reverse();
-            open = others;
-        }
-    }
-    Ok(charts)
+    app.settled().await?;
+    let views = app.results(move |results| results.histories(test, MAX_CHARTS)).await?;
+    Ok(views.iter().filter_map(series::chart).collect())
 }
 
 /// The output, or the reason why it cannot be read. `None` if no attempt has begun.

@@ -1,0 +1,58 @@
+//! The columns of a batch of rows, for answers with thousands of rows: reading these one by one takes longer than
+//! the query.
+
+use super::error::StoreError;
+use super::query::word;
+use duckdb::arrow::array::{
+    Array, AsArray, BooleanArray, PrimitiveArray, RecordBatch, StringArray,
+};
+use duckdb::arrow::datatypes::ArrowPrimitiveType;
+use serde::Deserialize;
+
+/// A column of numbers.
+pub(super) struct Numbers<'a, T: ArrowPrimitiveType>(&'a PrimitiveArray<T>);
+
+/// A column of texts.
+pub(super) struct Texts<'a>(&'a StringArray);
+
+// The query determines the types of the columns.
+
+pub(super) fn numbers<T: ArrowPrimitiveType>(batch: &RecordBatch, at: usize) -> Numbers<'_, T> {
+    Numbers(batch.column(at).as_primitive())
+}
+
+pub(super) fn texts(batch: &RecordBatch, at: usize) -> Texts<'_> {
+    Texts(batch.column(at).as_string())
+}
+
+pub(super) fn truths(batch: &RecordBatch, at: usize) -> &BooleanArray {
+    batch.column(at).as_boolean()
+}
+
+impl<T: ArrowPrimitiveType> Numbers<'_, T> {
+    /// The number of a row. `None`: NULL.
+    pub fn get(&self, row: usize) -> Option<T::Native> {
+        self.0.is_valid(row).then(|| self.0.value(row))
+    }
+
+    /// The number of a row of a column without NULL.
+    pub fn value(&self, row: usize) -> T::Native {
+        self.0.value(row)
+    }
+}
+
+impl<'a> Texts<'a> {
+    /// The text of a row of a column without NULL.
+    pub fn value(&self, row: usize) -> &'a str {
+        self.0.value(row)
+    }
+
+    /// The word of an enumeration of the domain. `None`: NULL.
+    pub fn word<T: for<'de> Deserialize<'de>>(
+        &self,
+        row: usize,
+        what: &'static str,
+    ) -> Result<Option<T>, StoreError> {
+        self.0.is_valid(row).then(|| word(self.0.value(row), what)).transpose()
+    }
+}

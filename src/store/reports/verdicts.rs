@@ -1,0 +1,294 @@
+//! The verdicts that were given. A question that follows from the same values, limits, marks and rules reads them
+//! instead of the history of its metrics, which is a hundred times as large.
+//!
+//! Limit: [`MAX_VERDICTS`] verdicts; the oldest ones are removed beyond it. A database that is open for reading
+//! only is not changed.
+
+use crate::domain::id::{AttemptId, RunId, TestId};
+use crate::domain::series::SeriesId;
+use crate::store::Store;
+use crate::store::columns::{numbers, texts, truths};
+use crate::store::error::{Doing, StoreError};
+use crate::store::query::get;
+use crate::store::reports::judged::{Basis, JudgedSeries, SeriesMetric};
+use crate::trends::RULES;
+use crate::trends::judgement::Judgement;
+use duckdb::arrow::array::{
+    ArrayRef, BooleanBuilder, Float64Builder, RecordBatch, StringBuilder, UInt32Builder,
+    UInt64Builder,
+};
+use duckdb::arrow::datatypes::{Float64Type, UInt32Type, UInt64Type};
+use duckdb::{Appender, Connection, params};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Maximum number of stored verdicts: those of a month with 4,000 tests a day that have 25 metrics each. They have
+/// about 30 bytes each.
+const MAX_VERDICTS: u64 = 4_000_000;
+
+/// The verdict about the newest value of a metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    pub of: SeriesMetric,
+    /// The test with the newest value.
+    pub newest: TestId,
+    /// The run of the first value after the change.
+    pub since: Option<RunId>,
+    pub judgement: Judgement,
+}
+
+/// The parameters are the first and the last run of the newest attempts, the number of the rules, and the ids of
+/// the series.
+const JUDGED: &str = "SELECT id, series_id, run, test, attempt, attempts, attempts_digest, limits, \
+    accepted FROM judged WHERE run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND rules = ?3 \
+    AND series_id IN (SELECT unnest(string_split(?4::VARCHAR, ','))::UBIGINT) ORDER BY id";
+
+/// The parameter has ids of the table `judged`.
+const VERDICTS: &str = "SELECT judged, name, unit, better, is_figure, run, test, verdict, direction, \
+    before, after, change, z, n_before, n_after, since, since_run FROM verdicts \
+    WHERE judged IN (SELECT unnest(string_split(?1::VARCHAR, ','))::UBIGINT)";
+
+impl Store {
+    /// Reads the verdicts about all metrics of each of these series for which they are stored.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn verdicts(
+        &self,
+        series: &HashMap<SeriesId, &JudgedSeries>,
+    ) -> Result<HashMap<SeriesId, Vec<Judged>>, StoreError> {
+        let runs = || series.values().map(|judged| judged.newest.test.run.0);
+        let (Some(first), Some(last)) = (runs().min(), runs().max()) else {
+            return Ok(HashMap::new());
+        };
+        self.pool.read(|connection| {
+            let found = found(connection, series, (first, last))?;
+            let mut verdicts: HashMap<SeriesId, Vec<Judged>> =
+                found.values().map(|series| (*series, Vec::new())).collect();
+            if found.is_empty() {
+                return Ok(verdicts);
+            }
+            let ids: Vec<String> = found.keys().map(u64::to_string).collect();
+            let mut statement = connection.prepare(VERDICTS).doing("query")?;
+            for batch in statement.query_arrow(params![ids.join(",")]).doing("query")? {
+                add(&batch, &found, series, &mut verdicts);
+            }
+            Ok(verdicts)
+        })
+    }
+
+    /// Stores the verdicts about all metrics of these series, unless the database is open for reading only.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn keep_verdicts(
+        &self,
+        series: &HashMap<SeriesId, &JudgedSeries>,
+        verdicts: &[Judged],
+    ) -> Result<(), StoreError> {
+        if !self.is_writable || series.is_empty() {
+            return Ok(());
+        }
+        let mut of_series: HashMap<SeriesId, Vec<&Judged>> = HashMap::new();
+        for verdict in verdicts {
+            of_series.entry(verdict.of.series).or_default().push(verdict);
+        }
+        let mut ordered: Vec<_> = series.iter().collect();
+        ordered.sort_unstable_by_key(|(series, judged)| (judged.newest.test, series.0));
+        self.pool.write(|connection| {
+            let sql = "SELECT coalesce(max(id), 0) FROM judged";
+            let mut id: u64 = connection.query_row(sql, [], |row| row.get(0)).doing("read")?;
+            let mut rows = connection.appender("judged").doing("write to")?;
+            let mut written = Rows::default();
+            for (series, judged) in ordered {
+                let of_series = of_series.remove(series).unwrap_or_default();
+                id += (of_series.len() as u64).max(1);
+                append(&mut rows, id, *series, judged).doing("write to")?;
+                of_series.into_iter().for_each(|verdict| written.push(id, verdict));
+            }
+            rows.flush().doing("write to")?;
+            drop(rows);
+            written.write(connection).doing("write to")?;
+            let oldest = id.saturating_sub(MAX_VERDICTS);
+            for (table, column) in [("verdicts", "judged"), ("judged", "id")] {
+                let sql = format!("DELETE FROM {table} WHERE {column} < ?");
+                connection.execute(&sql, params![oldest]).doing("write to")?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The rows of the table `judged` that hold for these series.
+fn found(
+    connection: &Connection,
+    series: &HashMap<SeriesId, &JudgedSeries>,
+    (first, last): (u32, u32),
+) -> Result<HashMap<u64, SeriesId>, StoreError> {
+    let mut statement = connection.prepare(JUDGED).doing("query")?;
+    let mut newest: HashMap<SeriesId, u64> = HashMap::new();
+    let ids: Vec<String> = series.keys().map(|id| id.0.to_string()).collect();
+    let mut rows = statement.query(params![first, last, RULES, ids.join(",")]).doing("query")?;
+    while let Some(row) = rows.next().doing("query")? {
+        let id = SeriesId(get(row, 1)?);
+        let Some(judged) = series.get(&id) else { continue };
+        let AttemptId { test, number } = judged.newest;
+        let is_newest = (get::<u32>(row, 2)?, get::<u32>(row, 3)?, get::<u16>(row, 4)?)
+            == (test.run.0, test.index, number);
+        if !is_newest {
+            continue;
+        }
+        let basis = Basis {
+            attempts: get(row, 5)?,
+            digest: get(row, 6)?,
+            limits: get(row, 7)?,
+            accepted: get(row, 8)?,
+        };
+        if basis == judged.basis {
+            newest.insert(id, get(row, 0)?);
+        }
+    }
+    Ok(newest.into_iter().map(|(series, id)| (id, series)).collect())
+}
+
+fn append(
+    rows: &mut Appender<'_>,
+    id: u64,
+    series: SeriesId,
+    judged: &JudgedSeries,
+) -> duckdb::Result<()> {
+    let AttemptId { test, number } = judged.newest;
+    let Basis { attempts, digest, limits, accepted } = &judged.basis;
+    rows.append_row(params![
+        id, series.0, test.run.0, test.index, number, attempts, digest, limits, accepted, RULES
+    ])
+}
+
+/// Adds the verdicts of a batch of [`VERDICTS`] to those of their series. `found` has the rows of `judged`. A
+/// series with a word that this version does not know is removed: it is judged again.
+fn add(
+    batch: &RecordBatch,
+    found: &HashMap<u64, SeriesId>,
+    series: &HashMap<SeriesId, &JudgedSeries>,
+    verdicts: &mut HashMap<SeriesId, Vec<Judged>>,
+) {
+    let judged = numbers::<UInt64Type>(batch, 0);
+    let [names, units, betters] = [1, 2, 3].map(|at| texts(batch, at));
+    let are_figures = truths(batch, 4);
+    let [runs, tests] = [5, 6].map(|at| numbers::<UInt32Type>(batch, at));
+    let [words, directions] = [7, 8].map(|at| texts(batch, at));
+    let figures = [9, 10, 11, 12].map(|at| numbers::<Float64Type>(batch, at));
+    let [n_before, n_after, since, since_run] =
+        [13, 14, 15, 16].map(|at| numbers::<UInt32Type>(batch, at));
+    for row in 0..batch.num_rows() {
+        let Some(id) = found.get(&judged.value(row)) else { continue };
+        let (Some(of_series), Some(list)) = (series.get(id), verdicts.get_mut(id)) else {
+            continue;
+        };
+        let (verdict, direction) =
+            (words.word(row, "a verdict"), directions.word(row, "a direction"));
+        let (Ok(Some(verdict)), Ok(Some(direction))) = (verdict, direction) else {
+            verdicts.remove(id);
+            continue;
+        };
+        let [before, after, change, z] = figures.each_ref().map(|figures| figures.get(row));
+        let [unit, better] = [&units, &betters].map(|words| words.value(row).to_owned());
+        let is_figure = are_figures.value(row);
+        list.push(Judged {
+            of: of_series.metric(*id, names.value(row).to_owned(), (unit, better), is_figure),
+            newest: TestId { run: RunId(runs.value(row)), index: tests.value(row) },
+            since: since_run.get(row).map(RunId),
+            judgement: Judgement {
+                verdict,
+                direction,
+                before,
+                after,
+                change,
+                z,
+                n_before: n_before.value(row) as usize,
+                n_after: n_after.value(row) as usize,
+                since: since.get(row).map(|at| at as usize),
+            },
+        });
+    }
+}
+
+/// Rows of the table `verdicts`, gathered by column.
+#[derive(Default)]
+struct Rows {
+    judged: UInt64Builder,
+    /// Name, unit and direction of the metric.
+    words: [StringBuilder; 3],
+    is_figure: BooleanBuilder,
+    /// Run and test.
+    newest: [UInt32Builder; 2],
+    /// Verdict and direction.
+    verdict: [StringBuilder; 2],
+    /// Before, after, change and distance.
+    figures: [Float64Builder; 4],
+    /// Numbers of values before and after, the position of the change, and its run.
+    numbers: [UInt32Builder; 4],
+}
+
+impl Rows {
+    fn push(&mut self, id: u64, verdict: &Judged) {
+        let Judged { of, newest, since, judgement } = verdict;
+        self.judged.append_value(id);
+        for (column, text) in self.words.iter_mut().zip([&of.metric, &of.unit, &of.better]) {
+            column.append_value(text);
+        }
+        self.is_figure.append_value(of.is_figure);
+        let [run, test] = &mut self.newest;
+        run.append_value(newest.run.0);
+        test.append_value(newest.index);
+        let words = [judgement.verdict.name(), judgement.direction.name()];
+        for (column, text) in self.verdict.iter_mut().zip(words) {
+            column.append_value(text);
+        }
+        let Judgement { before, after, change, z, n_before, n_after, .. } = *judgement;
+        for (column, figure) in self.figures.iter_mut().zip([before, after, change, z]) {
+            column.append_option(figure);
+        }
+        // A series has at most `values::MAX_HISTORY` values.
+        let numbers = [Some(n_before), Some(n_after), judgement.since];
+        let numbers = numbers.map(|number| number.and_then(|number| u32::try_from(number).ok()));
+        let numbers = numbers.into_iter().chain([since.map(|run| run.0)]);
+        for (column, number) in self.numbers.iter_mut().zip(numbers) {
+            column.append_option(number);
+        }
+    }
+
+    fn write(mut self, connection: &Connection) -> duckdb::Result<()> {
+        let [name, unit, better] = &mut self.words;
+        let [run, test] = &mut self.newest;
+        let [verdict, direction] = &mut self.verdict;
+        let [before, after, change, z] = &mut self.figures;
+        let [n_before, n_after, since, since_run] = &mut self.numbers;
+        // In the order of the columns of the table.
+        let columns: [(&str, ArrayRef); 17] = [
+            ("judged", Arc::new(self.judged.finish())),
+            ("name", Arc::new(name.finish())),
+            ("unit", Arc::new(unit.finish())),
+            ("better", Arc::new(better.finish())),
+            ("is_figure", Arc::new(self.is_figure.finish())),
+            ("run", Arc::new(run.finish())),
+            ("test", Arc::new(test.finish())),
+            ("verdict", Arc::new(verdict.finish())),
+            ("direction", Arc::new(direction.finish())),
+            ("before", Arc::new(before.finish())),
+            ("after", Arc::new(after.finish())),
+            ("change", Arc::new(change.finish())),
+            ("z", Arc::new(z.finish())),
+            ("n_before", Arc::new(n_before.finish())),
+            ("n_after", Arc::new(n_after.finish())),
+            ("since", Arc::new(since.finish())),
+            ("since_run", Arc::new(since_run.finish())),
+        ];
+        let columns = columns.map(|(name, column)| (name, column, true));
+        let batch = RecordBatch::try_from_iter_with_nullable(columns);
+        let batch = batch.map_err(|error| duckdb::Error::ToSqlConversionFailure(error.into()))?;
+        let mut appender = connection.appender("verdicts")?;
+        appender.append_record_batch(batch)?;
+        appender.flush()
+    }
+}
