@@ -2,7 +2,8 @@
 //! `identity` of the data directory to which they belong.
 //!
 //! Promises: a blob that [`BlobStore::put`] has stored survives a power failure; a partly written
-//! one is never visible. Content is compared with its digest on every read. A blob that was found by
+//! one is never visible. Content is compared with its digest on every read, except for every second one of
+//! [`FileBlobs::stream`], whose readers compare it. A blob that was found by
 //! [`BlobStore::verify`] is not removed by a collection within its grace, whatever happens in
 //! parallel.
 
@@ -196,17 +197,24 @@ impl FileBlobs {
         }
     }
 
-    /// Opens a blob whose content is compared with its digest only while it is read: a damaged blob
-    /// ends with an error of the kind `InvalidData`. For readers that compare the content, too.
+    /// Opens a blob for a reader that compares the content with its digest. At most every second time, and only if
+    /// the blob was compared since it last changed, it is not compared here as well. Otherwise it is, while it is
+    /// read: a damaged blob ends with an error of the kind `InvalidData`. So the next try of a reader that found
+    /// damage shows whether the blob itself is damaged.
     ///
     /// # Errors
     /// The storage cannot be read.
     pub fn stream(&self, digest: &BlobDigest) -> Result<Option<Blob>, BlobError> {
         let path = self.path(digest);
         let Some(file) = existing(&path)? else { return Ok(None) };
-        let size = file.metadata().map_err(failed("read", &path))?.len();
+        let metadata = file.metadata().map_err(failed("read", &path))?;
+        let (size, stamp) = (metadata.len(), Stamp::of(&metadata));
         read_ahead(&file, 0, size.min(MAX_AHEAD_BYTES));
-        Ok(Some(self.comparing(file, size, digest)))
+        if self.verified.take(digest, &stamp) {
+            return Ok(Some(Blob { size, content: Box::new(file) }));
+        }
+        let content = Comparing::new(file, size, digest.clone(), Arc::clone(&self.verified));
+        Ok(Some(Blob { size, content: Box::new(content.remembering(stamp)) }))
     }
 
     fn comparing(&self, file: File, size: u64, digest: &BlobDigest) -> Blob {

@@ -186,3 +186,36 @@ fn interrupted_uploads_are_removed_and_running_ones_are_not() {
     assert!(!old.exists() && new.exists());
     assert_eq!(bench.blobs.verify(&digest).expect("there"), Some(3));
 }
+
+/// A reader that finds damage gets an error at its second try, whichever read was not compared.
+#[test]
+fn every_second_read_of_a_reader_that_compares_is_compared_here() {
+    let bench = Bench::new();
+    let digest = bench.put(b"the weights");
+    let read = || {
+        let mut blob = bench.blobs.stream(&digest).expect("opens").expect("there");
+        let mut content = Vec::new();
+        blob.content.read_to_end(&mut content).map(|_| content)
+    };
+    for _ in 0..4 {
+        assert_eq!(read().expect("whole"), b"the weights");
+    }
+    // The damage keeps size and time, as that of a disk does.
+    let path = bench.path(&digest);
+    let modified =
+        std::fs::metadata(&path).and_then(|metadata| metadata.modified()).expect("there");
+    let damage = || {
+        std::fs::write(&path, b"the weighty").expect("written");
+        File::options()
+            .write(true)
+            .open(&path)
+            .expect("there")
+            .set_modified(modified)
+            .expect("set");
+    };
+    damage();
+    let results: Vec<bool> =
+        (0..2).map(|_| read().is_ok_and(|read| read == b"the weights")).collect();
+    assert_eq!(results, [false, false]);
+    assert_eq!(read().expect_err("compared").kind(), std::io::ErrorKind::InvalidData);
+}

@@ -42,6 +42,11 @@ impl Verified {
     pub fn forget(&self, digest: &BlobDigest) {
         self.lock().remove(digest);
     }
+
+    /// As [`Verified::contains`], and forgets the file.
+    pub fn take(&self, digest: &BlobDigest, stamp: &Stamp) -> bool {
+        self.lock().remove(digest).as_ref() == Some(stamp)
+    }
 }
 
 /// The content of a file, compared with its digest while it is read.
@@ -52,12 +57,19 @@ pub(super) struct Comparing {
     hasher: Sha256,
     /// Number of bytes that are left.
     left: u64,
+    /// State of the file that is remembered as compared at the end.
+    stamp: Option<Stamp>,
 }
 
 impl Comparing {
     /// Reads `size` bytes of the file from its beginning.
     pub fn new(file: File, size: u64, digest: BlobDigest, verified: Arc<Verified>) -> Self {
-        Self { file, digest, verified, hasher: Sha256::new(), left: size }
+        Self { file, digest, verified, hasher: Sha256::new(), left: size, stamp: None }
+    }
+
+    /// Remembers the file as compared when all of it was read.
+    pub fn remembering(self, stamp: Stamp) -> Self {
+        Self { stamp: Some(stamp), ..self }
     }
 
     fn damaged(&self) -> io::Error {
@@ -84,6 +96,9 @@ impl Read for Comparing {
             let actual = BlobDigest::from_hash(&self.hasher.clone().finalize());
             if actual != self.digest {
                 return Err(self.damaged());
+            }
+            if let Some(stamp) = self.stamp.take() {
+                self.verified.remember(self.digest.clone(), stamp);
             }
         }
         Ok(length)
