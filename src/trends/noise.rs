@@ -99,7 +99,9 @@ impl Noise {
     #[must_use]
     pub fn clipped(&self, values: &[f64]) -> Vec<f64> {
         let mut near = Sorted::default();
-        values.iter().take(NEIGHBOURS).for_each(|value| near.insert(*value));
+        for value in values.iter().take(NEIGHBOURS) {
+            near.insert(*value);
+        }
         let clip = |(at, value): (usize, &f64)| {
             if let Some(next) = values.get(at + NEIGHBOURS) {
                 near.insert(*next);

@@ -126,9 +126,10 @@ async fn add_changes(
         return Ok(());
     }
     // Without conditions, all tests of a period are selected, which may be many to list.
-    let names = match report.is_filtered || query.run.is_some() {
-        true => Some(names_of(source, &report.view, query).await?),
-        false => None,
+    let names = if report.is_filtered || query.run.is_some() {
+        Some(names_of(source, &report.view, query).await?)
+    } else {
+        None
     };
     let is_selected = |name: &String| names.as_ref().is_none_or(|names| names.contains(name));
     let flaky = FlakyQuery { since_ms: query.since_ms, limit: Some(MAX_TESTS) };

@@ -175,6 +175,7 @@ const VALUES: &str = "WITH wanted AS (SELECT unnest(from_json(?2::VARCHAR, '[\"V
 
 /// Median, number and spread of the values of an attempt.
 type Measured = (Option<f64>, u64, Option<f64>);
+type OfAttempts = HashMap<AttemptId, Measured>;
 
 /// The values by the name of the metric, whether it is a figure of a check, and the attempt.
 fn values(
@@ -182,14 +183,14 @@ fn values(
     series: SeriesId,
     names: &str,
     oldest: u32,
-) -> Result<HashMap<(String, bool), HashMap<AttemptId, Measured>>, StoreError> {
+) -> Result<HashMap<(String, bool), OfAttempts>, StoreError> {
     let mut statement = connection.prepare(VALUES).doing("query")?;
     let rows = statement.query_and_then(params![series.0, names, oldest], |row| {
         let attempt = AttemptId { test: query::test_id(row, 0, 1)?, number: get(row, 2)? };
         let name: (String, bool) = (get(row, 3)?, get(row, 4)?);
         Ok::<_, StoreError>((name, attempt, (get(row, 5)?, get(row, 6)?, get(row, 7)?)))
     });
-    let mut values: HashMap<_, HashMap<_, _>> = HashMap::new();
+    let mut values: HashMap<_, OfAttempts> = HashMap::new();
     for row in rows.doing("query")? {
         let (name, attempt, measured) = row?;
         values.entry(name).or_default().insert(attempt, measured);

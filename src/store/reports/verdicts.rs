@@ -1,7 +1,7 @@
 //! The verdicts that were given. A question that follows from the same values, limits, marks and rules reads them
 //! instead of the history of its metrics, which is a hundred times as large.
 //!
-//! Limit: [`MAX_VERDICTS`] verdicts; the oldest ones are removed beyond it. A database that is open for reading
+//! Limit: `MAX_VERDICTS` verdicts; the oldest ones are removed beyond it. A database that is open for reading
 //! only is not changed.
 
 use crate::domain::id::{AttemptId, RunId, TestId};
@@ -104,7 +104,9 @@ impl Store {
                 let of_series = of_series.remove(series).unwrap_or_default();
                 id += (of_series.len() as u64).max(1);
                 append(&mut rows, id, *series, judged).doing("write to")?;
-                of_series.into_iter().for_each(|verdict| written.push(id, verdict));
+                for verdict in of_series {
+                    written.push(id, verdict);
+                }
             }
             rows.flush().doing("write to")?;
             drop(rows);
