@@ -8,8 +8,8 @@
 //! | `records/DIGEST.json` | the name, the user and the last use of the weights of a manifest |
 //!
 //! Promises: a chunk is durable when [`WeightsStore::put_chunk`] returns, and weights when
-//! [`WeightsStore::commit`] returns, and then all their chunks are stored. Content is compared with its
-//! digest on every read. Weights that were used within [`HOLD`] are not removed. Limits:
+//! [`WeightsStore::commit`] returns, and then all their chunks are stored. Readers compare content with its
+//! digest. Weights that were used within [`HOLD`] are not removed. Limits:
 //! [`record::MAX_RECORDS`] weights; a manifest is in memory while it is handled, chunks never are.
 //! All calls block.
 
@@ -197,9 +197,10 @@ impl WeightsStore {
         Ok(())
     }
 
-    /// Opens a chunk for reading. `None` if it does not exist. Its content is compared with its digest
-    /// while it is read: the reader of a damaged chunk fails at the end, and calls
-    /// [`Self::note_damaged`]. From then on the content is compared before the chunk is opened.
+    /// Opens a chunk for a reader that compares it with its digest. `None` if it does not exist. Its content
+    /// is compared here as well while it is read, as [`FileBlobs::stream`] does: the reader of a damaged chunk
+    /// fails at the end, and calls [`Self::note_damaged`]. From then on the content is compared before the
+    /// chunk is opened.
     ///
     /// # Errors
     /// The chunk is known to be damaged, or cannot be read.

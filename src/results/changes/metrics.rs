@@ -24,7 +24,7 @@ use std::panic::resume_unwind;
 /// Maximum number of threads that judge, and minimum number of metrics for each.
 const MAX_THREADS: usize = 8;
 const MIN_PER_THREAD: usize = 500;
-/// Maximum number of series whose histories are in memory together: 100 MB with 25 metrics each.
+/// Maximum number of series whose histories are in memory together: 77 MB with 25 metrics of 256 values each.
 const MAX_AT_ONCE: usize = 500;
 
 /// The judged metrics of all series.
@@ -102,7 +102,7 @@ fn judgements(
         known.find(&mut part, &mut metrics);
         let judged = judged_in_threads(&store.values_of(&part)?, &accepted);
         known.keep(&part, &judged);
-        may_store = may_store && is_stored(store, &part, &judged)?;
+        may_store = may_store && store_verdicts(store, &part, &judged)?;
         metrics.extend(judged);
     }
     metrics.retain(|metric| metric.newest.run >= to.0);
@@ -142,7 +142,11 @@ fn read(
 }
 
 /// Stores verdicts. Returns false if that fails, which only means that they will be judged again.
-fn is_stored(store: &Store, series: &Unknown<'_>, verdicts: &[Judged]) -> Result<bool, StoreError> {
+fn store_verdicts(
+    store: &Store,
+    series: &Unknown<'_>,
+    verdicts: &[Judged],
+) -> Result<bool, StoreError> {
     match store.keep_verdicts(series, verdicts) {
         Err(error) if !error.needs_reopening() => {
             let reason = with_causes(&error);

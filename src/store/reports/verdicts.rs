@@ -1,5 +1,5 @@
 //! The verdicts that were given. A question that follows from the same values, limits, marks and rules reads them
-//! instead of the history of its metrics, which is a hundred times as large.
+//! instead of the history of its metrics, which has up to 256 values for each.
 //!
 //! Limit: `MAX_VERDICTS` verdicts; the oldest ones are removed beyond it. A database that is open for reading
 //! only is not changed.
@@ -22,8 +22,7 @@ use duckdb::{Appender, Connection, params};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Maximum number of stored verdicts: those of a month with 4,000 tests a day that have 25 metrics each. They have
-/// about 30 bytes each.
+/// Maximum number of stored verdicts: those of 40 days with 4,000 tests a day that have 25 metrics each.
 const MAX_VERDICTS: u64 = 4_000_000;
 
 /// The verdict about the newest value of a metric.
