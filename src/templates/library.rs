@@ -325,6 +325,7 @@ mod tests {
             revision: None,
             weights: &WeightsSource::Random,
             weights_reason: None,
+            graph: None,
             quality: &Numbers::new(),
             requirements: &[],
             template_version: 1,

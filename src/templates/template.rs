@@ -40,6 +40,8 @@ pub struct Context<'a> {
     pub weights: &'a WeightsSource,
     /// Reason for the source, if the request alone is not the reason.
     pub weights_reason: Option<&'a str>,
+    /// Path of the tested graph in the directory of the weights, if the model was exported.
+    pub graph: Option<&'a str>,
     /// Numbers of real weights, with the bounds of the plan.
     pub quality: &'a Numbers,
     pub requirements: &'a [String],
@@ -272,6 +274,7 @@ mod tests {
             revision: None,
             weights: &WeightsSource::Random,
             weights_reason: None,
+            graph: None,
             quality: &Numbers::new(),
             requirements: &[],
             template_version: 3,

@@ -130,6 +130,7 @@ def render(family, model=None, parameters=None, **changes):
         "revision": None,
         "weights": source_of_weights(parameters["weights"], model, directory),
         "weights_reason": None,
+        "graph": None,
         "requirements": front["requirements"],
         "quality": {name: {"better": better} for name, better in front["quality"].items()},
         "template_version": front["version"],

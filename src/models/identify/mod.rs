@@ -12,7 +12,6 @@ mod tests;
 
 pub use facts::Identity;
 pub use file::identify_file;
-pub use rules::exported;
 
 use crate::models::description::{CONFIG, Description, PIPELINE};
 use facts::Facts;

@@ -4,7 +4,6 @@
 //! depends on the kinds of files and on fields in small texts, never on the name of a model.
 
 use super::facts::{Facts, Identity, MAX_LISTED, clean, listed};
-use crate::backends::Table;
 use crate::models::description::{ADAPTER, CONFIG, MODULES, PARAMS, PIPELINE};
 use crate::models::weights::formats::ADAPTERS;
 use serde_json::Value;
@@ -259,20 +258,12 @@ fn openvino(facts: &Facts) -> Option<Identity> {
     };
     let files: Vec<&str> = facts.names.iter().map(String::as_str).filter(graph).collect();
     let what = format!("an OpenVINO model (IR) {}", undescribed(facts));
-    (!files.is_empty()).then(|| Identity::new(what, listed(&files), exported()))
+    (!files.is_empty()).then(|| Identity::new(what, listed(&files), EXPORTED.to_owned()))
 }
 
-/// The next step for a model that was exported for a runtime: tests compare with torch, which needs
-/// the weights of torch.
-pub fn exported() -> String {
-    let entries = Table::built_in().entries().filter(|(_, entry)| entry.onnxruntime.is_some());
-    let backends: Vec<String> = entries.map(|(backend, _)| backend.to_string()).collect();
-    format!(
-        "test the torch weights that it was exported from, which the fp32 reference needs, with \
-         --runtime onnxruntime (back-ends {}) or --runtime openvino (back-ends cpu, openvino)",
-        backends.join(", ")
-    )
-}
+/// The next step for an exported model: its tests need the configuration, which names its family and
+/// the ranges of its inputs.
+const EXPORTED: &str = "add the config.json of the model beside it, which exporters write, too";
 
 fn undescribed(facts: &Facts) -> &'static str {
     match facts.config {
@@ -290,7 +281,7 @@ fn other_library(facts: &Facts) -> Option<Identity> {
         let files: Vec<&str> = facts.names.iter().filter(of).map(String::as_str).collect();
         let next = match *ending {
             GGUF => PACKED.to_owned(),
-            ".onnx" => exported(),
+            ".onnx" => EXPORTED.to_owned(),
             _ => NAME_ORIGIN.to_owned(),
         };
         (!files.is_empty()).then_some((*what, files, next))

@@ -8,6 +8,7 @@
 
 use super::directory::shards;
 use super::formats::{ADAPTERS, PIPELINE_STEM, STEM, main_file, pickle_stem};
+use super::graph::{EXPORTS, is_part, main_graph};
 use super::header::MAX_READ_BYTES;
 use crate::models::catalogue::BASE_DIRECTORY;
 use crate::models::description::ADAPTER;
@@ -170,7 +171,21 @@ impl Directory<'_> {
             return Ok(vec![join(part, name)]);
         }
         let packed = self.inside(part).filter(|name| name.to_lowercase().ends_with(".gguf"));
-        Ok(packed.map(|name| join(part, name)).collect())
+        let packed: Vec<String> = packed.map(|name| join(part, name)).collect();
+        if packed.is_empty() && !self.is_pipeline() { self.graph(part) } else { Ok(packed) }
+    }
+
+    /// Files of the graph in a part, or in the subdirectories of exporters.
+    fn graph(&self, part: &str) -> Result<Vec<String>, String> {
+        let more: &[&str] = if part.is_empty() { &EXPORTS } else { &[] };
+        for place in std::iter::once(part).chain(more.iter().copied()) {
+            let names: Vec<&str> = self.inside(place).collect();
+            if let Some(graph) = main_graph(names.iter().copied())? {
+                let files = names.iter().filter(|name| is_part(&graph.file, name));
+                return Ok(files.map(|name| join(place, name)).collect());
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// The single file with this stem, or the shard index and its files.

@@ -1,6 +1,7 @@
 //! Determines the files with weights among the entries of a directory, and checks them.
 
 use super::formats::{ADAPTERS, holds_weights, is_exported, main_file, pickle_stem};
+use super::graph::{Graph, is_part, main_graph};
 use super::header::{
     FIRST_BYTES, MAX_READ_BYTES, fault, gguf_fault, pickle_fault, pointer_or_empty,
 };
@@ -20,8 +21,8 @@ pub(super) enum Contents {
     Adapter(String),
     /// A single GGUF file, by its name.
     Gguf(String),
-    /// The files of a model that was exported for another runtime.
-    Exported(Vec<String>),
+    /// A graph that was exported for another runtime.
+    Exported(Graph),
     /// Files with weights in formats that dtf does not load.
     Others(Vec<String>),
 }
@@ -110,8 +111,12 @@ fn others(
         names().filter(|name| holds_weights(name)).map(str::to_owned).collect();
     if !others.is_empty()
         && others.iter().all(|name| is_exported(name, |it| entries.contains_key(it)))
+        && let Some(graph) = main_graph(names())?
     {
-        return Ok(Contents::Exported(others));
+        for name in names().filter(|name| is_part(&graph.file, name)) {
+            checked(name, &|_, _| None)?;
+        }
+        return Ok(Contents::Exported(graph));
     }
     match others.is_empty() {
         // The configuration of an adapter alone is not a model.

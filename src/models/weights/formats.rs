@@ -53,8 +53,6 @@ pub fn gguf_stem(path: &str) -> Option<&str> {
 /// Packages by which transformers loads GGUF files and adapters.
 pub const GGUF: &[&str] = &["gguf>=0.10", ACCELERATE];
 pub const ADAPTER_PACKAGES: &[&str] = &["peft>=0.15"];
-/// Subdirectories in which exporters save models.
-pub(super) const EXPORTS: [&str; 2] = ["onnx", "openvino"];
 
 /// Whether a file with weights is that of a model that was exported for ONNX Runtime or OpenVINO.
 /// `has` returns whether a file exists.

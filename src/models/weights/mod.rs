@@ -10,6 +10,7 @@ mod belonging;
 mod choice;
 mod directory;
 pub mod formats;
+mod graph;
 mod header;
 pub mod requested;
 mod root;
@@ -20,6 +21,7 @@ mod tests;
 
 pub use belonging::{Wanted, belonging};
 pub use choice::WeightsNotes;
+pub use graph::{Graph, GraphFormat};
 pub use header::MAX_READ_BYTES;
 pub use root::Root;
 

@@ -1,9 +1,9 @@
 //! Searches one directory for weights, and explains why those that it contains cannot be used.
 
-use crate::models::identify;
 use crate::models::source::{BaseModel, ModelSource, WeightsPath, WeightsRoot};
 use crate::models::weights::directory::{Contents, inspect};
-use crate::models::weights::formats::{ADAPTER_PACKAGES, EXPORTS, GGUF, is_exported};
+use crate::models::weights::formats::{ADAPTER_PACKAGES, GGUF};
+use crate::models::weights::graph::{EXPORTS, Graph};
 use crate::models::weights::header::MAX_READ_BYTES;
 use crate::text::error::{ReadError, ValueError};
 
@@ -23,6 +23,8 @@ pub(super) struct Found {
     pub path: String,
     /// Packages that the library needs to load them.
     pub packages: Vec<&'static str>,
+    /// The graph that contains them, if the model was exported.
+    pub graph: Option<Graph>,
 }
 
 /// A search for weights.
@@ -61,9 +63,10 @@ impl Search<'_> {
                 return nested.map_or(Ok(None), |part| self.run(WeightsPath { part: &part, ..at }));
             }
             Ok(Contents::Nothing) => {
-                let parts = EXPORTS.iter().filter(|part| whole && has(part));
-                for part in parts {
-                    self.refuse_exported(WeightsPath { part, ..at })?;
+                for part in EXPORTS.into_iter().filter(|part| whole && has(part)) {
+                    if let Some(found) = self.run(WeightsPath { part, ..at })? {
+                        return Ok(Some(found));
+                    }
                 }
                 return Ok(None);
             }
@@ -78,7 +81,10 @@ impl Search<'_> {
                 );
                 Err(ValueError::new(plain(&message)).hint(hint(ALLOW_PICKLE)))
             }
-            Ok(Contents::Exported(names)) => Err(exported(&directory.path, &names)),
+            Ok(Contents::Exported(graph)) => {
+                let (path, graph) = (directory.path, Some(graph.inside(at.part)));
+                return Ok(Some(Found { path, packages: Vec::new(), graph }));
+            }
             Ok(Contents::Others(names)) => {
                 let listed = first_of(&names);
                 let message =
@@ -95,7 +101,7 @@ impl Search<'_> {
                 Err(ValueError::new(plain(&format!("{fault} (in {place})"))).hint(hint(next)))
             }
         };
-        found.map(|packages| Some(Found { path: directory.path, packages }))
+        found.map(|packages| Some(Found { path: directory.path, packages, graph: None }))
     }
 
     /// The packages for an adapter and its base model, whose weights must be on this machine.
@@ -123,24 +129,16 @@ impl Search<'_> {
         };
         Ok([ADAPTER_PACKAGES, &packages].concat())
     }
-
-    /// Refuses a subdirectory with an exported model. The weights of its directory would be random.
-    fn refuse_exported(self, at: WeightsPath<'_>) -> Result<(), ValueError> {
-        let found = self.models.directory(at).ok().flatten().unwrap_or_default();
-        let has = |name: &str| found.entries.contains_key(name);
-        let names = found.entries.keys().filter(|name| is_exported(name, has));
-        let names: Vec<String> = names.cloned().collect();
-        let place = format!("{}/{}", found.path, at.part);
-        if names.is_empty() { Ok(()) } else { Err(exported(&place, &names)) }
-    }
 }
 
-/// The error for a model that was exported for another runtime.
-pub(super) fn exported(place: &str, names: &[String]) -> ValueError {
+/// The error for a published model that was exported for another runtime.
+pub(super) fn exported(model: &str, names: &[String]) -> ValueError {
     let listed = first_of(names);
-    let message =
-        format!("{place} contains only {listed}, an exported model without torch weights");
-    ValueError::new(plain(&message)).hint(hint(&identify::exported()))
+    let message = format!(
+        "{model} on the hub contains only {listed}, an exported model without torch weights"
+    );
+    let next = "download it (hf download) and test its directory";
+    ValueError::new(plain(&message)).hint(hint(next))
 }
 
 fn first_of(names: &[String]) -> String {

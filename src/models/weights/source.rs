@@ -10,6 +10,7 @@ use crate::models::source::{
     Location, ModelSource, Published, PublishedModel, WeightsPath, WeightsRoot,
 };
 use crate::models::weights::formats::{PIPELINE_STEM, STEM, holds_weights, is_exported};
+use crate::models::weights::graph::Graph;
 use crate::models::weights::requested::{ModelVersion, Requested};
 use crate::models::weights::search::{Found, Search, WITHOUT, exported};
 use crate::text::error::ValueError;
@@ -60,6 +61,8 @@ pub struct Chosen {
     pub is_absent_here: bool,
     /// Packages that the library needs to load the weights of a directory.
     pub packages: Vec<&'static str>,
+    /// The graph in the directory, if the model was exported for another runtime.
+    pub graph: Option<Graph>,
 }
 
 /// The model whose weights are chosen.
@@ -121,12 +124,12 @@ impl fmt::Display for Source {
 
 impl Chosen {
     fn of(source: Source) -> Self {
-        Self { source, reason: None, is_absent_here: false, packages: Vec::new() }
+        Self { source, reason: None, is_absent_here: false, packages: Vec::new(), graph: None }
     }
 
     fn of_directory(found: Found, shared: bool) -> Self {
-        let Found { path, packages } = found;
-        Self { packages, ..Self::of(Source::Folder { path, shared }) }
+        let Found { path, packages, graph } = found;
+        Self { packages, graph, ..Self::of(Source::Folder { path, shared }) }
     }
 
     fn because(source: Source, reason: impl Into<String>) -> Self {
@@ -454,7 +457,7 @@ impl PublishedModel {
         let has = |name: &str| files.contains_key(name);
         if !weights.is_empty() && weights.iter().all(|name| is_exported(name, has)) {
             let names: Vec<String> = weights.into_iter().cloned().collect();
-            return Err(exported(&format!("{model} on the hub"), &names));
+            return Err(exported(model, &names));
         }
         Ok(!weights.is_empty())
     }

@@ -55,12 +55,16 @@ fn weights_are_found_by_file_name() {
     assert_eq!(ok(&["config.json", "vocab.txt", "optimizer.pt"]), Ok(Contents::Nothing));
     assert_eq!(ok(&["model.safetensors", "pytorch_model.bin"]), Ok(Contents::Safetensors));
     assert_eq!(ok(&["model.fp16.safetensors"]), Ok(Contents::Safetensors));
-    let exported = |names: &[&str]| {
-        Ok(Contents::Exported(names.iter().map(|name| (*name).to_owned()).collect()))
+    let graph = |names: &[&str]| match ok(names) {
+        Ok(Contents::Exported(graph)) => graph.file,
+        other => format!("{other:?}"),
     };
-    assert_eq!(ok(&["model.onnx", "config.json"]), exported(&["model.onnx"]));
-    let openvino = ["openvino_model.bin", "openvino_model.xml"];
-    assert_eq!(ok(&openvino), exported(&openvino[..1]));
+    assert_eq!(graph(&["model.onnx", "config.json"]), "model.onnx");
+    assert_eq!(graph(&["openvino_model.bin", "openvino_model.xml"]), "openvino_model.xml");
+    let pointer = b"version https://git-lfs.github.com/spec/v1\n";
+    let beside = [("model.onnx", Ok(whole())), ("model.onnx_data", Ok(pointer.to_vec()))];
+    let fault = contents(&beside).expect_err("a pointer");
+    assert!(fault.starts_with("model.onnx_data is a Git LFS pointer"), "{fault}");
     assert!(matches!(ok(&["model.onnx", "other.bin"]), Ok(Contents::Others(_))));
     let variants = "there are several variants (bf16, fp16) but no model.safetensors";
     let two = ["model.fp16.safetensors", "model.bf16.safetensors"];
@@ -279,6 +283,12 @@ fn the_files_of_one_format_travel_with_configuration_and_tokenizer() {
     check(&["pytorch_model.bin"], &[], plain, &[]);
     check(&["pytorch_model.bin"], &[], pickle, &["pytorch_model.bin"]);
     check(&["a.gguf", "model.onnx"], &[], plain, &["a.gguf"]);
+    let graph = ["model.onnx", "model.onnx_data"];
+    check(&[&graph[..], &["model_fp16.onnx", "tf_model.h5"]].concat(), &[], plain, &graph);
+    let inside = ["onnx/model.onnx", "onnx/model.onnx.data"];
+    check(&[&inside[..], &["onnx/model_q4.onnx"]].concat(), &[], plain, &inside);
+    let openvino = ["openvino_model.bin", "openvino_model.xml"];
+    check(&[&openvino[..], &["openvino_tokenizer.bin"]].concat(), &[], plain, &openvino);
     let index = r#"{"weight_map": {"x": "b.safetensors", "y": "a.safetensors"}}"#;
     let shards = ["a.safetensors", "b.safetensors", "other.safetensors"];
     let listed = "model.safetensors.index.json";

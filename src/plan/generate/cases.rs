@@ -135,7 +135,7 @@ impl<'a> Subject<'a> {
         let (config, family) = (&self.model.config, &self.classification.family);
         self.choose_runtime(backend, &names, &mut parameters)?;
         sizes::fit_lengths(config, family, &names, &mut parameters);
-        let mut case = Case { backend, parameters, packages };
+        let mut case = Case { backend, parameters, packages, is_graph: false };
         if let Ok(Requested::Random(Some(seed))) = case.weights().parse()
             && let Some(parameter) = case.parameters.get_mut("seed")
         {

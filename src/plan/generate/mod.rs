@@ -11,6 +11,7 @@ pub(super) mod bounds;
 mod case;
 mod cases;
 pub(super) mod compare;
+mod graphs;
 mod names;
 mod order;
 mod subject;
@@ -115,6 +116,7 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     let mut subject = Subject::look_up(entry, sources.models, sources.library)?;
     let mut cases = subject.cases(sources.accelerators)?;
     subject.choose_weights(&cases, sources.models)?;
+    let unfit = subject.fit_to_graphs(&mut cases)?;
     order::sort(&mut cases);
     let is_shared = entry.comparison != Comparison::None;
     let defaults = &subject.template(Backend::CPU).front_matter.parameters;
@@ -151,7 +153,7 @@ pub fn model_tests(entry: &ModelEntry, sources: &Sources) -> Result<ModelTests, 
     }
     let left_out = subject.left_out().map(|(name, _)| *name).collect();
     let random = plan.cases.iter().any(|case| subject.source(case).is_random());
-    let differences = subject.differences(random);
+    let differences = subject.differences(random).into_iter().chain(unfit).collect();
     let refusal = plan.cases.iter().find_map(|case| subject.refusal(case));
     let Subject { classification, model, weights, .. } = subject;
     let ModelConfig { config, origin, revision, quantised, .. } = model;

@@ -70,7 +70,7 @@ fn references(
     least: usize,
 ) -> BTreeMap<String, Case> {
     let mut sharing: BTreeMap<&String, (usize, &Case)> = BTreeMap::new();
-    for (case, key) in cases.iter().zip(keys) {
+    for (case, key) in cases.iter().zip(keys).filter(|(case, _)| !case.is_graph) {
         sharing.entry(key).or_insert((0, case)).0 += 1;
     }
     let shared = sharing.into_iter().filter(|(_, (count, _))| *count >= least);
@@ -161,7 +161,7 @@ mod tests {
             "attention": "default", "runtime": "torch",
         });
         let parameters = parameters.as_object().cloned().expect("a map");
-        Case { backend, parameters, packages: Pins::default() }
+        Case { backend, parameters, packages: Pins::default(), is_graph: false }
     }
 
     #[test]

@@ -143,6 +143,7 @@ impl<'a> Subject<'a> {
             revision: known.or(self.entry.revision.as_deref()),
             weights: self.source_of(parameters.get("weights")),
             weights_reason: chosen.and_then(|chosen| chosen.reason.as_deref()),
+            graph: chosen.and_then(|chosen| chosen.graph.as_ref()).map(|graph| &*graph.file),
             quality,
             requirements,
             template_version: template.front_matter.version,

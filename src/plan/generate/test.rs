@@ -6,9 +6,11 @@ use crate::domain::weights::WEIGHTS_REASON;
 use crate::models::estimate::estimate;
 use crate::models::flags;
 use crate::models::quantised::Quantised;
+use crate::models::weights::GraphFormat;
 use crate::models::weights::source::Source;
 use crate::plan::entry::{Entry, check_name};
-use crate::plan::generate::case::Case;
+use crate::plan::generate::case::{Case, RUNTIME};
+use crate::plan::generate::graphs::ONNXRUNTIME;
 use crate::plan::generate::subject::Subject;
 use crate::plan::history::SIZES;
 use crate::plan::model_entry::{ALLOW_PICKLE, TRUST_REMOTE_CODE};
@@ -18,6 +20,7 @@ use crate::plan::packages::{PACKAGES, Pins};
 use crate::plan::sources::Sources;
 use crate::templates::front_matter::FrontMatter;
 use crate::text::error::FieldError;
+use std::collections::BTreeSet;
 
 /// Parameters that have their own label, or that do not influence memory.
 const LABELLED: [&str; 18] = [
@@ -56,6 +59,17 @@ impl Subject<'_> {
             packages = entry.requirements(packages);
         }
         packages.extend(flags::packages(&self.model.config).map(str::to_owned));
+        let is_onnx = self.graph(case).is_some_and(|graph| graph.format == GraphFormat::Onnx);
+        if is_onnx {
+            // ONNX Runtime computes the reference, whichever runtime is tested.
+            let of_reference = match case.text(RUNTIME) {
+                ONNXRUNTIME => Vec::new(),
+                _ => front_matter.packages(ONNXRUNTIME),
+            };
+            packages.extend(of_reference);
+            let mut seen = BTreeSet::new();
+            packages.retain(|package| seen.insert(package.clone()));
+        }
         if !self.source(case).is_random() {
             let quantised = self.model.quantised.as_ref();
             let quantised = quantised.into_iter().flat_map(Quantised::packages);

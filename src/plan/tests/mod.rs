@@ -6,6 +6,7 @@ mod compared;
 mod examples;
 mod generated;
 mod good;
+mod graphs;
 mod hostile;
 mod own_weights;
 mod packages;

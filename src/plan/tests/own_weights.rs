@@ -249,14 +249,6 @@ fn weights_that_cannot_be_used_are_refused_before_anything_runs() {
              allow_pickle: true), {random}"
         )
     );
-    for (file, named) in [
-        ("mine/model.onnx", "/here/mine contains only model.onnx"),
-        ("mine/onnx/model.onnx", "/here/mine/onnx contains only model.onnx"),
-    ] {
-        let exported = refused(file, "x");
-        assert!(exported.contains(&format!("{named}, an exported model")), "{exported}");
-        assert!(exported.contains("--runtime onnxruntime (back-ends cpu, cuda"), "{exported}");
-    }
     let list = r#"{"weight_map": {"a": "model-00001-of-00002.safetensors"}}"#;
     let missing = "(listed in model.safetensors.index.json) is missing";
     assert!(refused("mine/model.safetensors.index.json", list).contains(missing));

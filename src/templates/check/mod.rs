@@ -266,6 +266,7 @@ impl Check<'_> {
             revision: Some(&values.revision),
             weights: &weights,
             weights_reason: Some(&values.weights),
+            graph: None,
             quality: &bounded(&self.template.front_matter.quality, self.family, &[])
                 .unwrap_or_default(),
             requirements: std::slice::from_ref(&values.requirement),
