@@ -2,6 +2,8 @@
 //! that have not ended, and names that are hostile to the formats.
 
 use crate::support::{Coordinator, Finished, Home, eventually};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 
 /// A plan of commands: names, and the commands as JSON.
 fn plan(tests: &[(&str, &str)]) -> String {
@@ -107,6 +109,32 @@ fn unknown_runs_and_tests_have_one_exit_code() {
     ] {
         home.at(&coordinator, args).expect_code(5);
     }
+}
+
+/// The token of a person with the user name of the coordinator, whose run is like a confirmation.
+const TOKEN: &str = "admin-token-of-a-test-9876543210";
+
+#[test]
+fn the_latest_run_is_not_a_confirmation() {
+    let home = Home::new();
+    let secret = |name: &str, text: &str| {
+        let path = home.write(name, text);
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("set");
+        path.display().to_string()
+    };
+    let tokens = secret("tokens", &format!("admin dtf {TOKEN}\n"));
+    let own = secret("own", TOKEN);
+    let coordinator = home.coordinator_with("data", "127.0.0.1:0", &["--token-file", &tokens]);
+    let at = |args: &[&str]| home.at(&coordinator, &[args, &["--token-file", &own]].concat());
+    for name in ["nightly", "confirm r1", "confirm r1 again"] {
+        let text = plan(&[("one", PASS)]).replace("name: results", &format!("name: {name}"));
+        let plan = home.write("plan.yaml", &text).display().to_string();
+        at(&["submit", &plan]).expect_code(0);
+    }
+    let latest = at(&["report", "--run", "latest"]).expect_code(0).out;
+    assert!(latest.starts_with("run r1, 1 test"), "{latest}");
+    let diff = at(&["diff", "latest", "--output", "json"]).json();
+    assert_eq!(diff["to"], "r1", "{diff}");
 }
 
 #[test]

@@ -215,7 +215,7 @@ def test_a_graph_is_tested_as_it_is(run, directories, name, graph, family, runti
     checks = {event["name"]: event for event in of_kind(events, "check")}
     assert [*checks] == ["finite", "repeatable", "reference", "order", "measured"]
     library = "OpenVINO" if graph.endswith(".xml") else "ONNX Runtime"
-    limits = [f"faults of the exporter or of {library} on the CPU, the reference"]
+    limits = [f"faults of the exporter or of {library} on the CPU (the reference)"]
     if family == "text_encoder":
         limits.append("outputs beside last_hidden_state: pooler_output")
     assert end["would_not_notice"] == limits, "padding and the cache are compared"

@@ -15,6 +15,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use utoipa::ToSchema;
 
+/// User of the runs that a coordinator submits itself, to confirm suspected changes.
+pub const CONFIRMER: &str = "dtf";
 /// Maximum length of an `Idempotency-Key`, in bytes.
 pub const MAX_KEY_BYTES: usize = 128;
 
@@ -102,6 +104,23 @@ pub struct RunView {
     pub counts: RunCounts,
 }
 
+impl RunView {
+    /// The run whose suspected changes this run confirms, and whether for the second time. `None` for
+    /// other runs.
+    #[must_use]
+    pub fn confirms(&self) -> Option<(RunId, bool)> {
+        if self.user != CONFIRMER {
+            return None;
+        }
+        let rest = self.name.strip_prefix("confirm ")?;
+        let (id, is_second) = match rest.strip_suffix(" again") {
+            Some(id) => (id, true),
+            None => (rest, false),
+        };
+        Some((id.parse().ok()?, is_second))
+    }
+}
+
 /// Numbers of tests by their state. `blocked`, `waiting`, `leased` and `done` add up to `total`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RunCounts {
@@ -133,4 +152,30 @@ pub struct Cancelled {
     pub ended: u32,
     /// Number of tests that workers are stopping.
     pub stopping: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn confirmations_are_recognised_by_their_user_and_name() {
+        let of = |user: &str, name: &str| {
+            let run = RunView {
+                schema: 1,
+                run: RunId(9),
+                name: name.to_owned(),
+                user: user.to_owned(),
+                submitted_at: Timestamp(0),
+                finished_at: None,
+                cancelled: false,
+                counts: RunCounts::default(),
+            };
+            run.confirms()
+        };
+        assert_eq!(of(CONFIRMER, "confirm r12"), Some((RunId(12), false)));
+        assert_eq!(of(CONFIRMER, "confirm r12 again"), Some((RunId(12), true)));
+        assert_eq!(of("anna", "confirm r12"), None);
+        assert_eq!(of(CONFIRMER, "nightly"), None);
+    }
 }

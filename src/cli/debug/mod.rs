@@ -56,10 +56,8 @@ async fn run_of(source: &Source, which: WhichRun) -> Result<RunId, CliError> {
     match which {
         WhichRun::Id(run) => Ok(run),
         WhichRun::Latest => source
-            .newest_runs(1)
+            .latest_run()
             .await?
-            .first()
-            .copied()
             .ok_or_else(|| CliError::new("there is no run").with_exit(Exit::NoTest)),
     }
 }

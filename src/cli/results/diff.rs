@@ -89,8 +89,8 @@ async fn run_of(source: &Source, which: WhichRun) -> Result<RunId, CliError> {
     match which {
         WhichRun::Id(run) => Ok(run),
         WhichRun::Latest => {
-            let newest = source.newest_runs(1).await?.into_iter().next();
-            newest.ok_or_else(|| CliError::new("there are no runs").with_exit(Exit::NoTest))
+            let latest = source.latest_run().await?;
+            latest.ok_or_else(|| CliError::new("there are no runs").with_exit(Exit::NoTest))
         }
     }
 }

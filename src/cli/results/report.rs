@@ -232,7 +232,7 @@ async fn selected_runs(source: &Source, selected: &[WhichRun]) -> Result<Vec<Run
     for which in selected {
         match which {
             WhichRun::Id(run) => runs.push(*run),
-            WhichRun::Latest => runs.extend(source.newest_runs(1).await?),
+            WhichRun::Latest => runs.extend(source.latest_run().await?),
         }
     }
     runs.sort_unstable();

@@ -6,6 +6,7 @@ use crate::api::v1::changes::{ChangesQuery, ChangesView};
 use crate::api::v1::flaky::{FlakyQuery, FlakyView};
 use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::{ReportQuery, ReportView};
+use crate::api::v1::runs::RunView;
 use crate::api::v1::test_views::{TestQuery, TestView, Why};
 use crate::blobs::{self, FileBlobs};
 use crate::cli::args::results::ResultsArgs;
@@ -28,6 +29,8 @@ use tempfile::TempDir;
 
 /// Maximum number of tests of one run that match a part of a name.
 const MAX_NAMED: u32 = 100;
+/// Number of runs among which the newest is searched that is no confirmation. A run has at most two.
+const MAX_SEARCHED: u32 = 100;
 
 /// The source of results for a command.
 pub enum Source {
@@ -71,15 +74,23 @@ impl Source {
 
     /// Lists the newest runs, the newest first.
     pub async fn newest_runs(&self, limit: u32) -> Result<Vec<RunId>, CliError> {
+        Ok(self.newest(limit).await?.into_iter().map(|run| run.run).collect())
+    }
+
+    /// The newest run that somebody submitted: a confirmation of suspected changes belongs to the run
+    /// before it.
+    pub async fn latest_run(&self) -> Result<Option<RunId>, CliError> {
+        let newest = self.newest(MAX_SEARCHED).await?;
+        Ok(newest.into_iter().find(|run| run.confirms().is_none()).map(|run| run.run))
+    }
+
+    async fn newest(&self, limit: u32) -> Result<Vec<RunView>, CliError> {
         match self {
             Self::Coordinator(client) => {
                 let newest = PageQuery { limit: Some(limit), ..PageQuery::default() };
-                Ok(client.runs(&newest).await?.items.into_iter().map(|run| run.run).collect())
+                Ok(client.runs(&newest).await?.items)
             }
-            Self::Stored(stored) => {
-                let runs = stored.reader.runs(None, limit as usize).map_err(unreadable)?;
-                Ok(runs.into_iter().map(|run| run.run).collect())
-            }
+            Self::Stored(stored) => stored.reader.runs(None, limit as usize).map_err(unreadable),
         }
     }
 

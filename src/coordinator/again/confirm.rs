@@ -9,7 +9,8 @@
 
 use super::repeat::{self, Unconfirmed};
 use super::specs;
-use super::suspects::{self, Suspect, USER};
+use super::suspects::{self, Suspect};
+use crate::api::v1::runs::CONFIRMER;
 use crate::blobs::BlobDigest;
 use crate::coordinator::files::space::{NoSpace, Purpose};
 use crate::coordinator::health::Part;
@@ -204,7 +205,7 @@ impl Confirmer {
     fn prepare(&self, run: RunId, room: usize) -> Result<Option<Confirmation>, ConfirmError> {
         let results = &self.app.results;
         let Some(view) = results.run(run)? else { return Ok(None) };
-        let (name, mut suspects) = match suspects::confirmed_by(&view) {
+        let (name, mut suspects) = match view.confirms() {
             None => (format!("confirm {run}"), suspects::suspects(results, run)?),
             // The second round is the last one.
             Some((_, true)) => return Ok(None),
@@ -266,7 +267,7 @@ impl Confirmer {
             // A worker that has gone is reported as the reason, instead of waiting for it.
             closed_world: true,
             idempotency: Some(idempotency),
-            user: USER.into(),
+            user: CONFIRMER.into(),
         };
         match submit::act(&self.app, submission, files).await {
             Ok(Answer::Submitted { run, repeated: false, .. }) => {

@@ -1,5 +1,6 @@
 //! Weights in the directory of a model, from the command line to the report.
 
+mod graphs;
 mod published;
 mod travel;
 
