@@ -7,6 +7,7 @@ inputs and outputs that exporters for transformers give them.
 import json
 import pathlib
 import shutil
+import types
 
 import pytest
 from test_templates import QUICK, configuration, of_kind, render
@@ -295,6 +296,7 @@ def test_a_fault_of_the_device_is_found(run, directories, fault):
     ("parameters", "message"),
     [
         ({"dtype": "fp16"}, "computes in fp32; set dtype: fp32"),
+        ({"dtype": "fp16", "role": "load", "batch": 1}, "computes in fp32; set dtype: fp32"),
         ({"attention": "sdpa"}, "remove the parameter attention"),
     ],
 )
@@ -345,6 +347,64 @@ def test_weights_beside_a_graph_must_be_there(run, directories, tmp_path):
     code, end, output = result(run(of(mine, "model.onnx")))
     assert (code, end["class"]) == (2, "set_up"), output
     assert "model.onnx cannot be loaded" in end["message"] and "model.onnx_data" in end["message"]
+
+
+def test_weights_under_another_name_are_refused(run, directories, tmp_path):
+    """They would neither travel to workers nor count in the identity of the weights."""
+    import onnx
+
+    mine = copied(directories, tmp_path)
+    graph = onnx.load(mine / "model.onnx")
+    options = {"save_as_external_data": True, "location": "weights.pb", "size_threshold": 0}
+    onnx.save_model(graph, mine / "model.onnx", **options)
+    code, end, _ = result(run(of(mine, "model.onnx")))
+    assert (code, end["class"]) == (2, "set_up")
+    assert "has weights in weights.pb, which is not known to belong to it" in end["message"]
+
+
+@pytest.mark.parametrize("removed", ["present.1.value", None])
+def test_what_a_decoder_does_not_return_is_not_compared(run, directories, tmp_path, removed):
+    import onnx
+
+    mine = pathlib.Path(shutil.copytree(directories.of("decoder"), tmp_path / "mine"))
+    model = onnx.load(mine / "model.onnx")
+    if removed is not None:
+        kept = [output for output in model.graph.output if output.name != removed]
+        del model.graph.output[:]
+        model.graph.output.extend(kept)
+    else:  # the logits of the last position only
+        numbers = {"starts": [-1], "ends": [1 << 60], "axes": [1]}
+        names = [f"last_{name}" for name in numbers]
+        for name, values in zip(names, numbers.values()):
+            model.graph.initializer.append(
+                onnx.helper.make_tensor(name, onnx.TensorProto.INT64, [1], values)
+            )
+        model.graph.node.append(onnx.helper.make_node("Slice", ["logits", *names], ["last"]))
+        logits = onnx.helper.make_tensor_value_info("last", onnx.TensorProto.FLOAT, None)
+        model.graph.output.remove(model.graph.output[0])
+        model.graph.output.insert(0, logits)
+    onnx.save_model(model, mine / "model.onnx")
+    code, end, output = result(run(of(mine, "model.onnx", "decoder_llm")))
+    assert (code, end["outcome"]) == (0, "passed"), output
+    without = any(text.startswith("the cache: ") for text in end["would_not_notice"])
+    assert without == (removed is not None), end["would_not_notice"]
+
+
+def test_operators_that_a_provider_leaves_to_the_cpu_are_refused(directories):
+    script = types.ModuleType("script")
+    exec(of(directories.of("encoder"), "model.onnx"), script.__dict__)
+    device = types.SimpleNamespace(name=lambda: "CUDAExecutionProvider")
+
+    def assigned(provider, *operators):
+        nodes = [types.SimpleNamespace(op_type=name) for name in operators]
+        return types.SimpleNamespace(ep_name=provider, get_nodes=lambda: nodes)
+
+    on_device = assigned("CUDAExecutionProvider", "MatMul", "Softmax")
+    script.require_placed(device, [on_device, assigned("CPUExecutionProvider", "Shape", "Gather")])
+    with pytest.raises(script.Unsupported, match="leaves MatMul to the CPU"):
+        script.require_placed(device, [on_device, assigned("CPUExecutionProvider", "MatMul")])
+    with pytest.raises(script.Unsupported, match="computes no part"):
+        script.require_placed(device, [assigned("CPUExecutionProvider", "Shape")])
 
 
 def test_an_input_that_no_family_makes_is_named(run, directories, tmp_path):

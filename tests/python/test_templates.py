@@ -845,7 +845,8 @@ class PretendedCore:
     def compile_model(self, model, name, options):
         precision = types.SimpleNamespace(get_type_name=lambda: "f32")
         answers = {"EXECUTION_DEVICES": self.used, "INFERENCE_PRECISION_HINT": precision}
-        return types.SimpleNamespace(get_property=answers.get)
+        request = types.SimpleNamespace
+        return types.SimpleNamespace(get_property=answers.get, create_infer_request=request)
 
 
 @pytest.mark.parametrize(

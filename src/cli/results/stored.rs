@@ -29,7 +29,7 @@ use tempfile::TempDir;
 
 /// Maximum number of tests of one run that match a part of a name.
 const MAX_NAMED: u32 = 100;
-/// Number of runs among which the newest is searched that is no confirmation. A run has at most two.
+/// Number of runs among which the newest one is searched that is not a confirmation. A run has at most two.
 const MAX_SEARCHED: u32 = 100;
 
 /// The source of results for a command.

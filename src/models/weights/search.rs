@@ -2,7 +2,7 @@
 
 use crate::models::source::{BaseModel, ModelSource, WeightsPath, WeightsRoot};
 use crate::models::weights::directory::{Contents, inspect};
-use crate::models::weights::formats::{ADAPTER_PACKAGES, GGUF};
+use crate::models::weights::formats::{ADAPTER_PACKAGES, GGUF, PIPELINE_STEM};
 use crate::models::weights::graph::{EXPORTS, Graph};
 use crate::models::weights::header::MAX_READ_BYTES;
 use crate::text::error::{ReadError, ValueError};
@@ -58,11 +58,13 @@ impl Search<'_> {
         let whole = at.part.is_empty();
         let has = |name: &str| directory.entries.contains_key(name);
         let found = match inspect(&directory.entries, stem, read) {
-            Ok(Contents::Nothing) if whole && has(MODULES) => {
-                let nested = transformer_part(&read(MODULES, MAX_READ_BYTES).unwrap_or_default());
-                return nested.map_or(Ok(None), |part| self.run(WeightsPath { part: &part, ..at }));
-            }
             Ok(Contents::Nothing) => {
+                if whole && has(MODULES) {
+                    let modules = read(MODULES, MAX_READ_BYTES).unwrap_or_default();
+                    if let Some(part) = transformer_part(&modules) {
+                        return self.run(WeightsPath { part: &part, ..at });
+                    }
+                }
                 for part in EXPORTS.into_iter().filter(|part| whole && has(part)) {
                     if let Some(found) = self.run(WeightsPath { part, ..at })? {
                         return Ok(Some(found));
@@ -80,6 +82,11 @@ impl Search<'_> {
                     directory.path
                 );
                 Err(ValueError::new(plain(&message)).hint(hint(ALLOW_PICKLE)))
+            }
+            Ok(Contents::Exported(_)) if stem == PIPELINE_STEM => {
+                let message = format!("{place} has only a graph that was exported");
+                let next = "test a directory of the pipeline with weights of torch";
+                return Err(ValueError::new(plain(&message)).hint(hint(next)));
             }
             Ok(Contents::Exported(graph)) => {
                 let (path, graph) = (directory.path, Some(graph.inside(at.part)));
@@ -119,7 +126,8 @@ impl Search<'_> {
         }
         let of_base = base
             .map(|base| self.run(WeightsPath { root: WeightsRoot::Given(&base.path), part: "" }));
-        let Some(Found { packages, .. }) = of_base.transpose()?.flatten() else {
+        let of_base = of_base.transpose()?.flatten().filter(|found| found.graph.is_none());
+        let Some(Found { packages, .. }) = of_base else {
             let message =
                 format!("the base model of the adapter in {adapter} is not on this machine");
             return Err(ValueError::new(plain(&message)).hint(hint(

@@ -51,6 +51,11 @@ fn a_graph_runs_on_its_usual_runtime() {
     let made = tests("./mine", &[], &machine(&inside)).expect("tests");
     let graph = chosen(&made).graph.as_ref().expect("a graph");
     assert_eq!(graph.file, "onnx/model.onnx");
+    // sentence-transformers lists the modules of its directory.
+    let modules = ("mine/modules.json", r#"[{"path": "", "type": "Transformer"}]"#);
+    let made = tests("./mine", &[], &machine(&[&inside[..], &[modules]].concat()));
+    let graph = chosen(&made.expect("tests")).graph.as_ref().map(|graph| graph.file.clone());
+    assert_eq!(graph.as_deref(), Some("onnx/model.onnx"));
     // A model of torch with a graph beside it is tested as before.
     let both = [ONNX, &[("mine/model.safetensors", WHOLE)]].concat();
     assert_eq!(names("backends: [cpu]", &both).expect("tests"), ["mine/cpu/b2-s131-fp32"]);
@@ -101,6 +106,13 @@ fn what_cannot_run_a_graph_is_refused() {
     assert!(compared.contains(reason), "{compared}");
     let pointer = [ONNX[0], ("mine/model.onnx", POINTER)];
     assert!(refusal("backends: [cpu]", &pointer).contains("model.onnx is a Git LFS pointer"));
+    let pipeline = [
+        ("mine/model_index.json", r#"{"_class_name": "StableDiffusionPipeline"}"#),
+        ("mine/unet/config.json", r#"{"_class_name": "UNet2DConditionModel"}"#),
+        ("mine/unet/model.onnx", "graph"),
+    ];
+    let parts = refusal("backends: [cpu]", &pipeline);
+    assert!(parts.contains("mine/unet has only a graph that was exported"), "{parts}");
     let two = [ONNX[0], ("mine/encoder_model.onnx", "a"), ("mine/decoder_model.onnx", "b")];
     let several = refusal("backends: [cpu]", &two);
     assert!(several.contains("several graphs (decoder_model.onnx, encoder_model.onnx)"));
