@@ -1,7 +1,7 @@
 //! Fills the columns of schema 10 for rows of earlier versions, as far as their JSON has the values. The ids
 //! of cases and series need launches, which only the event log has.
 //!
-//! Limits: as in [`super::fill`]. Promise: an interrupted migration fills all rows again.
+//! Limits: as in [`mod@super::fill`]. Promise: an interrupted migration fills all rows again.
 
 use super::fill::{fill_tables, in_steps};
 use crate::store::project::detail::Detail;
