@@ -265,6 +265,16 @@ def test_values_are_spread_over_all_channels(parts):
     assert len((positions % 64).unique()) == 64
 
 
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 6, 8, 12])
+def test_two_errors_of_few_values_differ_by_chance(parts, count):
+    """Of two errors with the same rounding, the second rarely exceeds the bound by the first. A run
+    compares some of these tensors, and one run in 1,000 may fail."""
+    generator = torch.Generator().manual_seed(count)
+    own, other = torch.randn(2, 200_000, count, generator=generator).square().sum(-1).sqrt()
+    bound = own * parts.variation(count) * parts.TRACE_FACTORS["bf16"]
+    assert float((other > bound).double().mean()) < 1e-4
+
+
 def test_few_large_values_are_few_values(parts):
     generator = torch.Generator().manual_seed(SEED)
     normal = torch.randn(256, generator=generator)
