@@ -126,7 +126,13 @@ impl Search<'_> {
         }
         let of_base = base
             .map(|base| self.run(WeightsPath { root: WeightsRoot::Given(&base.path), part: "" }));
-        let of_base = of_base.transpose()?.flatten().filter(|found| found.graph.is_none());
+        let of_base = of_base.transpose()?.flatten();
+        if let Some(Found { graph: Some(graph), .. }) = &of_base {
+            let (what, file) = (graph.format.name(), &graph.file);
+            let message = format!("the base model of the adapter in {adapter} is {what} ({file})");
+            return Err(ValueError::new(plain(&message))
+                .hint(hint("use its weights for torch, to which an adapter can be added")));
+        }
         let Some(Found { packages, .. }) = of_base else {
             let message =
                 format!("the base model of the adapter in {adapter} is not on this machine");
