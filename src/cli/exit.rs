@@ -1,8 +1,10 @@
 //! Exit codes: one table, documented in `dtf --help` and README.md.
 
 use crate::api::v1::reports::Totals;
+use crate::api::v1::upgrades::{UpgradeTest, UpgradeView};
 use crate::domain::outcome::{Class, Outcome};
 use crate::sys::shutdown::Signal;
+use crate::trends::upgrade::Effect;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
@@ -48,6 +50,24 @@ impl Exit {
         match self {
             Self::Passed if !is_complete => Self::Failed,
             other => other,
+        }
+    }
+
+    /// The exit code for an upgrade: success only if it is safe. That of failed tests if something became
+    /// worse, that of a missing verdict if a test did not run, is flaky or unclear, and that of no test
+    /// if nothing that counts ran on both sides.
+    #[must_use]
+    pub fn of_upgrade(view: &UpgradeView) -> Self {
+        let counted = || view.tests.iter().filter(|row| !row.is_quarantined);
+        let ran = |row: &UpgradeTest| row.runs.iter().all(|runs| *runs > 0);
+        if view.is_safe {
+            Self::Passed
+        } else if counted().any(|row| matches!(row.effect, Effect::Broken | Effect::Worse)) {
+            Self::TestsFailed
+        } else if counted().any(ran) {
+            Self::Infrastructure
+        } else {
+            Self::NoTest
         }
     }
 
@@ -161,5 +181,32 @@ mod tests {
             [false, true].map(|fails| Exit::of_run(&flaky, fails)),
             [Exit::Passed, Exit::TestsFailed]
         );
+    }
+    #[test]
+    fn success_is_that_of_an_upgrade_that_is_safe() {
+        let view = |is_safe: bool, tests: &[(&str, bool, [usize; 2])]| -> UpgradeView {
+            let row = |(effect, is_quarantined, runs): &(&str, bool, [usize; 2])| {
+                serde_json::json!({ "test": "a", "model": "a", "backend": "cpu", "effect": effect,
+                    "is_quarantined": is_quarantined, "runs": runs, "newest": [null, null] })
+            };
+            let side = serde_json::json!({ "pins": "", "runs": [], "packages": {} });
+            let tests: Vec<_> = tests.iter().map(row).collect();
+            let view = serde_json::json!({ "schema": 1, "before": side, "after": side, "left_out": 0,
+                "is_safe": is_safe, "totals": {}, "cells": [], "tests": tests });
+            serde_json::from_value(view).expect("a view")
+        };
+        let ran = [1, 1];
+        for (is_safe, tests, exit) in [
+            (true, vec![("same", false, ran)], Exit::Passed),
+            (false, vec![("same", false, ran), ("broken", false, ran)], Exit::TestsFailed),
+            (false, vec![("not_run", false, [1, 0]), ("worse", false, ran)], Exit::TestsFailed),
+            (false, vec![("same", false, ran), ("not_run", false, [0, 0])], Exit::Infrastructure),
+            (false, vec![("flaky", false, ran)], Exit::Infrastructure),
+            (false, vec![("unclear", false, ran), ("broken", true, ran)], Exit::Infrastructure),
+            (false, vec![("not_run", false, [1, 0]), ("same", true, ran)], Exit::NoTest),
+            (false, vec![], Exit::NoTest),
+        ] {
+            assert_eq!(Exit::of_upgrade(&view(is_safe, &tests)), exit, "{tests:?}");
+        }
     }
 }

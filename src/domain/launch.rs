@@ -19,6 +19,9 @@ pub const MAX_LIST: usize = 1024;
 /// Label of a test that repeats another one to confirm a change: the id of that test. It is reserved for the
 /// coordinator, and not part of a case.
 pub const CONFIRMS: &str = "confirms";
+/// Label of the tests of an upgrade: the number of tests of its plan that it does not change, so that they
+/// are in no run. Absent if there are none. It is not part of a case.
+pub const LEFT_OUT: &str = "upgrade_left_out";
 
 /// The program of a test, its files and environment, and its limits.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

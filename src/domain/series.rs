@@ -8,7 +8,7 @@
 
 use crate::domain::accelerator::Backend;
 use crate::domain::added::change_limits::CHANGE_LIMITS;
-use crate::domain::launch::{CONFIRMS, Environment, Launch, Program};
+use crate::domain::launch::{CONFIRMS, Environment, LEFT_OUT, Launch, Program};
 use crate::domain::weights::Weights;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -104,7 +104,7 @@ impl CaseId {
         let labels = launch.labels.iter().map(|(label, value)| (&**label, &**value));
         let is_generated = ["model", "template"].iter().all(|l| launch.labels.contains_key(*l));
         let describes = |label: &str| match label {
-            PINNED_PACKAGES | CONFIRMS | CHANGE_LIMITS => false,
+            PINNED_PACKAGES | CONFIRMS | CHANGE_LIMITS | LEFT_OUT => false,
             _ => !is_generated || DESCRIBING.contains(&label),
         };
         Self(digest(&CaseText {

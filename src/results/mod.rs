@@ -27,6 +27,7 @@ mod reproduce;
 mod run_report;
 mod substitute;
 pub mod uncompared;
+pub mod upgrade;
 mod why;
 
 pub use catch_up::{Completion, complete, from_log, project_until, rebuild};

@@ -9,7 +9,7 @@ use crate::trends::judgement::{Direction, Judgement, Verdict};
 use crate::trends::limits::{Better, Kind, Limits};
 use crate::trends::robust::median;
 use crate::trends::sides::compare;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Maximum number of names in a message.
@@ -60,7 +60,7 @@ pub struct Sketch {
 }
 
 /// The verdict about a test, the worst first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
     /// It passed before and fails after.

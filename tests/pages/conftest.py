@@ -24,6 +24,11 @@ HOSTILE = ["<script>alert(1)</script>", "a\u202egnp.exe", "w" * 512]
 MODELS = ["bert-base-uncased", "gpt2", "deit-tiny", "whisper-tiny"]
 BACKENDS = ["cpu", "onnxruntime", "openvino"]
 
+# Name, version and modes of both sides of an upgrade.
+UPGRADE_SIDES = [
+    ("release (before the upgrade)", "5.23.0", {"whisper-tiny": "fails"}),
+    ("release (after the upgrade)", "5.24.0", {"gpt2": "wrong", "whisper-tiny": "fails"}),
+]
 
 WIDE, NARROW = (1200, 900), (360, 740)
 # Sizes of the window, each light and dark.
@@ -147,6 +152,21 @@ def matrix(modes: dict) -> list:
     return tests
 
 
+def upgrade(site, name: str, version: str, modes: dict) -> str:
+    """One side of an upgrade, as `dtf upgrade` submits it."""
+    tests = [
+        case(
+            f"release/{model}",
+            modes.get(model, "fast"),
+            labels={"model": model, "backend": "cpu", "packages": f"transformers=={version}"},
+        )
+        for model in MODELS
+    ]
+    run = site.submit(name, tests)
+    site.ended(run)
+    return run
+
+
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     site = Site(tmp_path_factory.mktemp("site"))
@@ -162,6 +182,7 @@ def site(tmp_path_factory):
         site.run_named("confirm r7")
         site.hostile = site.submit("<b>hostile</b>", [case(name, "fast") for name in HOSTILE])
         site.ended(site.hostile)
+        site.upgrade = [upgrade(site, *side) for side in UPGRADE_SIDES]
         stuck = case("llama-3-70b/cuda/b1-bf16", "fast", requires={"backend": "cuda"})
         site.open = site.submit("going", [case("gpt2/cpu/long", "long"), stuck])
         poll_until("a running test", lambda: site.get("/api/v1/now")["running"])

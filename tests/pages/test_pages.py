@@ -22,6 +22,8 @@ def pages(site) -> dict:
         "matrix": "/matrix?days=90",
         "flaky": "/flaky",
         "compare": "/compare?from=r6&to=r7",
+        "upgrade": f"/upgrade?before={site.upgrade[0]}&after={site.upgrade[1]}",
+        "upgrades": "/upgrade",
         "regressions": "/regressions",
         "workers": "/workers",
         "templates": "/templates",
@@ -49,7 +51,7 @@ def test_screenshots(site, browser):
     directory = pathlib.Path(os.environ["DTF_SCREENSHOTS"])
     directory.mkdir(parents=True, exist_ok=True)
     for name, path in pages(site).items():
-        if name in ("hostile",):
+        if name in ("hostile", "upgrades"):
             continue
         resize(browser, (1000, 760), dark=False)
         show(browser, site, path)

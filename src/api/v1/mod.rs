@@ -17,5 +17,6 @@ pub mod sessions;
 pub mod status;
 pub mod templates;
 pub mod test_views;
+pub mod upgrades;
 pub mod weights;
 pub mod workers;

@@ -34,4 +34,4 @@ pub(crate) mod workers;
 pub(crate) use reports::{changes, flaky, marks, snapshot};
 
 use crate::coordinator::pages::login;
-use reports::grid;
+use reports::{grid, upgrade};

@@ -177,6 +177,7 @@ routes! {
     "get_now" GET "/api/v1/now", Read, SMALL, health::now;
     "get_changes" GET "/api/v1/changes", Read, WAITING, changes::changes;
     "get_series" GET "/api/v1/series", Read, WAITING, changes::series;
+    "get_upgrade" GET "/api/v1/upgrade", Read, WAITING, upgrade::upgrade;
     "get_flaky" GET "/api/v1/flaky", Read, WAITING, flaky::flaky;
     "list_quarantines" GET "/api/v1/quarantines", Read, WAITING, marks::quarantines;
     "add_quarantine" POST "/api/v1/quarantines", MarkResults, SMALL, marks::add_quarantine;

@@ -29,6 +29,8 @@ pub(crate) fn table() -> Vec<Route> {
     routes.extend(with_twins("show_grid", ["/grid", "/grid.json", "/grid.csv"], show::grid::show));
     let compare = ["/compare", "/compare.json", "/compare.csv"];
     routes.extend(with_twins("show_compare", compare, show::compare::show));
+    let upgrade = ["/upgrade", "/upgrade.json", "/upgrade.csv"];
+    routes.extend(with_twins("show_upgrade", upgrade, show::upgrade::show));
     let regressions = ["/regressions", "/regressions.json", "/regressions.csv"];
     routes.extend(with_twins("show_regressions", regressions, show::regressions::show));
     let flaky = ["/flaky", "/flaky.json", "/flaky.csv"];

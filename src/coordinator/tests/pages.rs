@@ -5,8 +5,11 @@ use super::marks::{quarantine, run_one};
 use crate::api::v1::now::NowView;
 use crate::api::v1::reports::ReportView;
 use crate::api::v1::runs::SubmitRun;
+use crate::api::v1::upgrades::UpgradeView;
 use crate::client::{Client, ClientOptions, Secret};
 use crate::domain::outcome::Outcome;
+use crate::plan::packages::upgrade_run;
+use crate::trends::upgrade::Effect;
 use reqwest::header::{ACCEPT, COOKIE, ETAG, HOST, IF_NONE_MATCH, LOCATION, ORIGIN, SET_COOKIE};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 
@@ -91,7 +94,7 @@ async fn a_page_and_its_twins_show_the_same_documents() {
     let browser = Browser::new(&running);
     let empty = browser.page("/").await;
     assert!(empty.contains("No test waits.") && empty.contains("No run was submitted yet."));
-    for path in ["/grid", "/workers", "/templates", "/flaky", "/matrix", "/compare"] {
+    for path in ["/grid", "/workers", "/templates", "/flaky", "/matrix", "/compare", "/upgrade"] {
         browser.page(path).await;
     }
     let nothing = browser.page("/regressions").await;
@@ -423,9 +426,12 @@ async fn both_sides_of_an_upgrade_are_compared_with_their_packages() {
             "python": "3.12.1", "torch": torch } });
         hand.report(&leases, &detail.to_string()).await;
     }
-    let offered = browser.page("/compare").await;
-    let link = "<a href=\"/compare?from=r1&amp;to=r2\"><bdi>plan: r1 and r2</bdi></a>";
-    assert!(offered.contains(link), "{offered}");
+    let link =
+        "<a href=\"/upgrade?before=r1&amp;after=r2\"><bdi>plan: r1 before, r2 after</bdi></a>";
+    for path in ["/compare", "/upgrade"] {
+        let offered = browser.page(path).await;
+        assert!(offered.contains(link), "{offered}");
+    }
     let page = browser.page("/compare?from=r1&to=r2").await;
     let row =
         "<tr><td><bdi>torch</bdi></td><td><bdi>2.8.0</bdi></td><td><bdi>2.9.0</bdi></td></tr>";
@@ -434,5 +440,76 @@ async fn both_sides_of_an_upgrade_are_compared_with_their_packages() {
     let twin: serde_json::Value = twin.json().await.expect("a document");
     let expected = serde_json::json!([{ "package": "torch", "before": "2.8.0", "after": "2.9.0" }]);
     assert_eq!(twin["packages"], expected);
+    running.stop().await;
+}
+
+/// A run of two models on one side of an upgrade of `demo`, which leaves a third test out.
+fn side_of_an_upgrade(name: &str, version: &str) -> SubmitRun {
+    let test = |model: &str| {
+        serde_json::json!({"name": format!("{model}/load"), "launch": {
+            "run": {"command": ["true"]},
+            "labels": {"model": model, "backend": "cpu", "packages": format!("demo=={version}"),
+                "upgrade_left_out": "1"}}})
+    };
+    let run = serde_json::json!({"name": name, "tests": [test("a"), test("b")]});
+    serde_json::from_value(run).expect("a run")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_effect_of_an_upgrade_is_that_of_its_runs() {
+    let running = Running::start().await;
+    let (client, browser) = (&running.client, Browser::new(&running));
+    let mut hand = Hand::register(client, 2).await;
+    // The first round, with the side after it slower, and four that confirm it.
+    for round in 1..=5 {
+        for (side, version, seconds) in [(0, "1.0", 0.5), (1, "1.1", 0.75)] {
+            let name = upgrade_run("plan", side, round);
+            let run = side_of_an_upgrade(&name, version);
+            client.submit(&run, None).await.expect("submitted");
+            let leases = hand.claim(10_000).await.leases;
+            assert_eq!(leases.len(), 2);
+            for (lease, seconds) in leases.iter().zip([0.5, seconds]) {
+                let detail = serde_json::json!({ "message": "", "environment": {
+                    "packages": { "demo": version } }, "metrics": [ { "name": "latency_seconds",
+                    "unit": "seconds", "better": "lower", "values": [seconds] } ] });
+                hand.report(std::slice::from_ref(lease), &detail.to_string()).await;
+            }
+        }
+    }
+    let query = "before=r1,r3,r5,r7,r9&after=r2,r4,r6,r8,r10";
+    let offered = browser.page("/upgrade").await;
+    assert!(offered.contains(&query.replace('&', "&amp;")), "{offered}");
+    let view = browser.get(&format!("/api/v1/upgrade?{query}")).await;
+    let view: UpgradeView = view.json().await.expect("a document");
+    let sides = [&view.before, &view.after].map(|side| (&*side.pins, &*side.packages["demo"]));
+    assert_eq!(sides, [("demo==1.0", "1.0"), ("demo==1.1", "1.1")]);
+    let effects = view.tests.iter().map(|test| (&*test.model, test.effect, test.runs));
+    let expected = [("a", Effect::Same, [5, 5]), ("b", Effect::Worse, [5, 5])];
+    assert_eq!(effects.collect::<Vec<_>>(), expected);
+    assert_eq!(view.cells[0].effect, Effect::Worse, "the worst is first");
+    assert_eq!((view.is_safe, view.left_out), (false, 1));
+    let newest = view.tests[1].newest.map(|test| test.map(|id| id.to_string()));
+    assert_eq!(newest, [Some("r9.t1".to_owned()), Some("r10.t1".to_owned())]);
+    let twin = browser.get(&format!("/upgrade.json?{query}")).await;
+    assert_eq!(twin.json::<UpgradeView>().await.expect("a document"), view);
+    let page = browser.page(&format!("/upgrade?{query}")).await;
+    for part in [
+        "Effect of demo==1.1",
+        "not shown to be safe: 1 worse, 1 not changed by it, so not run",
+        "latency_seconds +50.0 % (5 runs each)",
+        "href=\"/tests/r10.t1\"",
+        "href=\"/runs/r9\"",
+    ] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    let csv = browser.page(&format!("/upgrade.csv?{query}")).await;
+    assert!(csv.contains("b/load,b,cpu,worse,false,5,5,r9.t1,r10.t1,"), "{csv}");
+    for (query, status) in [
+        ("before=r1&after=r1", StatusCode::UNPROCESSABLE_ENTITY),
+        ("before=r1&after=r99", StatusCode::NOT_FOUND),
+        ("before=x&after=r2", StatusCode::UNPROCESSABLE_ENTITY),
+    ] {
+        assert_eq!(browser.get(&format!("/upgrade?{query}")).await.status(), status, "{query}");
+    }
     running.stop().await;
 }

@@ -26,8 +26,32 @@ pub const MAX_PINS: usize = 32;
 pub const MAX_PIN_BYTES: usize = 200;
 /// Label with the pins of a test.
 pub const PACKAGES: &str = "packages";
-/// Ends of the names of the runs before and after an upgrade.
-pub const UPGRADE_SIDES: [&str; 2] = [" (before the upgrade)", " (after the upgrade)"];
+/// The sides of an upgrade, in the names of their runs.
+const SIDES: [&str; 2] = ["before", "after"];
+
+/// Name of a run of an upgrade: of the plan or model, the side (0 is before, 1 after) and the round, which
+/// counts from 1.
+#[must_use]
+pub fn upgrade_run(plan: &str, side: usize, round: u32) -> String {
+    let side = SIDES[side];
+    match round {
+        1 => format!("{plan} ({side} the upgrade)"),
+        _ => format!("{plan} ({side} the upgrade, round {round})"),
+    }
+}
+
+/// The plan, side and round of a run of an upgrade. `None` for the names of other runs.
+#[must_use]
+pub fn upgrade_of(name: &str) -> Option<(&str, usize, u32)> {
+    let (plan, rest) = name.strip_suffix(')')?.rsplit_once(" (")?;
+    let (side, rest) = rest.split_once(" the upgrade")?;
+    let side = SIDES.iter().position(|known| *known == side)?;
+    let round = match rest {
+        "" => 1,
+        rest => rest.strip_prefix(", round ")?.parse().ok().filter(|round| *round > 1)?,
+    };
+    Some((plan, side, round))
+}
 
 /// One pinned package, such as `transformers==5.24.0`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -443,6 +467,24 @@ mod tests {
         assert!(one.with(&Pins::parse(["a==2"]).expect("pins")).is_err());
         let many: Vec<String> = (0..=MAX_PINS).map(|at| format!("p{at}==1")).collect();
         assert!(Pins::parse(many.iter().map(String::as_str)).is_err());
+    }
+
+    #[test]
+    fn the_name_of_a_run_of_an_upgrade_is_read_again() {
+        for (plan, side, round) in [("nightly", 0, 1), ("a (b)", 1, 1), ("a, round 3", 1, 12)] {
+            assert_eq!(upgrade_of(&upgrade_run(plan, side, round)), Some((plan, side, round)));
+        }
+        assert_eq!(upgrade_run("a", 1, 2), "a (after the upgrade, round 2)");
+        for name in [
+            "nightly",
+            "a (after)",
+            "a (during the upgrade)",
+            "a (after the upgrade, round 1)",
+            "a (after the upgrade, round x)",
+            "a (after the upgrade) again",
+        ] {
+            assert_eq!(upgrade_of(name), None, "{name}");
+        }
     }
 
     proptest! {

@@ -22,6 +22,7 @@ mod sections;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod upgrade;
 mod weights;
 pub mod words;
 

@@ -5,27 +5,26 @@
 //! round may change, and their dependencies.
 
 pub mod args;
-mod render;
-mod view;
 
+use crate::api::v1::upgrades::UpgradeView;
 use crate::api::v1::workers::{WorkerState, WorkerView};
 use crate::cli::args::shared::Global;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
-use crate::cli::versions::observe::{self, Observed};
+use crate::cli::versions::observe;
 use crate::cli::versions::place::{Place, Runs};
-use crate::cli::versions::subset::{closure, placed, renumbered};
+use crate::cli::versions::subset::{closure, edited, placed, renumbered};
 use crate::cli::versions::upgrade::args::{Format, UpgradeArgs};
-use crate::cli::versions::upgrade::view::{Side, Tested, UpgradeView};
 use crate::cli::work::{Work, warnings};
 use crate::domain::id::WorkerId;
-use crate::domain::launch::Launch;
+use crate::domain::launch::{LEFT_OUT, Launch};
 use crate::domain::test::TestSpec;
-use crate::plan::packages::{PACKAGES, Pins, UPGRADE_SIDES};
+use crate::plan::packages::{PACKAGES, Pins, upgrade_run};
 use crate::plan::submission::Submission;
 use crate::results::render::figures::counted;
-use crate::trends::upgrade::wants_round;
+use crate::results::render::upgrade as render;
+use crate::results::upgrade::{Side, Tested, verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -44,8 +43,7 @@ pub async fn run(
     work.pins = before.clone();
     let before_side = work.submission_with_weights(console).await?;
     warnings::warn_doubts(console, &after_side);
-    let [before_name, after_name] = UPGRADE_SIDES;
-    let sides = [named(before_side, before_name), named(after_side, after_name)];
+    let sides = [before_side, after_side];
     check(&sides, &after)?;
     let submissions = [&sides[0], &sides[1]];
     let comparison = Comparison { console, sides: &sides, rounds: args.rounds };
@@ -59,14 +57,14 @@ pub async fn run(
                 Format::Csv => render::csv(&view),
                 Format::Markdown => render::markdown(&view),
             })?;
-            Ok(view.exit())
+            Ok(Exit::of_upgrade(&view))
         })
         .await
 }
 
 fn print_json(console: Console, view: &UpgradeView) -> Result<Exit, CliError> {
     console.json(view)?;
-    Ok(view.exit())
+    Ok(Exit::of_upgrade(view))
 }
 
 /// The pins of both sides.
@@ -101,10 +99,6 @@ fn work(args: &UpgradeArgs) -> Result<Work, CliError> {
     }
 }
 
-fn named(submission: Submission, side: &str) -> Submission {
-    Submission { name: format!("{}{side}", submission.name), ..submission }
-}
-
 /// Checks that the sides have the same tests, of which the upgrade changes at least one.
 fn check(sides: &[Submission; 2], after: &Pins) -> Result<(), CliError> {
     let names = |side: &Submission| side.tests.iter().map(|test| test.name.clone()).collect();
@@ -126,6 +120,18 @@ fn is_pinned(test: &TestSpec) -> bool {
     labels(test).contains_key(PACKAGES)
 }
 
+/// The test with the number of tests that are left out, for readers of its run.
+fn noted(test: &Arc<TestSpec>, left_out: usize) -> Result<Arc<TestSpec>, CliError> {
+    if left_out == 0 {
+        return Ok(Arc::clone(test));
+    }
+    let edit = |launch: &mut Launch| {
+        launch.labels.insert(LEFT_OUT.to_owned(), left_out.to_string());
+        Ok(())
+    };
+    Ok(Arc::new(edited(test, edit)?))
+}
+
 fn labels(test: &TestSpec) -> BTreeMap<String, String> {
     let launch = serde_json::from_str::<Launch>(test.launch.get());
     launch.map(|launch| launch.labels).unwrap_or_default()
@@ -142,17 +148,16 @@ impl Comparison<'_> {
     async fn perform(&self, runs: &Runs, pins: [Pins; 2]) -> Result<UpgradeView, CliError> {
         let workers = self.workers(runs).await?;
         let sides = [0, 1].map(|side: usize| placed(&self.sides[side].tests, &workers));
-        let mut tested: Vec<Tested> = sides[1]
-            .iter()
-            .map(|test| Tested::new(&test.name, labels(test), is_pinned(test)))
-            .collect();
-        let mut reported = pins.map(|pins| Side::of(&pins));
-        let mut wanted: BTreeSet<usize> = tested
-            .iter()
-            .enumerate()
-            .filter(|(_, test)| test.is_pinned)
-            .map(|(at, _)| at)
-            .collect();
+        let mut tested: Vec<Tested> =
+            sides[1].iter().map(|test| Tested::new(&test.name, labels(test))).collect();
+        let mut reported = pins.map(|pins| {
+            let packages = pins.iter().map(|pin| pin.package().to_owned()).collect();
+            Side::new(pins.label(), packages)
+        });
+        let is_pinned = |(_, test): &(usize, &Tested)| test.is_pinned();
+        let pinned = tested.iter().enumerate().filter(is_pinned);
+        let mut wanted: BTreeSet<usize> = pinned.map(|(at, _)| at).collect();
+        let left_out = sides[1].len() - closure(&sides[1], wanted.iter().copied()).len();
         for round in 0..self.rounds {
             if round > 0 {
                 wanted.retain(|at| tested[*at].wants_round());
@@ -168,23 +173,23 @@ impl Comparison<'_> {
             for side in order {
                 let tests = kept.iter().map(|at| (*at, Arc::clone(&sides[side][*at]))).collect();
                 let tests = renumbered(&tests)?;
-                submissions.push(Submission { tests, ..self.sides[side].clone() });
+                let tests =
+                    tests.iter().map(|test| noted(test, left_out)).collect::<Result<_, _>>()?;
+                let name = upgrade_run(&self.sides[side].name, side, round + 1);
+                submissions.push(Submission { name, tests, ..self.sides[side].clone() });
             }
             let started = runs.together(&submissions).await?;
             for (side, run) in order.into_iter().zip(started) {
                 reported[side].runs.push(run);
                 let observed = observe::run(&runs.client, run, kept.len()).await?;
                 for (at, observed) in kept.iter().zip(observed) {
-                    let Observed { run, packages, is_quarantined, .. } = observed;
-                    reported[side].add(&packages);
-                    tested[*at].is_quarantined |= is_quarantined;
-                    tested[*at].sides[side].push(run);
-                    tested[*at].packages[side].extend(packages);
+                    reported[side].add(&observed.packages);
+                    tested[*at].add(side, observed);
                 }
             }
         }
-        let [before, after] = reported;
-        Ok(UpgradeView::new(before, after, &tested))
+        // The tests that were left out are among those of this view.
+        Ok(verdict(reported, &tested, 0))
     }
 
     fn note(&self, round: u32, tests: usize) {
@@ -220,12 +225,5 @@ impl Comparison<'_> {
             Some(test.requirement.worker.unwrap_or(chosen.worker))
         };
         Ok(tests.iter().map(place).collect())
-    }
-}
-
-impl Tested {
-    fn wants_round(&self) -> bool {
-        let [before, after] = &self.sides;
-        wants_round(before, after, self.dtype())
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod grid;
 pub(crate) mod marks;
 pub(crate) mod matrix;
 pub(crate) mod snapshot;
+pub(crate) mod upgrade;
 
 use crate::api::SCHEMA;
 use crate::api::v1::history::{HistoryQuery, HistoryView};

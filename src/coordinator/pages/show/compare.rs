@@ -1,4 +1,4 @@
-//! Two runs, or the two sides of an upgrade: what changed from one to the other.
+//! Two runs: what changed from one to the other.
 
 use crate::api::page::PageQuery;
 use crate::api::v1::changes::{ChangesQuery, ChangesView, PackageChange};
@@ -9,11 +9,10 @@ use crate::coordinator::http::reports;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::http::runs;
 use crate::coordinator::pages::page::{Page, Table, answer};
-use crate::coordinator::pages::show::changes;
+use crate::coordinator::pages::show::{changes, upgrade};
 use crate::coordinator::pages::text::{Link, shown};
 use crate::coordinator::pages::viewer::Viewer;
 use crate::domain::id::RunId;
-use crate::plan::packages::UPGRADE_SIDES;
 use crate::trends::judgement::Verdict;
 use axum::Json;
 use axum::extract::State;
@@ -70,24 +69,10 @@ fn choice(runs: &[RunView], query: &ChangesQuery) -> Page {
         values: json!({
             "sides": sides(runs, query),
             "compared": false,
-            "upgrades": upgrades(runs),
+            "upgrades": upgrade::offered(runs),
         }),
         table: Table::default(),
     }
-}
-
-/// The two first runs of each upgrade among these runs, which are in the order from the newest one.
-fn upgrades(runs: &[RunView]) -> Vec<Link> {
-    let [before, after] = UPGRADE_SIDES;
-    let pair = |(position, newer): (usize, &RunView)| {
-        let plan = newer.name.strip_suffix(after)?;
-        let is_before = |run: &&RunView| run.name.strip_suffix(before) == Some(plan);
-        let older = runs.get(position..)?.iter().find(is_before)?;
-        let (from, to) = (older.run, newer.run);
-        let text = format!("{plan}: {from} and {to}");
-        Some(Link::new(format!("/compare?from={from}&to={to}"), &text))
-    };
-    runs.iter().enumerate().filter_map(pair).collect()
 }
 
 fn package(change: &PackageChange) -> Value {
@@ -127,29 +112,5 @@ fn next(view: &ChangesView) -> Link {
     match failing.and_then(|test| test.test) {
         Some(test) => Link::new(format!("/tests/{test}"), "Show the first failing test"),
         None => Link::new("/regressions", "Show regressions"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_sides_of_an_upgrade_are_offered_together() {
-        let run = |number: u32, name: &str| -> RunView {
-            let counts = json!({ "total": 0, "blocked": 0, "waiting": 0, "leased": 0, "done": {},
-                "flaky": 0, "unschedulable": 0 });
-            let run = json!({ "schema": 1, "run": format!("r{number}"), "name": name,
-                "user": "anna", "submitted_at": 0, "cancelled": false, "counts": counts });
-            serde_json::from_value(run).expect("a run")
-        };
-        let runs = [
-            run(7, "a (after the upgrade)"),
-            run(6, "nightly"),
-            run(5, "b (after the upgrade)"),
-            run(4, "a (before the upgrade)"),
-        ];
-        let offered = upgrades(&runs);
-        assert_eq!(offered, [Link::new("/compare?from=r4&to=r7", "a: r4 and r7")]);
     }
 }

@@ -12,5 +12,6 @@ pub(super) mod run;
 mod series;
 pub(super) mod templates;
 pub(super) mod test;
+pub(super) mod upgrade;
 pub(super) mod why;
 pub(super) mod workers;

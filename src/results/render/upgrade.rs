@@ -1,8 +1,7 @@
 //! The report of an upgrade for people, for spreadsheets and for pull requests.
 
-use crate::cli::versions::upgrade::view::{
-    Cell, OutputDifference, Row, UpgradeView, versions_text,
-};
+use crate::api::v1::upgrades::{UpgradeCell, UpgradeChange, UpgradeSide, UpgradeTest, UpgradeView};
+use crate::results::render::figures::with_unit;
 use crate::results::render::words::plain;
 use crate::results::render::{csv_field, markdown_text};
 use crate::trends::upgrade::Effect;
@@ -15,15 +14,19 @@ const REASON_CHARS: usize = 300;
 const NAME_CHARS: usize = 120;
 
 /// The result in one sentence.
-fn conclusion(view: &UpgradeView) -> String {
+#[must_use]
+pub fn conclusion(view: &UpgradeView) -> String {
     let counted = view.tests.iter().filter(|row| !row.is_quarantined);
     let effects: Vec<Effect> = counted.map(|row| row.effect).collect();
     let count = |effect: Effect| effects.iter().filter(|other| **other == effect).count();
-    let risks: Vec<String> = Effect::ALL
+    let mut risks: Vec<String> = Effect::ALL
         .iter()
         .filter(|effect| effect.is_risk() && count(**effect) > 0)
         .map(|effect| format!("{} {}", count(*effect), effect.words()))
         .collect();
+    if view.left_out > 0 {
+        risks.push(format!("{} not changed by it, so not run", view.left_out));
+    }
     let quarantined = match view.tests.len() - effects.len() {
         0 => String::new(),
         more => format!(" ({more} in quarantine do not count)"),
@@ -51,22 +54,13 @@ fn conclusion(view: &UpgradeView) -> String {
 
 /// The sides, with the versions that differ.
 fn sides(view: &UpgradeView) -> String {
-    let runs = |side: &super::view::Side| {
+    let runs = |side: &UpgradeSide| {
         let runs: Vec<String> = side.runs.iter().map(ToString::to_string).collect();
         runs.join(", ")
     };
-    let names: BTreeSet<&String> =
-        view.before.packages.keys().chain(view.after.packages.keys()).collect();
-    let differing: Vec<String> = names
+    let differing: Vec<String> = differing(view)
         .into_iter()
-        .filter_map(|name| {
-            let [from, to] = [&view.before, &view.after].map(|side| side.packages.get(name));
-            let shown = |versions: Option<&BTreeSet<String>>| {
-                versions.map_or_else(|| "none".to_owned(), versions_text)
-            };
-            let line = || format!("{name} {} → {}", shown(from), shown(to));
-            (from != to).then(|| plain(&line(), NAME_CHARS))
-        })
+        .map(|[name, from, to]| plain(&format!("{name} {from} → {to}"), NAME_CHARS))
         .collect();
     let changed = match differing.as_slice() {
         [] => String::new(),
@@ -81,7 +75,23 @@ fn sides(view: &UpgradeView) -> String {
     )
 }
 
+/// The packages whose versions differ: name, version before and version after.
+#[must_use]
+pub fn differing(view: &UpgradeView) -> Vec<[&str; 3]> {
+    let names: BTreeSet<&String> =
+        view.before.packages.keys().chain(view.after.packages.keys()).collect();
+    names
+        .into_iter()
+        .filter_map(|name| {
+            let [from, to] = [&view.before, &view.after]
+                .map(|side| side.packages.get(name).map_or("none", String::as_str));
+            (from != to).then_some([name.as_str(), from, to])
+        })
+        .collect()
+}
+
 /// A table of the cells, and the tests that are not the same.
+#[must_use]
 pub fn table(view: &UpgradeView, width: Option<u16>) -> String {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header(["model", "back-end", "effect", "tests", "reason"]);
@@ -95,9 +105,9 @@ pub fn table(view: &UpgradeView, width: Option<u16>) -> String {
     format!("{}\n\n{lines}\n{}\n", sides(view), conclusion(view))
 }
 
-fn fields(cell: &Cell) -> [String; 5] {
+fn fields(cell: &UpgradeCell) -> [String; 5] {
     let total: usize = cell.tests.values().sum();
-    let with_effect = cell.tests.get(cell.effect.name()).copied().unwrap_or(0);
+    let with_effect = cell.tests.get(&cell.effect).copied().unwrap_or(0);
     let reason = match cell.effect {
         Effect::Same => String::new(),
         _ => format!("{}: {}", plain(&cell.test, NAME_CHARS), plain(&cell.reason, REASON_CHARS)),
@@ -112,6 +122,7 @@ fn fields(cell: &Cell) -> [String; 5] {
 }
 
 /// The cells as a table of Markdown, for pull requests.
+#[must_use]
 pub fn markdown(view: &UpgradeView) -> String {
     let mut text = format!("**{}**\n\n", markdown_text(&conclusion(view), REASON_CHARS));
     for line in sides(view).lines() {
@@ -126,6 +137,7 @@ pub fn markdown(view: &UpgradeView) -> String {
 }
 
 /// One row for each test and changed metric.
+#[must_use]
 pub fn csv(view: &UpgradeView) -> String {
     let mut text = "test,model,backend,effect,runs_before,runs_after,message,output_difference,\
                     metric,unit,verdict,before,after,change,z\r\n"
@@ -144,7 +156,7 @@ pub fn csv(view: &UpgradeView) -> String {
             line([
                 csv_field(&change.metric),
                 csv_field(&change.unit),
-                change.verdict.to_owned(),
+                change.verdict.name().to_owned(),
                 number(change.before),
                 number(change.after),
                 number(change.change),
@@ -155,10 +167,10 @@ pub fn csv(view: &UpgradeView) -> String {
     text
 }
 
-fn start(row: &Row) -> [String; 8] {
+fn start(row: &UpgradeTest) -> [String; 8] {
     let difference = match row.output_difference {
-        Some(OutputDifference::Distance(size)) => size.to_string(),
-        Some(OutputDifference::OtherShape) => "other shape".to_owned(),
+        _ if row.has_other_shape => "other shape".to_owned(),
+        Some(distance) => distance.to_string(),
         None => String::new(),
     };
     [
@@ -173,11 +185,47 @@ fn start(row: &Row) -> [String; 8] {
     ]
 }
 
+/// The reason for the effect on a test, for people.
+#[must_use]
+pub fn reason(row: &UpgradeTest) -> String {
+    let output = match row.output_difference {
+        _ if row.has_other_shape => Some("the output has another shape".to_owned()),
+        Some(distance) if row.effect == Effect::Different => {
+            Some(format!("the output differs by {distance:.1e}"))
+        }
+        _ => None,
+    };
+    let changes = row.changes.iter().take(2).map(changed);
+    changes.chain(output).chain(row.message.clone()).collect::<Vec<_>>().join("; ")
+}
+
+/// How a metric or error changed, for people.
+fn changed(change: &UpgradeChange) -> String {
+    match (change.change, change.unit.as_str()) {
+        (Some(ratio), "error") => format!("{} {ratio:.1} times as large", change.metric),
+        (Some(ratio), _) => {
+            let percent = (ratio - 1.0) * 100.0;
+            let runs = change.n_before.min(change.n_after);
+            format!("{} {percent:+.1} % ({runs} runs each)", change.metric)
+        }
+        (None, unit) => {
+            let shown = |value: Option<f64>| match (value, unit) {
+                (None, _) => "-".to_owned(),
+                (Some(value), "error") => format!("{value:.1e}"),
+                (Some(value), unit) => with_unit(value, unit),
+            };
+            let (before, after) = (shown(change.before), shown(change.after));
+            format!("{} changed from {before} to {after}", change.metric)
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::exit::Exit;
-    use crate::cli::versions::upgrade::view::{Side, Tested};
+    use crate::domain::id::{RunId, TestId};
+    use crate::plan::packages::PACKAGES;
+    use crate::results::upgrade::{Observed, Side, Tested, verdict};
     use crate::trends::upgrade::{Ending, SideRun};
     use std::collections::BTreeMap;
 
@@ -191,84 +239,74 @@ mod tests {
         }
     }
 
+    fn observed(name: &str, model: &str, run: SideRun) -> Observed {
+        let labels = [("model", model), ("backend", "cpu"), (PACKAGES, "x==1")];
+        Observed {
+            test: TestId { run: RunId(1), index: 0 },
+            name: name.to_owned(),
+            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+            run,
+            is_quarantined: false,
+            packages: BTreeMap::new(),
+        }
+    }
+
+    /// A test that passed before and has this result after.
     fn tested(name: &str, model: &str, after: Ending) -> Tested {
-        let labels = [("model", model), ("backend", "cpu")];
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        let mut tested = Tested::new(name, labels, true);
-        tested.sides = [vec![run(Ending::Passed)], vec![run(after)]];
+        both(observed(name, model, run(Ending::Passed)), observed(name, model, run(after)))
+    }
+
+    fn both(before: Observed, after: Observed) -> Tested {
+        let mut tested = Tested::new(&before.name, before.labels.clone());
+        tested.add(0, before);
+        tested.add(1, after);
         tested
     }
 
     fn view(tested: &[Tested]) -> UpgradeView {
-        let side = |pins: &str| Side {
-            pins: pins.to_owned(),
-            runs: Vec::new(),
-            packages: [("x".to_owned(), [pins.to_owned()].into())].into(),
-            pinned: ["x".to_owned()].into(),
+        let side = |pins: &str| {
+            let mut side = Side::new(pins.to_owned(), ["x".to_owned()].into());
+            side.add(&[("x".to_owned(), pins.to_owned())].into());
+            side
         };
-        UpgradeView::new(side("x==1"), side("x==2"), tested)
+        verdict([side("x==1"), side("x==2")], tested, 0)
     }
 
     #[test]
-    fn a_cell_has_the_worst_effect_of_its_tests_and_the_first_reason() {
+    fn a_table_has_a_row_for_each_cell_and_a_conclusion() {
         let failed = || Ending::Failed("wrong".to_owned());
         let view = view(&[
             tested("a/1", "a", Ending::Passed),
             tested("a/2", "a", failed()),
             tested("b/1", "b", Ending::Passed),
         ]);
-        let cells: Vec<_> = view.cells.iter().map(|cell| (&*cell.model, cell.effect)).collect();
-        assert_eq!(cells, [("a", Effect::Broken), ("b", Effect::Same)]);
-        assert_eq!(view.exit(), Exit::TestsFailed);
         let shown = table(&view, None);
         assert!(shown.contains("broken  1 of 2  a/2: wrong"), "{shown}");
         assert!(shown.contains("not shown to be safe: 1 broken"), "{shown}");
         assert!(shown.contains("versions: x x==1 → x==2"), "{shown}");
-        let failing = tested("c", "c", failed());
-        let mut before = failing.clone();
-        before.sides[0] = failing.sides[1].clone();
+        let before = both(observed("c", "c", run(failed())), observed("c", "c", run(failed())));
         let shown = table(&self::tests::view(&[before]), None);
         assert!(shown.contains("nothing became worse; 1 fails on both sides"), "{shown}");
     }
 
     #[test]
-    fn an_upgrade_is_safe_only_if_everything_ran() {
-        let passed = tested("a/1", "a", Ending::Passed);
-        let absent = tested("a/2", "a", Ending::NotRun("no worker".to_owned()));
-        assert!(view(std::slice::from_ref(&passed)).is_safe);
-        assert_eq!(view(std::slice::from_ref(&passed)).exit(), Exit::Passed);
-        let incomplete = view(&[passed.clone(), absent.clone()]);
-        assert!(!incomplete.is_safe && incomplete.exit() == Exit::Infrastructure);
-        let mut quarantined = absent;
-        quarantined.is_quarantined = true;
-        let view = view(&[passed, quarantined]);
-        assert!(view.is_safe && view.exit() == Exit::Passed);
-        assert!(table(&view, None).contains("1 in quarantine do not count"));
-        assert!(!self::tests::view(&[]).is_safe);
-    }
-
-    #[test]
-    fn success_is_reported_only_for_an_upgrade_that_is_safe() {
-        let passed = || tested("a/1", "a", Ending::Passed);
-        let mut flaky = passed();
-        flaky.sides[1][0].flaky = true;
-        let mut unclear = passed();
-        unclear.sides[0][0].errors.insert("reference.rms".to_owned(), 1e-7);
-        let mut unchanged = passed();
-        unchanged.packages = [0, 1].map(|_| [("X".to_owned(), "3".to_owned())].into());
-        for (test, effect) in
-            [(flaky, Effect::Flaky), (unclear, Effect::Unclear), (unchanged, Effect::NotRun)]
-        {
-            let view = view(&[passed(), test]);
-            assert_eq!((view.tests[1].effect, view.is_safe), (effect, false));
-            assert_eq!(view.exit(), Exit::Infrastructure, "{effect:?}");
-        }
-        // Nothing that counts was compared.
-        let mut quarantined = passed();
-        quarantined.is_quarantined = true;
-        let view = view(&[quarantined]);
-        assert_eq!((view.is_safe, view.exit()), (false, Exit::NoTest));
-        assert!(table(&view, None).contains("not shown to be safe: no test counts"));
+    fn what_does_not_count_is_named_in_the_conclusion() {
+        let quarantined = || {
+            let after = observed("a/2", "a", run(Ending::NotRun("no worker".to_owned())));
+            let after = Observed { is_quarantined: true, ..after };
+            both(observed("a/2", "a", run(Ending::Passed)), after)
+        };
+        let shown = conclusion(&view(&[tested("a/1", "a", Ending::Passed), quarantined()]));
+        assert!(shown.starts_with("safe") && shown.ends_with("(1 in quarantine do not count)"));
+        let shown = conclusion(&view(&[quarantined()]));
+        assert!(shown.starts_with("not shown to be safe: no test counts"), "{shown}");
+        let left_out = UpgradeView {
+            left_out: 2,
+            is_safe: false,
+            ..view(&[tested("a/1", "a", Ending::Passed)])
+        };
+        let shown = conclusion(&left_out);
+        assert_eq!(shown, "not shown to be safe: 2 not changed by it, so not run");
     }
 
     #[test]
