@@ -111,6 +111,16 @@ fn attempts(
     Ok(AttemptRows { rows: rows.into_iter().map(with_detail).collect(), cut })
 }
 
+/// The details of these attempts, which are few.
+pub(super) fn details_of(
+    connection: &Connection,
+    attempts: &[AttemptId],
+) -> Result<HashMap<AttemptId, String>, StoreError> {
+    let mut selected = Conditions::default();
+    selected.among(attempts);
+    details(connection, selected)
+}
+
 fn details(
     connection: &Connection,
     mut selected: Conditions,

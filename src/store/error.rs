@@ -102,7 +102,7 @@ pub enum Cause {
 }
 
 /// Parts of DuckDB's error messages after which the instance must be opened again.
-const INVALIDATED: [&str; 3] = ["database has been invalidated", "FATAL Error", "INTERNAL Error"];
+const INVALIDATED: [&str; 3] = ["has been invalidated", "FATAL Error", "INTERNAL Error"];
 
 /// Beginnings and parts of DuckDB's error messages, which have no other kind than their text. The
 /// first match decides.
@@ -196,6 +196,11 @@ mod tests {
         let full =
             error("FATAL Error: Failed: database has been invalidated: No space left on device");
         assert_eq!((full.cause(), full.needs_reopening()), (Cause::Full, true));
+        let attached = error(
+            "IO Error: Database \"results\" has been invalidated because checkpointing failed. \
+             Original error: could not allocate block of size 256.0 KiB",
+        );
+        assert_eq!((attached.cause(), attached.needs_reopening()), (Cause::Invalidated, true));
         let usable = error("IO Error: No space left on device");
         assert_eq!((usable.cause(), usable.needs_reopening()), (Cause::Full, false));
     }

@@ -20,6 +20,14 @@ const MEMORY_ALONE: &str = "1GB";
 const MAX_THREADS_ALONE: usize = 8;
 /// Oldest version of DuckDB that reads new files.
 const STORAGE: &str = "v1.5.0";
+/// Number of rows of a row group. A checkpoint compresses the last group of each table again, which takes most of the
+/// time of the writer with the usual 122,880 rows.
+const GROUP_ROWS: u32 = 16_384;
+/// Size of the write-ahead log from which a checkpoint is made. It is replayed after a crash. What was not written by a
+/// checkpoint takes [`MEMORY`] that queries need.
+const CHECKPOINT: &str = "64MB";
+/// Name of the database in its connections.
+const NAME: &str = "results";
 /// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.
 const IN_USE: [&str; 2] = ["Could not set lock", "being used by another process"];
 /// Parts of DuckDB's error message if the file may be intact, but cannot be opened now.
@@ -59,7 +67,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     if !exists.map_err(unreadable)? {
         return Err(StoreError::Missing(path.to_owned()));
     }
-    let connection = connect(path, AccessMode::ReadOnly)?;
+    let connection = connect_read_only(path)?;
     let foreign = |reason| StoreError::Foreign { path: path.to_owned(), reason };
     let threads = available_parallelism().map_or(1, usize::from).min(MAX_THREADS_ALONE);
     let settings = format!("SET threads = {threads}; SET memory_limit = '{MEMORY_ALONE}'");
@@ -74,7 +82,7 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
 
 fn try_open(path: &Path, identity: StorageId) -> Result<Connections, StoreError> {
     check_access(path)?;
-    let connection = connect(path, AccessMode::ReadWrite)?;
+    let connection = connect(path)?;
     let version = match migrate::inspect(&connection).map_err(|source| opening(path, source))? {
         Schema::Empty => 0,
         Schema::Version(version) => version,
@@ -111,11 +119,6 @@ fn check_identity(
     }
 }
 
-/// Opens a file without changing it, whatever its content is.
-pub(super) fn connect_read_only(path: &Path) -> Result<Connection, StoreError> {
-    connect(path, AccessMode::ReadOnly)
-}
-
 /// Checks that the end of the file was not cut off. DuckDB would not notice at this point, because
 /// it reads blocks only when it needs them. Free blocks do not count, because those at the end may
 /// never have been written.
@@ -150,20 +153,38 @@ fn check_access(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-pub(super) fn connect(path: &Path, mode: AccessMode) -> Result<Connection, StoreError> {
+/// Opens a file without changing it, whatever its content is.
+pub(super) fn connect_read_only(path: &Path) -> Result<Connection, StoreError> {
+    let open = || Connection::open_with_flags(path, config()?.access_mode(AccessMode::ReadOnly)?);
+    open().map_err(|source| opening(path, source))
+}
+
+/// Opens a file, or creates it. It is attached, because only then the size of row groups can be set.
+pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = || {
-        let config = Config::default()
-            .access_mode(mode)?
-            .max_memory(MEMORY)?
-            .threads(1)?
-            // A new file has the format of this version, which compresses long texts well.
-            .with("storage_compatibility_version", STORAGE)?
-            // DuckDB must not download anything.
-            .with("autoinstall_known_extensions", "false")?
-            .with("autoload_known_extensions", "false")?;
-        Connection::open_with_flags(path, config)
+        let config = config()?.with("checkpoint_threshold", CHECKPOINT)?;
+        // A statement contains only UTF-8. A file with another name has large row groups.
+        let Some(file) = path.to_str() else { return Connection::open_with_flags(path, config) };
+        let config = config.with("temp_directory", format!("{file}.tmp"))?;
+        let connection = Connection::open_in_memory_with_flags(config)?;
+        let file = file.replace('\'', "''");
+        connection.execute_batch(&format!(
+            "ATTACH '{file}' AS {NAME} (TYPE duckdb, ROW_GROUP_SIZE {GROUP_ROWS}); USE {NAME}"
+        ))?;
+        Ok(connection)
     };
     open().map_err(|source| opening(path, source))
+}
+
+fn config() -> duckdb::Result<Config> {
+    Config::default()
+        .max_memory(MEMORY)?
+        .threads(1)?
+        // A new file has the format of this version, which compresses long texts well.
+        .with("storage_compatibility_version", STORAGE)?
+        // DuckDB must not download anything.
+        .with("autoinstall_known_extensions", "false")?
+        .with("autoload_known_extensions", "false")
 }
 
 fn opening(path: &Path, source: duckdb::Error) -> StoreError {

@@ -25,7 +25,8 @@ struct Borrowed<'a> {
 
 impl Pool {
     pub fn new(root: &Connection) -> Result<Self, StoreError> {
-        let clones: duckdb::Result<Vec<_>> = (0..MAX_READERS).map(|_| root.try_clone()).collect();
+        let clones: duckdb::Result<Vec<_>> =
+            (0..MAX_READERS).map(|_| connect_again(root)).collect();
         let idle = Idle { connections: clones.doing("connect to")?, closed: false };
         Ok(Self { idle: Mutex::new(idle), given_back: Condvar::new() })
     }
@@ -106,6 +107,15 @@ impl Pool {
             idle = self.given_back.wait(idle).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+/// Another connection with the same current database.
+pub(super) fn connect_again(connection: &Connection) -> duckdb::Result<Connection> {
+    let other = connection.try_clone()?;
+    let sql = "SELECT current_database()";
+    let name: String = connection.query_row(sql, [], |row| row.get(0))?;
+    other.execute_batch(&format!("USE \"{}\"", name.replace('"', "\"\"")))?;
+    Ok(other)
 }
 
 impl Drop for Borrowed<'_> {

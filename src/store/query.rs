@@ -1,7 +1,7 @@
 //! Queries with bound values, and columns read as values of the domain.
 
 use super::error::{Doing, StoreError};
-use crate::domain::id::{RunId, TestId};
+use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::Timestamp;
 use duckdb::types::{FromSql, Value};
@@ -37,6 +37,25 @@ impl Conditions {
 
     /// Adds a condition that compares with no value.
     pub fn and_plain(&mut self, condition: &'static str) {
+        self.push(condition);
+    }
+
+    /// Restricts the rows of `attempts` to these attempts, which are few.
+    pub fn among(&mut self, attempts: &[AttemptId]) {
+        let ids = attempts.iter().map(|AttemptId { test: TestId { run, index }, number }| {
+            format!("({}, {index}, {number})", run.0)
+        });
+        let ids = ids.collect::<Vec<_>>().join(", ");
+        let own = "(attempts.run, attempts.test, attempts.attempt)";
+        self.push(&if ids.is_empty() { "false".to_owned() } else { format!("{own} IN ({ids})") });
+        let runs = || attempts.iter().map(|attempt| attempt.test.run.0);
+        if let (Some(first), Some(last)) = (runs().min(), runs().max()) {
+            // It lets DuckDB skip whole blocks.
+            self.and("attempts.run BETWEEN ? AND ?", [first, last]);
+        }
+    }
+
+    fn push(&mut self, condition: &str) {
         self.text.push_str(if self.text.is_empty() { " WHERE " } else { " AND " });
         self.text.push_str(condition);
     }

@@ -2,7 +2,7 @@
 //!
 //! Limits: a transaction has at most [`MAX_TRANSACTION_BYTES`] of facts, except for a single larger
 //! one, and half as much after each error until it succeeds. Promises: no fact is stored twice or
-//! skipped; a fact that does not fit alone is stored without its raw values, then without its detail,
+//! skipped; a fact that does not fit alone is stored without its detail,
 //! with a note in its row, but not before others had time to give memory back ([`MAX_WAITS`]).
 
 use super::check::verify;

@@ -11,6 +11,7 @@ mod harness;
 mod held_weights;
 mod interrupted;
 mod journey;
+mod large;
 mod marks;
 mod pages;
 mod refusals;

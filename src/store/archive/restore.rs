@@ -6,7 +6,7 @@ use super::manifest::Part;
 use super::{Archive, quoted, text};
 use crate::store::error::Doing;
 use crate::store::{migrate, open, remove_database, writer};
-use duckdb::{AccessMode, Connection};
+use duckdb::Connection;
 use std::fs::File;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -25,7 +25,7 @@ impl Archive {
     pub fn restore(&self, path: &Path) -> Result<(), ArchiveError> {
         self.verify()?;
         remove_database(path)?;
-        let connection = open::connect(path, AccessMode::ReadWrite)?;
+        let connection = open::connect(path)?;
         self.fill(&connection)?;
         connection.execute_batch("CHECKPOINT").doing("write to")?;
         connection.close().map_err(|(_, error)| error).doing("close")?;

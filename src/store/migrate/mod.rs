@@ -1,4 +1,5 @@
-//! The schema of the database, in numbered steps. A published step never changes.
+//! The schema of the database, in numbered steps. A published step never changes, except for the compression of its
+//! columns: it is not a part of the schema, and files keep the one with which they were created.
 
 pub(super) mod fill;
 mod typed;
@@ -19,6 +20,7 @@ const STEPS: &[Step] = &[
     Step::new(include_str!("../migrations/0009_capabilities.sql")),
     Step { sql: include_str!("../migrations/0010_typed.sql"), fill: Some(typed::fill) },
     Step::new(include_str!("../migrations/0011_verdicts.sql")),
+    Step::new(include_str!("../migrations/0012_values.sql")),
 ];
 
 /// The tables of which the content follows from the others. They may be empty at any time, and archives leave them

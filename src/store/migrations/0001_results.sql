@@ -60,7 +60,7 @@ CREATE TABLE attempts (
     isolation VARCHAR NOT NULL,
     peak_memory_bytes UBIGINT,
     cpu_ms UBIGINT,
-    detail VARCHAR -- JSON as the worker sent it
+    detail VARCHAR USING COMPRESSION zstd -- JSON as the worker sent it
 );
 
 CREATE TABLE metrics (
@@ -90,7 +90,7 @@ CREATE TABLE late_results (
     epoch UBIGINT NOT NULL,
     worker UINTEGER NOT NULL,
     outcome VARCHAR NOT NULL,
-    detail VARCHAR,
+    detail VARCHAR USING COMPRESSION zstd,
     received_ms UBIGINT NOT NULL
 );
 

@@ -37,7 +37,7 @@ CREATE TABLE IF NOT EXISTS detail_parts (
     epoch UBIGINT NOT NULL,
     late BOOLEAN NOT NULL, -- of a row in late_results
     part UINTEGER NOT NULL, -- counts from 0
-    text VARCHAR NOT NULL
+    text VARCHAR NOT NULL USING COMPRESSION zstd
 );
 
 -- The details of attempts, whole.

@@ -1,22 +1,19 @@
 //! Rows of the table `metrics`, gathered by column.
 //!
-//! The database has more rows for metrics than for everything else. The appender of single rows accepts lists
-//! only as texts, which DuckDB would parse. Limit: rows are gathered until there are [`MAX_ROWS`] of them, or
-//! [`MAX_VALUES`] raw values.
+//! The database has more rows for metrics than for everything else, and appending them one by one takes several
+//! times as long. Limit: [`MAX_ROWS`] rows are gathered.
 
 use crate::domain::id::AttemptId;
 use crate::store::project::summary::Summary;
 use duckdb::Appender;
 use duckdb::arrow::array::{
-    ArrayBuilder, ArrayRef, Float64Builder, ListBuilder, RecordBatch, StringBuilder, UInt16Builder,
+    ArrayBuilder, ArrayRef, Float64Builder, RecordBatch, StringBuilder, UInt16Builder,
     UInt32Builder, UInt64Builder,
 };
 use std::sync::Arc;
 
 /// Number of rows after which they are passed to DuckDB: its vectors have this size.
 const MAX_ROWS: usize = 2048;
-/// Number of raw values after which rows are passed to DuckDB. They have 8 bytes each.
-const MAX_VALUES: usize = 256 * 1024;
 
 /// A row.
 pub(super) struct MetricRow<'a> {
@@ -24,8 +21,6 @@ pub(super) struct MetricRow<'a> {
     pub name: &'a str,
     pub unit: &'a str,
     pub better: &'a str,
-    /// The raw values, of which some may not be finite. `None` if they are not stored.
-    pub values: Option<&'a [Option<f64>]>,
     pub summary: Summary,
     pub threads: Option<u32>,
     pub series: Option<u64>,
@@ -38,7 +33,6 @@ pub(in crate::store) struct MetricRows {
     test: UInt32Builder,
     attempt: UInt16Builder,
     texts: [StringBuilder; 3],
-    samples: ListBuilder<Float64Builder>,
     count: UInt32Builder,
     /// Minimum, percentiles, maximum and spread.
     figures: [Float64Builder; 6],
@@ -48,7 +42,7 @@ pub(in crate::store) struct MetricRows {
 
 impl MetricRows {
     pub fn is_full(&self) -> bool {
-        self.run.len() >= MAX_ROWS || self.samples.values_ref().len() >= MAX_VALUES
+        self.run.len() >= MAX_ROWS
     }
 
     pub(super) fn push(&mut self, row: &MetricRow<'_>) {
@@ -59,10 +53,6 @@ impl MetricRows {
         for (column, text) in self.texts.iter_mut().zip([row.name, row.unit, row.better]) {
             column.append_value(text);
         }
-        for value in row.values.into_iter().flatten() {
-            self.samples.values().append_option(value.filter(|value| value.is_finite()));
-        }
-        self.samples.append(row.values.is_some());
         let Summary { count, spread, min, p50, p90, p99, max } = row.summary;
         self.count.append_value(count);
         for (column, figure) in self.figures.iter_mut().zip([min, p50, p90, p99, max, spread]) {
@@ -80,14 +70,13 @@ impl MetricRows {
         let [name, unit, better] = &mut self.texts;
         let [min, p50, p90, p99, max, spread] = &mut self.figures;
         // In the order of the columns of the table.
-        let columns: [(&str, ArrayRef); 16] = [
+        let columns: [(&str, ArrayRef); 15] = [
             ("run", Arc::new(self.run.finish())),
             ("test", Arc::new(self.test.finish())),
             ("attempt", Arc::new(self.attempt.finish())),
             ("name", Arc::new(name.finish())),
             ("unit", Arc::new(unit.finish())),
             ("better", Arc::new(better.finish())),
-            ("samples", Arc::new(self.samples.finish())),
             ("count", Arc::new(self.count.finish())),
             ("min", Arc::new(min.finish())),
             ("p50", Arc::new(p50.finish())),

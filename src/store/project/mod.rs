@@ -43,9 +43,7 @@ pub(super) struct Projection<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kept {
     All,
-    /// Everything except the raw values of metrics. Their summaries are stored.
-    WithoutValues,
-    /// The columns only, without the text and the raw values.
+    /// The columns only, without the text.
     WithoutDetail,
 }
 
@@ -53,8 +51,7 @@ impl Kept {
     /// The next smaller part. `None` if there is none.
     pub fn less(self) -> Option<Self> {
         match self {
-            Kept::All => Some(Kept::WithoutValues),
-            Kept::WithoutValues => Some(Kept::WithoutDetail),
+            Kept::All => Some(Kept::WithoutDetail),
             Kept::WithoutDetail => None,
         }
     }
@@ -63,9 +60,6 @@ impl Kept {
     pub fn note(self) -> Option<&'static str> {
         match self {
             Kept::All => None,
-            Kept::WithoutValues => Some(
-                "stored without the raw values of its metrics, which did not fit into the results database",
-            ),
             Kept::WithoutDetail => {
                 Some("stored without its detail, which did not fit into the results database")
             }
@@ -420,7 +414,6 @@ impl<'a> Projection<'a> {
             name: &name,
             unit: &unit,
             better: &better,
-            values: (self.kept == Kept::All).then_some(&metric.values),
             summary: Summary::of(&metric.values),
             threads: metric.threads,
             series,

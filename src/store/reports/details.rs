@@ -5,20 +5,26 @@
 
 use super::run_report::{PICKED, up_to};
 use super::selection::Selection;
-use crate::domain::id::TestId;
+use crate::domain::id::{AttemptId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::Store;
+use crate::store::attempts;
 use crate::store::error::StoreError;
+use crate::store::project::detail::{Detail, MAX_NAME_BYTES, cut};
 use crate::store::query::{self, Conditions, get};
 use crate::store::rows::MAX_ROWS;
 use duckdb::Connection;
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 
 /// Maximum number of attempts of a test before the last one.
 const MAX_ATTEMPTS: u32 = 20;
 /// Maximum number of earlier results of a case, the newest ones.
 const MAX_PAST: u32 = 30;
+/// Maximum number and size of the details that are read at once.
+const MAX_AT_ONCE: usize = 1000;
+const MAX_BYTES_AT_ONCE: u64 = 8 * 1024 * 1024;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct DetailRows {
@@ -170,6 +176,8 @@ pub(super) fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\0', "").replace('\'', "''"))
 }
 
+/// The finite values of a metric, in ascending order. They are in the details, of which a limited size is read at a
+/// time.
 fn samples(
     connection: &Connection,
     of_tests: &Conditions,
@@ -177,21 +185,49 @@ fn samples(
     metric: &str,
 ) -> Result<Vec<(TestId, Vec<f64>)>, StoreError> {
     let rest = format!(
-        "{} SELECT metrics.run, metrics.test, \
-         to_json(list_sort(list_filter(metrics.samples, lambda x: isfinite(x))))::VARCHAR \
-         FROM picked JOIN metrics ON metrics.run = picked.run AND metrics.test = picked.test \
-         AND metrics.attempt = picked.attempt AND metrics.name = {} \
-         WHERE metrics.samples IS NOT NULL",
+        "{} SELECT attempts.run, attempts.test, attempts.attempt, attempts.detail_bytes \
+         FROM picked JOIN attempts ON attempts.run = picked.run AND attempts.test = picked.test \
+         AND attempts.attempt = picked.attempt \
+         SEMI JOIN metrics ON metrics.run = picked.run AND metrics.test = picked.test \
+         AND metrics.attempt = picked.attempt AND metrics.name = {} AND metrics.count > 0 \
+         ORDER BY attempts.run, attempts.test",
         up_to(limit),
         quoted(metric)
     );
-    of_tests.query(connection, PICKED, &rest, |row| {
-        let json: String = get(row, 2)?;
-        let samples = serde_json::from_str(&json);
-        let samples = samples.map_err(|error| StoreError::Value {
-            what: "the values of a metric",
-            value: error.to_string(),
-        })?;
-        Ok((query::test_id(row, 0, 1)?, samples))
-    })
+    let measured = of_tests.query(connection, PICKED, &rest, |row| {
+        let attempt = query::test_id(row, 0, 1)?.attempt(get(row, 2)?);
+        Ok((attempt, get::<Option<u64>>(row, 3)?.unwrap_or_default()))
+    })?;
+    let mut samples = Vec::with_capacity(measured.len());
+    let mut rest = &measured[..];
+    while !rest.is_empty() {
+        let (now, later) = rest.split_at(within(rest));
+        rest = later;
+        let attempts: Vec<AttemptId> = now.iter().map(|(attempt, _)| *attempt).collect();
+        for (attempt, detail) in attempts::details_of(connection, &attempts)? {
+            samples.push((attempt.test, finite(&detail, metric)));
+        }
+    }
+    Ok(samples)
+}
+
+/// Number of attempts at the front whose details are read at once; at least one.
+fn within(attempts: &[(AttemptId, u64)]) -> usize {
+    let mut total = 0;
+    let fitting = attempts.iter().take(MAX_AT_ONCE).take_while(|(_, size)| {
+        total += size;
+        total <= MAX_BYTES_AT_ONCE
+    });
+    fitting.count().max(1)
+}
+
+/// The finite values of a metric, in ascending order. A text that is not JSON has none.
+fn finite(detail: &str, metric: &str) -> Vec<f64> {
+    let Ok(detail) = serde_json::from_str::<&RawValue>(detail) else { return Vec::new() };
+    let detail = Detail::parse(Some(detail));
+    let measured = detail.metrics.iter().filter(|m| *cut(&m.name, MAX_NAME_BYTES) == *metric);
+    let mut values: Vec<f64> = measured.flat_map(|m| m.values.iter().copied().flatten()).collect();
+    values.retain(|value| value.is_finite());
+    values.sort_by(f64::total_cmp);
+    values
 }

@@ -2,14 +2,14 @@
 
 use super::details::{CASE_KEY, quoted};
 use super::selection::Selection;
-use crate::domain::id::TestId;
+use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::query::{self, get};
-use duckdb::Row;
-use std::collections::BTreeMap;
+use crate::store::query::{self, Conditions, get};
+use duckdb::{Connection, Row};
+use std::collections::{BTreeMap, HashMap};
 
 /// A column by which the rows of a matrix are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -133,7 +133,10 @@ impl Store {
                 group.expression()
             );
             let rest = cells(metric, limit);
-            selection.of_tests(*first, *last).query(connection, &select, &rest, cell_row)
+            let tests = selection.of_tests(*first, *last);
+            let mut cells = tests.query(connection, &select, &rest, cell_row)?;
+            add_messages(connection, &mut cells)?;
+            Ok(cells)
         })
     }
 
@@ -249,21 +252,41 @@ fn cells(metric: &str, limit: u32) -> String {
            count(*) FILTER (outcome = 'passed' AND flaky) AS flaky, \
            CASE count(value) WHEN 1 THEN max(value) ELSE {} END AS value, max(unit) AS unit, max(better) AS better, \
            {} AS change, max(run) FILTER (place = 1) AS run, \
-           max(test) FILTER (place = 1) AS test, max(attempt) FILTER (place = 1) AS attempt, {} \
+           max(test) FILTER (place = 1) AS test, {} \
            FROM ranked GROUP BY row_name, column_name) \
-         SELECT cells.run, cells.test, coalesce(ended.message, attempts.message, ''), \
-         json_exists(attempts.environment, '$.written_by') AS is_generated, \
-         cells.* EXCLUDE (run, test, attempt) \
-         FROM cells LEFT JOIN test_outcomes AS ended ON ended.run = cells.run \
-         AND ended.test = cells.test \
-         LEFT JOIN attempts ON attempts.run = cells.run AND attempts.test = cells.test \
-         AND attempts.attempt = cells.attempt ORDER BY row_name, column_name LIMIT {limit}",
+         SELECT cells.run, cells.test, cells.* EXCLUDE (run, test) FROM cells \
+         ORDER BY row_name, column_name LIMIT {limit}",
         quoted(metric),
         places.join(" "),
         geometric("ln(value)"),
         geometric("ln(value) - ln(earlier)"),
         counts.join(", ")
     )
+}
+
+/// Adds the messages of the tests of the cells. They are read afterwards, because the tests are mostly of the newest
+/// runs: a join would read the environments of all attempts of the period.
+fn add_messages(connection: &Connection, cells: &mut [CellRow]) -> Result<(), StoreError> {
+    let runs = || cells.iter().map(|cell| cell.test.run.0);
+    let (Some(first), Some(last)) = (runs().min(), runs().max()) else { return Ok(()) };
+    let ids = cells.iter().map(|cell| format!("({}, {})", cell.test.run.0, cell.test.index));
+    let ids = ids.collect::<Vec<_>>().join(", ");
+    let mut of_runs = Conditions::default();
+    of_runs.and("states.run BETWEEN ? AND ?", [first, last]);
+    of_runs.within(RunId(first), RunId(last));
+    let select = "SELECT states.run, states.test, states.message, \
+        coalesce(json_exists(attempts.environment, '$.written_by'), false) \
+        FROM test_states AS states LEFT JOIN attempts ON attempts.run = states.run \
+        AND attempts.test = states.test AND attempts.attempt = states.attempt";
+    let rest = format!(" AND (states.run, states.test) IN ({ids})");
+    let messages = of_runs.query(connection, select, &rest, |row| {
+        Ok((query::test_id(row, 0, 1)?, (get::<String>(row, 2)?, get::<bool>(row, 3)?)))
+    })?;
+    let mut messages: HashMap<TestId, (String, bool)> = messages.into_iter().collect();
+    for cell in cells {
+        (cell.message, cell.is_generated) = messages.remove(&cell.test).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// The geometric mean of values with these logarithms. NULL: it cannot be expressed.
@@ -282,22 +305,22 @@ fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
         }
         Ok(counts)
     };
-    let outcomes = counts(13)?;
+    let outcomes = counts(11)?;
     let worst = WORST_FIRST.into_iter().chain([Outcome::Passed]);
     Ok(CellRow {
         test: query::test_id(row, 0, 1)?,
-        message: get(row, 2)?,
-        is_generated: get::<Option<bool>>(row, 3)?.unwrap_or(false),
-        row: get(row, 4)?,
-        column: get(row, 5)?,
-        tests: get(row, 6)?,
-        pending: get(row, 7)?,
-        flaky: get(row, 8)?,
-        quarantined: counts(13 + Outcome::ALL.len())?,
-        value: get(row, 9)?,
-        unit: get::<Option<String>>(row, 10)?.unwrap_or_default(),
-        better: get(row, 11)?,
-        change: get(row, 12)?,
+        message: String::new(),
+        is_generated: false,
+        row: get(row, 2)?,
+        column: get(row, 3)?,
+        tests: get(row, 4)?,
+        pending: get(row, 5)?,
+        flaky: get(row, 6)?,
+        quarantined: counts(11 + Outcome::ALL.len())?,
+        value: get(row, 7)?,
+        unit: get::<Option<String>>(row, 8)?.unwrap_or_default(),
+        better: get(row, 9)?,
+        change: get(row, 10)?,
         outcome: worst.into_iter().find(|outcome| outcomes.contains_key(outcome)),
         outcomes,
     })

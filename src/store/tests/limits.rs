@@ -6,14 +6,16 @@ use super::fixture::*;
 use crate::domain::fact::{Fact, Next};
 use crate::domain::outcome::Outcome;
 use crate::store::Opened;
+use crate::store::pool::connect_again;
 use crate::store::reports::selection::Runs;
 use crate::store::rows::{AttemptFilter, TestFilter};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// The memory of DuckDB in these tests. The results of a test are larger together.
-const MEMORY: &str = "SET memory_limit = '48MB'";
+/// The memory of DuckDB in these tests, and the part of it before a checkpoint, in the usual proportion. The results of
+/// a test are larger together.
+const MEMORY: &str = "SET memory_limit = '48MB'; SET checkpoint_threshold = '12MB'";
 
 /// The end of the test with this index of run 1.
 fn ended(index: u32, detail: &Value) -> Fact {
@@ -51,7 +53,7 @@ fn read_all(opened: &Opened, tests: u32) {
         let filter = AttemptFilter { limit: 100, after, ..AttemptFilter::default() };
         let page = opened.store.attempts(&filter).expect("reads");
         attempts += page.rows.len();
-        assert!(page.rows.iter().all(|row| row.note.is_none()), "every raw value is stored");
+        assert!(page.rows.iter().all(|row| row.note.is_none()), "every detail is stored");
         after = page.rows.last().map(|row| row.attempt);
         if !page.cut && page.rows.len() < 100 {
             break;
@@ -111,11 +113,11 @@ fn many_metrics_with_long_names_are_limited_with_a_note() {
 }
 
 #[test]
-fn a_result_that_does_not_fit_alone_is_stored_without_its_raw_values_and_with_a_note() {
+fn a_result_that_does_not_fit_alone_is_stored_without_its_detail_and_with_a_note() {
     let (_place, mut opened) = small(2);
     opened.writer.connection().execute_batch("SET memory_limit = '5MB'").expect("set");
     opened.writer.wait_by(|| {});
-    let one = "1,".repeat(250_000);
+    let one = "1,".repeat(4_000_000);
     let detail =
         format!("{{\"message\":\"large\",\"metrics\":[{{\"name\":\"m\",\"values\":[{one}2]}}]}}");
     let mut large = with_values(0, 1);
@@ -129,18 +131,18 @@ fn a_result_that_does_not_fit_alone_is_stored_without_its_raw_values_and_with_a_
         |index| opened.store.attempt(id(1, index).attempt(1)).expect("reads").expect("one");
     let (first, second) = (attempt(0), attempt(1));
     let note = first.note.expect("a note");
-    assert!(note.starts_with("stored without"), "{note}");
+    assert!(note.starts_with("stored without its detail"), "{note}");
     assert_eq!((first.message.as_str(), second.note), ("large", None));
     let report = opened.store.run_report(Runs::All, 10).expect("reports");
     let summary = &report.rows[0].metrics[0];
-    assert_eq!((summary.count, summary.min, summary.max), (250_001, 1.0, 2.0));
+    assert_eq!((summary.count, summary.min, summary.max), (4_000_001, 1.0, 2.0));
     assert_eq!(report.rows[1].metrics[0].count, 10);
 }
 
 #[test]
 fn a_result_waits_for_memory_that_others_use_before_a_part_of_it_is_left_out() {
     let (_place, mut opened) = small(1);
-    let connection = opened.writer.connection().try_clone().expect("clones");
+    let connection = connect_again(opened.writer.connection()).expect("clones");
     connection.execute_batch("SET memory_limit = '1500KB'").expect("set");
     let (waits, mut count) = (Arc::new(AtomicU32::new(0)), 0);
     let counted = Arc::clone(&waits);
@@ -163,7 +165,7 @@ fn a_record_is_stored_in_several_transactions_and_continued_after_a_restart() {
     let (place, mut opened) = with(&[registered(1, "lab")]);
     opened.writer.limit_to(1_500_000);
     // The second result of the record is refused.
-    let connection = opened.writer.connection().try_clone().expect("clones");
+    let connection = connect_again(opened.writer.connection()).expect("clones");
     let refusing = "CREATE UNIQUE INDEX one_test ON test_outcomes(run)";
     connection.execute_batch(refusing).expect("made");
     assert!(opened.writer.project([(2, &record)]).is_err());
