@@ -51,7 +51,7 @@ function quantity(value, unit) {
 
 function table(heading, rows, numbers = []) {
   const cell = (tag, position, content) => h(tag, { class: numbers.includes(position) ? "number" : null, scope: tag === "th" ? "col" : null }, content);
-  return h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": heading.join(", ") },
+  return h("div", { class: "wide", tabindex: 0, role: "group", "aria-label": heading.join(", ") },
     h("table", {}, h("thead", {}, h("tr", {}, heading.map((text, position) => cell("th", position, text)))),
       h("tbody", {}, rows.map((row) => row instanceof Node ? row : h("tr", {}, row.map((content, position) => cell("td", position, content)))))));
 }
