@@ -223,44 +223,13 @@ fn changed(change: &UpgradeChange) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::id::{RunId, TestId};
-    use crate::plan::packages::PACKAGES;
+    use crate::results::upgrade::fixture::{both, observed};
     use crate::results::upgrade::{Observed, Side, Tested, verdict};
-    use crate::trends::upgrade::{Ending, SideRun};
-    use std::collections::BTreeMap;
-
-    fn run(ending: Ending) -> SideRun {
-        SideRun {
-            ending,
-            flaky: false,
-            metrics: BTreeMap::new(),
-            errors: BTreeMap::new(),
-            sketch: None,
-        }
-    }
-
-    fn observed(name: &str, model: &str, run: SideRun) -> Observed {
-        let labels = [("model", model), ("backend", "cpu"), (PACKAGES, "x==1")];
-        Observed {
-            test: TestId { run: RunId(1), index: 0 },
-            name: name.to_owned(),
-            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            run,
-            is_quarantined: false,
-            packages: BTreeMap::new(),
-        }
-    }
+    use crate::trends::upgrade::Ending;
 
     /// A test that passed before and has this result after.
     fn tested(name: &str, model: &str, after: Ending) -> Tested {
-        both(observed(name, model, run(Ending::Passed)), observed(name, model, run(after)))
-    }
-
-    fn both(before: Observed, after: Observed) -> Tested {
-        let mut tested = Tested::new(&before.name, before.labels.clone());
-        tested.add(0, before);
-        tested.add(1, after);
-        tested
+        both(observed(name, model, Ending::Passed), observed(name, model, after))
     }
 
     fn view(tested: &[Tested]) -> UpgradeView {
@@ -284,7 +253,7 @@ mod tests {
         assert!(shown.contains("broken  1 of 2  a/2: wrong"), "{shown}");
         assert!(shown.contains("not shown to be safe: 1 broken"), "{shown}");
         assert!(shown.contains("versions: x x==1 → x==2"), "{shown}");
-        let before = both(observed("c", "c", run(failed())), observed("c", "c", run(failed())));
+        let before = both(observed("c", "c", failed()), observed("c", "c", failed()));
         let shown = table(&self::tests::view(&[before]), None);
         assert!(shown.contains("nothing became worse; 1 fails on both sides"), "{shown}");
     }
@@ -292,9 +261,9 @@ mod tests {
     #[test]
     fn what_does_not_count_is_named_in_the_conclusion() {
         let quarantined = || {
-            let after = observed("a/2", "a", run(Ending::NotRun("no worker".to_owned())));
+            let after = observed("a/2", "a", Ending::NotRun("no worker".to_owned()));
             let after = Observed { is_quarantined: true, ..after };
-            both(observed("a/2", "a", run(Ending::Passed)), after)
+            both(observed("a/2", "a", Ending::Passed), after)
         };
         let shown = conclusion(&view(&[tested("a/1", "a", Ending::Passed), quarantined()]));
         assert!(shown.starts_with("safe") && shown.ends_with("(1 in quarantine do not count)"));

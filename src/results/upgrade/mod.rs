@@ -1,5 +1,7 @@
 //! The effect of an upgrade from stored runs, and its pure parts.
 
+#[cfg(test)]
+pub(super) mod fixture;
 mod observed;
 mod verdict;
 
@@ -100,8 +102,9 @@ impl Reader {
     }
 }
 
+/// A label that cannot be read is not taken for "none".
 fn number_left_out(labels: &BTreeMap<String, String>) -> u64 {
-    labels.get(LEFT_OUT).and_then(|number| number.parse().ok()).unwrap_or(0)
+    labels.get(LEFT_OUT).map_or(0, |number| number.parse().unwrap_or(1))
 }
 
 /// The pins before and after that the same test of the other side does not have, over all tests that are

@@ -221,36 +221,11 @@ fn cell(rows: &[&UpgradeTest]) -> Option<UpgradeCell> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::results::upgrade::fixture::{both, observed};
     use crate::trends::upgrade::Ending;
-
-    fn observed(name: &str, model: &str, ending: Ending) -> Observed {
-        let labels = [("model", model), ("backend", "cpu"), (PACKAGES, "x==1")];
-        let run = SideRun {
-            ending,
-            flaky: false,
-            metrics: BTreeMap::new(),
-            errors: BTreeMap::new(),
-            sketch: None,
-        };
-        Observed {
-            test: TestId { run: RunId(1), index: 0 },
-            name: name.to_owned(),
-            labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-            run,
-            is_quarantined: false,
-            packages: BTreeMap::new(),
-        }
-    }
 
     fn passed() -> Observed {
         observed("a/1", "a", Ending::Passed)
-    }
-
-    fn both(before: Observed, after: Observed) -> Tested {
-        let mut tested = Tested::new(&after.name, after.labels.clone());
-        tested.add(0, before);
-        tested.add(1, after);
-        tested
     }
 
     fn view(tested: &[Tested]) -> UpgradeView {

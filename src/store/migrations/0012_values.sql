@@ -1,4 +1,4 @@
--- The raw values of metrics are in the details of attempts. A second copy of them in `metrics` was a third of the
+-- The raw values of metrics are in the details of attempts. A second copy of them in `metrics` was a quarter of the
 -- file, and nothing but a few reports read it.
 ALTER TABLE metrics DROP COLUMN samples;
 

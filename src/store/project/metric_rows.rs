@@ -1,7 +1,7 @@
 //! Rows of the table `metrics`, gathered by column.
 //!
-//! The database has more rows for metrics than for everything else, and appending them one by one takes several
-//! times as long. Limit: [`MAX_ROWS`] rows are gathered.
+//! The database has more rows for metrics than for everything else. A batch of columns needs one call of DuckDB, and
+//! single rows one for each value. Limit: [`MAX_ROWS`] rows are gathered.
 
 use crate::domain::id::AttemptId;
 use crate::store::project::summary::Summary;
