@@ -98,46 +98,18 @@ impl Noise {
     /// The values, limited to the noise around the level at their place, so that spikes do not count.
     #[must_use]
     pub fn clipped(&self, values: &[f64]) -> Vec<f64> {
-        let mut near = Sorted::default();
-        for value in values.iter().take(NEIGHBOURS) {
-            near.insert(*value);
-        }
+        let width = CLIP * self.sigma;
         let clip = |(at, value): (usize, &f64)| {
-            if let Some(next) = values.get(at + NEIGHBOURS) {
-                near.insert(*next);
+            let end = values.len().min(at + NEIGHBOURS + 1);
+            let near = &values[at.saturating_sub(NEIGHBOURS)..end];
+            // Then it is within the noise around their median, too.
+            if near.iter().all(|other| (other - value).abs() <= width) {
+                return *value;
             }
-            if let Some(past) = at.checked_sub(NEIGHBOURS + 1) {
-                near.remove(values[past]);
-            }
-            let level = near.median();
-            value.clamp(level - CLIP * self.sigma, level + CLIP * self.sigma)
+            let level = median(near).unwrap_or(*value);
+            value.clamp(level - width, level + width)
         };
         values.iter().enumerate().map(clip).collect()
-    }
-}
-
-/// A few values in ascending order.
-#[derive(Default)]
-struct Sorted(Vec<f64>);
-
-impl Sorted {
-    fn place(&self, value: f64) -> usize {
-        self.0.partition_point(|other| other.total_cmp(&value).is_lt())
-    }
-
-    fn insert(&mut self, value: f64) {
-        self.0.insert(self.place(value), value);
-    }
-
-    /// Removes a value that is one of them.
-    fn remove(&mut self, value: f64) {
-        self.0.remove(self.place(value));
-    }
-
-    /// There is at least one value.
-    fn median(&self) -> f64 {
-        let (lower, upper) = (self.0[(self.0.len() - 1) / 2], self.0[self.0.len() / 2]);
-        if self.0.len() % 2 == 1 { upper } else { lower / 2.0 + upper / 2.0 }
     }
 }
 

@@ -187,7 +187,10 @@ fn walked(current: &[Placed], better: Option<Better>, limits: Limits) -> Judgeme
 /// Whether the change from the median of the values before is within its limit, whatever their noise is.
 fn is_near(before: &[f64], value: f64, limits: Limits) -> bool {
     let latest = &before[before.len().saturating_sub(MAX_VALUES)..];
-    median(latest).is_some_and(|centre| !is_large(centre, value, limits))
+    let is_near = |centre: f64| !is_large(centre, value, limits);
+    // The values to which it is near are an interval. The median is one of them if more than half of the values are.
+    let near = latest.iter().filter(|centre| is_near(**centre)).count();
+    2 * near > latest.len() || median(latest).is_some_and(is_near)
 }
 
 /// The change from a segment to the values beyond it.

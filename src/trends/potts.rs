@@ -10,27 +10,37 @@
 pub fn segment_starts(values: &[f64], penalty: f64, shortest: usize) -> Vec<usize> {
     let count = values.len();
     let sums = prefix_sums(values);
-    // The cost of one constant level from `start` to before `end`.
-    let cost = |start: usize, end: usize| {
-        let (sum, squares) = (sums[end].0 - sums[start].0, sums[end].1 - sums[start].1);
-        (squares - sum * sum / as_float(end - start)).max(0.0)
-    };
     // The least cost up to each end, and the start of its last segment.
     let mut best = vec![(f64::INFINITY, 0); count + 1];
     best[0].0 = -penalty;
-    // Possible starts of the last segment, with the cost that each has without the penalty.
-    let mut candidates: Vec<(usize, f64)> = Vec::new();
+    let mut candidates: Vec<Candidate> = Vec::with_capacity(count);
     for end in shortest..=count {
-        candidates.push((end - shortest, 0.0));
-        let mut chosen = (f64::INFINITY, 0);
-        for (start, total) in &mut candidates {
-            *total = best[*start].0 + cost(*start, end);
-            if *total + penalty < chosen.0 {
-                chosen = (*total + penalty, *start);
+        let start = end - shortest;
+        let ((sum, squares), before) = (sums[start], best[start].0);
+        candidates.push(Candidate {
+            start,
+            place: as_float(start),
+            sum,
+            squares,
+            before,
+            total: 0.0,
+        });
+        let ((sum, squares), place) = (sums[end], as_float(end));
+        let (mut least, mut last, mut most) = (f64::INFINITY, 0, f64::NEG_INFINITY);
+        for candidate in &mut candidates {
+            let (sum, squares) = (sum - candidate.sum, squares - candidate.squares);
+            // The cost of one constant level.
+            let cost = (squares - sum * sum / (place - candidate.place)).max(0.0);
+            candidate.total = candidate.before + cost;
+            if candidate.total < least {
+                (least, last) = (candidate.total, candidate.start);
             }
+            most = most.max(candidate.total);
         }
-        candidates.retain(|(_, total)| *total <= chosen.0);
-        best[end] = chosen;
+        best[end] = (least + penalty, last);
+        if most > least + penalty {
+            candidates.retain(|candidate| candidate.total <= least + penalty);
+        }
     }
     let mut starts = Vec::new();
     let mut end = count;
@@ -40,6 +50,20 @@ pub fn segment_starts(values: &[f64], penalty: f64, shortest: usize) -> Vec<usiz
     }
     starts.reverse();
     starts
+}
+
+/// A possible start of the last segment.
+struct Candidate {
+    start: usize,
+    /// The start as a number.
+    place: f64,
+    /// The sums before the start.
+    sum: f64,
+    squares: f64,
+    /// The least cost before the start.
+    before: f64,
+    /// The cost with this start, without the penalty.
+    total: f64,
 }
 
 /// Sums and sums of squares of the first values, relative to the first value.

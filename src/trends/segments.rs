@@ -1,14 +1,15 @@
 //! Change points: divides a history into segments of one level each.
 //!
-//! The Potts functional proposes change points; each is then tested against the noise of the history, and
-//! the weakest is removed until all hold (decision 36). Limits: a level of fewer than [`MIN_SEGMENT`]
+//! The Potts functional proposes change points. Those whose ranks are likely without a shift are removed, then each is
+//! tested against the noise of the history, and the weakest is removed until all hold (decision 36). Limits: a level of fewer than [`MIN_SEGMENT`]
 //! values is an outlier; a test reads at most [`MAX_VALUES`] values on each side.
 
 use crate::trends::limits::MAX_VALUES;
 use crate::trends::noise::Noise;
 use crate::trends::potts::segment_starts;
-use crate::trends::ranks;
+use crate::trends::ranks::Ranks;
 use crate::trends::robust::median;
+use std::ops::Range;
 
 /// Minimum number of values of a segment.
 pub const MIN_SEGMENT: usize = 3;
@@ -74,8 +75,11 @@ pub struct Proposal {
     least: f64,
     /// Smallest standard deviation of the noise.
     floor: f64,
+    ranks: Ranks,
     /// Starts of the proposed segments. Empty if there are too few values.
     starts: Vec<usize>,
+    /// The sides of each start but the first, where nothing changes.
+    sides: Vec<Sides>,
 }
 
 /// Finds the shifts of finite values in the order of time. A shift below `least`, in proportion to the
@@ -92,7 +96,8 @@ impl Proposal {
     pub fn of(values: &[f64], least: f64) -> Self {
         let largest = values.iter().fold(0.0, |largest: f64, value| largest.max(value.abs()));
         if values.len() < 2 * MIN_SEGMENT || largest <= 0.0 {
-            return Self { scaled: Vec::new(), largest, least, floor: 0.0, starts: Vec::new() };
+            let (ranks, starts, sides) = (Ranks::of(&[]), Vec::new(), Vec::new());
+            return Self { scaled: Vec::new(), largest, least, floor: 0.0, ranks, starts, sides };
         }
         let scaled: Vec<f64> = values.iter().map(|value| value / largest).collect();
         let sizes: Vec<f64> = scaled.iter().map(|value| value.abs()).collect();
@@ -101,32 +106,39 @@ impl Proposal {
         let noise = Noise::of(&scaled, floor);
         let penalty = PROPOSED.powi(2) * noise.long_run_variance();
         let starts = segment_starts(&noise.clipped(&scaled), penalty, MIN_SEGMENT);
-        Self { scaled, largest, least, floor, starts }
+        let ranks = Ranks::of(&scaled);
+        let sides = (1..starts.len()).map(|at| Sides::around(&ranks, &starts, at, scaled.len()));
+        let sides = sides.collect();
+        Self { scaled, largest, least, floor, ranks, starts, sides }
     }
 
     /// The proposed shifts that are certain enough.
     #[must_use]
     pub fn shifts(&self, certainty: Certainty) -> Vec<Shift> {
-        let test = Test { least: self.least, certainty, count: self.scaled.len() };
-        let mut starts = self.starts.clone();
-        // The first segment starts without a change.
-        let mut sides: Vec<Sides<'_>> =
-            (1..starts.len()).map(|at| Sides::around(&self.scaled, &starts, at)).collect();
+        let test = Test { least: self.least, certainty, values: &self.scaled };
+        let (mut starts, mut sides) = (self.starts.clone(), self.sides.clone());
         while !sides.is_empty() {
-            let noise = Noise::of_residuals(&self.scaled, &starts, self.floor);
-            let tested: Vec<Tested> = sides.iter().map(|sides| test.shift(sides, &noise)).collect();
-            let weakest =
-                tested.iter().enumerate().min_by(|a, b| a.1.margin.total_cmp(&b.1.margin));
-            match weakest {
-                Some((position, shift)) if shift.margin < 1.0 => {
-                    starts.remove(position + 1);
-                    sides.remove(position);
-                    // The segments beside it end elsewhere now.
-                    for near in position.saturating_sub(1)..sides.len().min(position + 1) {
-                        sides[near] = Sides::around(&self.scaled, &starts, near + 1);
+            let is_likely = |sides: &Sides| sides.probability > certainty.rank_probability();
+            let weakest = if let Some(position) = sides.iter().position(is_likely) {
+                position
+            } else {
+                let noise = Noise::of_residuals(&self.scaled, &starts, self.floor);
+                let tested: Vec<Tested> =
+                    sides.iter().map(|sides| test.shift(sides, &noise)).collect();
+                let margins = tested.iter().map(|one| one.margin).enumerate();
+                match margins.min_by(|(_, one), (_, other)| one.total_cmp(other)) {
+                    Some((position, margin)) if margin < 1.0 => position,
+                    _ => {
+                        let shifts = tested.into_iter().map(|one| one.shift);
+                        return shifts.map(|shift| shift.times(self.largest)).collect();
                     }
                 }
-                _ => return tested.into_iter().map(|one| one.shift.times(self.largest)).collect(),
+            };
+            starts.remove(weakest + 1);
+            sides.remove(weakest);
+            // The segments beside it end elsewhere now.
+            for near in weakest.saturating_sub(1)..sides.len().min(weakest + 1) {
+                sides[near] = Sides::around(&self.ranks, &starts, near + 1, self.scaled.len());
             }
         }
         Vec::new()
@@ -139,33 +151,32 @@ impl Shift {
     }
 }
 
-/// The values on both sides of a start of a segment, with what does not depend on the noise.
-struct Sides<'a> {
-    at: usize,
-    before: &'a [f64],
-    after: &'a [f64],
-    medians: [f64; 2],
+/// The values on both sides of a start of a segment.
+#[derive(Debug, Clone)]
+struct Sides {
+    before: Range<usize>,
+    after: Range<usize>,
     /// Probability of the ranks without a shift.
     probability: f64,
 }
 
-impl<'a> Sides<'a> {
+impl Sides {
     /// The sides of the start at a position that is not the first.
-    fn around(values: &'a [f64], starts: &[usize], position: usize) -> Self {
+    fn around(ranks: &Ranks, starts: &[usize], position: usize, count: usize) -> Self {
         let at = starts[position];
-        let end = starts.get(position + 1).copied().unwrap_or(values.len());
-        let before = &values[starts[position - 1].max(at.saturating_sub(MAX_VALUES))..at];
-        let after = &values[at..end.min(at + MAX_VALUES)];
-        let medians = [before, after].map(|values| median(values).unwrap_or(0.0));
-        Self { at, before, after, medians, probability: ranks::probability(before, after) }
+        let end = starts.get(position + 1).copied().unwrap_or(count);
+        let before = starts[position - 1].max(at.saturating_sub(MAX_VALUES))..at;
+        let after = at..end.min(at + MAX_VALUES);
+        let probability = ranks.probability(before.clone(), after.clone());
+        Self { before, after, probability }
     }
 }
 
-struct Test {
+struct Test<'a> {
     least: f64,
     certainty: Certainty,
-    /// Number of values of the history.
-    count: usize,
+    /// The history.
+    values: &'a [f64],
 }
 
 struct Tested {
@@ -174,23 +185,23 @@ struct Tested {
     margin: f64,
 }
 
-impl Test {
+impl Test<'_> {
     /// Tests a shift against the noise.
-    fn shift(&self, sides: &Sides<'_>, noise: &Noise) -> Tested {
-        let Sides { at, before, after, medians, probability } = *sides;
+    fn shift(&self, sides: &Sides, noise: &Noise) -> Tested {
+        let [before, after] = [&sides.before, &sides.after].map(|side| &self.values[side.clone()]);
+        let medians = [before, after].map(|values| median(values).unwrap_or(0.0));
         let (n_before, n_after) = (before.len(), after.len());
         let from = level(before, medians[0], noise);
         let to = level(after, medians[1], noise);
         let variance = noise.variance_of_mean(n_before) + noise.variance_of_mean(n_after);
         let z = (to - from) / variance.sqrt();
         let size = (to - from).abs() / (self.least * from.abs());
-        let margin = if probability > self.certainty.rank_probability() {
-            0.0
-        } else {
-            (z.abs() / self.certainty.distance(self.count)).min(size)
-        };
-        let shift = Shift { at, before: medians[0], after: medians[1], z, n_before, n_after };
-        Tested { shift, margin }
+        let margin = (z.abs() / self.certainty.distance(self.values.len())).min(size);
+        let [before, after] = medians;
+        Tested {
+            shift: Shift { at: sides.after.start, before, after, z, n_before, n_after },
+            margin,
+        }
     }
 }
 
