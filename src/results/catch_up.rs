@@ -46,15 +46,16 @@ pub enum Completion {
 }
 
 /// Adds the records of the log in `data_dir` that its database does not contain. `watermark` is
-/// the last record that the database contains. Records are missing after a crash, or if another
-/// process had the database open until the end of a run.
+/// the last record that the database contains, or `None` if it has the schema of an earlier version, which is updated.
+/// Records are missing after a crash, or if another process had the database open until the end of a run.
 ///
 /// # Errors
 /// A coordinator uses the directory, there is no log, or log or database cannot be used.
-pub fn complete(data_dir: &Path, watermark: u64) -> Result<Completion, CatchUpError> {
+pub fn complete(data_dir: &Path, watermark: Option<u64>) -> Result<Completion, CatchUpError> {
     // A complete database is read without a change to the directory.
     let lock = ReadLock::acquire(data_dir)?;
-    if ReadOnlyLog::open(data_dir)?.last() <= watermark {
+    let last = ReadOnlyLog::open(data_dir)?.last();
+    if watermark.is_some_and(|watermark| last <= watermark) {
         return Ok(Completion::NothingMissing);
     }
     drop(lock);
@@ -153,12 +154,29 @@ mod tests {
         drop(log);
         let outdated = Store::open_read_only(&file).err();
         assert!(matches!(outdated, Some(StoreError::Outdated { version: 4, .. })), "{outdated:?}");
-        assert_eq!(complete(directory.path(), 0).expect("migrated"), Completion::Completed);
+        assert_eq!(complete(directory.path(), None).expect("migrated"), Completion::Completed);
         let store = Store::open_read_only(&file).expect("opens");
         assert_eq!(store.watermark().expect("read"), u64::from(SCHEMA_4_RECORDS));
         drop(store);
         let opened = Store::open(&file, id).expect("it adopted the identity of the log");
         assert_eq!(opened.rebuilt, None);
+    }
+
+    #[test]
+    fn a_database_without_results_is_migrated_for_a_reader() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join(store::FILE_NAME);
+        let id = StorageId::from_bytes([7; 16]);
+        drop(EmbeddedLog::create(directory.path(), id).expect("created"));
+        drop(Store::open(&file, id).expect("opens"));
+        let connection = duckdb::Connection::open(&file).expect("opens");
+        let earlier = "DELETE FROM schema_version WHERE version >= 13";
+        connection.execute_batch(earlier).expect("an earlier version");
+        drop(connection);
+        let outdated = Store::open_read_only(&file).err();
+        assert!(matches!(outdated, Some(StoreError::Outdated { .. })), "{outdated:?}");
+        assert_eq!(complete(directory.path(), None).expect("migrated"), Completion::Completed);
+        assert!(Store::open_read_only(&file).is_ok());
     }
 
     fn tests_of(run: u32) -> Vec<Fact> {
@@ -267,7 +285,7 @@ mod tests {
         drop(log);
         // The coordinator could not compare the database, and was killed after record 3.
         uncompared::note(directory.path(), 1).expect("noted");
-        assert_eq!(complete(directory.path(), 0).expect("free"), Completion::Completed);
+        assert_eq!(complete(directory.path(), None).expect("free"), Completion::Completed);
         assert_eq!(uncompared::limit(directory.path(), 3).expect("read"), 3);
         // It has a record more than the log had at that time.
         uncompared::note(directory.path(), 2).expect("noted");
@@ -275,7 +293,7 @@ mod tests {
         let term = log.begin_term().expect("a term");
         log.append(3, term, &[fact(4)]).expect("stored");
         drop(log);
-        let error = complete(directory.path(), 3).expect_err("a loss");
+        let error = complete(directory.path(), Some(3)).expect_err("a loss");
         assert!(error.is_loss(), "{error}");
     }
 }

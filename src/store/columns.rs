@@ -12,6 +12,12 @@ use serde::Deserialize;
 /// A column of numbers.
 pub(super) struct Numbers<'a, T: ArrowPrimitiveType>(&'a PrimitiveArray<T>);
 
+/// A column of lists of numbers.
+pub(super) struct Lists<'a, T: ArrowPrimitiveType> {
+    offsets: &'a [i32],
+    numbers: &'a PrimitiveArray<T>,
+}
+
 /// A column of texts.
 pub(super) struct Texts<'a>(&'a StringArray);
 
@@ -19,6 +25,11 @@ pub(super) struct Texts<'a>(&'a StringArray);
 
 pub(super) fn numbers<T: ArrowPrimitiveType>(batch: &RecordBatch, at: usize) -> Numbers<'_, T> {
     Numbers(batch.column(at).as_primitive())
+}
+
+pub(super) fn lists<T: ArrowPrimitiveType>(batch: &RecordBatch, at: usize) -> Lists<'_, T> {
+    let lists = batch.column(at).as_list();
+    Lists { offsets: lists.value_offsets(), numbers: lists.values().as_primitive() }
 }
 
 pub(super) fn texts(batch: &RecordBatch, at: usize) -> Texts<'_> {
@@ -38,6 +49,14 @@ impl<T: ArrowPrimitiveType> Numbers<'_, T> {
     /// The number of a row of a column without NULL.
     pub fn value(&self, row: usize) -> T::Native {
         self.0.value(row)
+    }
+}
+
+impl<'a, T: ArrowPrimitiveType> Lists<'a, T> {
+    /// The numbers of a row of a column without NULL, neither as a list nor in it.
+    pub fn value(&self, row: usize) -> &'a [T::Native] {
+        let [begin, end] = [row, row + 1].map(|at| self.offsets[at] as usize);
+        &self.numbers.values()[begin..end]
     }
 }
 

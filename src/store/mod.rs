@@ -55,6 +55,7 @@ pub const FILE_NAME: &str = "results.duckdb";
 #[derive(Clone)]
 pub struct Store {
     pool: Arc<pool::Pool>,
+    recent: Arc<attempts::recent::Recent>,
     /// Whether verdicts can be kept in it.
     is_writable: bool,
 }
@@ -79,7 +80,8 @@ impl Store {
     /// an error.
     pub fn open(path: &Path, identity: StorageId) -> Result<Opened, StoreError> {
         let open::Connections { pool, writer, rebuilt } = open::open(path, identity)?;
-        let store = Self { pool: Arc::new(pool), is_writable: true };
+        let (pool, recent) = (Arc::new(pool), Arc::default());
+        let store = Self { pool, recent, is_writable: true };
         Ok(Opened { store, writer, rebuilt })
     }
 
@@ -96,6 +98,6 @@ impl Store {
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let connection = open::open_read_only(path)?;
         let pool = Arc::new(pool::Pool::new(&connection)?);
-        Ok(Self { pool, is_writable: false })
+        Ok(Self { pool, recent: Arc::default(), is_writable: false })
     }
 }

@@ -16,13 +16,14 @@ pub struct Old {
 }
 
 /// Tables with one row for each run, test or attempt.
-pub(super) const OF_RUNS: [&str; 13] = [
+pub(super) const OF_RUNS: [&str; 14] = [
     "runs",
     "run_parts",
     "run_cancellations",
     "tests",
     "test_outcomes",
     "attempts",
+    "attempt_medians",
     "detail_parts",
     "metrics",
     "checks",
@@ -51,6 +52,9 @@ impl Old {
             "environments" => format!(
                 " AND environment_id IN (SELECT environment_id FROM attempts WHERE {YOUNG})"
             ),
+            "metric_sets" => {
+                format!(" AND metric_set IN (SELECT metric_set FROM attempt_medians WHERE {YOUNG})")
+            }
             "quarantined" => format!(" AND {YOUNG}"),
             table if OF_RUNS.contains(&table) => format!(" AND {YOUNG}"),
             _ => String::new(),

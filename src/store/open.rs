@@ -91,6 +91,12 @@ fn try_open(path: &Path, identity: StorageId) -> Result<Connections, StoreError>
         }
     };
     check_length(path, &connection)?;
+    if (1..VERSION).contains(&version) {
+        tracing::info!(
+            "updating the results database from version {version} of its schema to {VERSION}, which takes minutes if \
+             it is large"
+        );
+    }
     migrate::migrate(&connection, version).map_err(|source| opening(path, source))?;
     check_identity(path, &connection, identity)?;
     let pool = Pool::new(&connection)?;

@@ -3,6 +3,7 @@
 use super::error::{Doing, StoreError};
 use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
+use crate::domain::test::MAX_TESTS_PER_RUN;
 use crate::domain::time::Timestamp;
 use duckdb::types::{FromSql, Value};
 use duckdb::{Connection, Row, params_from_iter};
@@ -21,7 +22,8 @@ pub(super) struct Conditions {
 }
 
 /// The largest tables, which are joined to the selected tests.
-const LARGE: [&str; 4] = ["attempts", "metrics", "cases", "check_values"];
+const LARGE: [&str; 6] =
+    ["attempts", "attempt_medians", "metrics", "cases", "check_values", "test_outcomes"];
 
 impl Conditions {
     /// Adds a condition with one `?` for each value. The text is part of the program, never input.
@@ -53,6 +55,26 @@ impl Conditions {
             // It lets DuckDB skip whole blocks.
             self.and("attempts.run BETWEEN ? AND ?", [first, last]);
         }
+    }
+
+    /// Restricts the rows of `table` to these tests, of which there may be many.
+    pub fn tests(&mut self, table: &str, tests: &[TestId]) {
+        let runs = || tests.iter().map(|test| test.run);
+        let (Some(first), Some(last)) = (runs().min(), runs().max()) else {
+            return self.push("false");
+        };
+        self.within(first, last);
+        // It lets DuckDB skip whole blocks.
+        self.push(&format!("{table}.run BETWEEN {} AND {}", first.0, last.0));
+        self.push(&format!(
+            "({table}.run, {table}.test) IN (SELECT (unnest(string_split(?, ','))::UINTEGER, \
+             unnest(string_split(?, ','))::UINTEGER))"
+        ));
+        let list = |number: fn(&TestId) -> u32| {
+            let numbers: Vec<String> = tests.iter().map(|test| number(test).to_string()).collect();
+            Value::Text(numbers.join(","))
+        };
+        self.values.extend([list(|test| test.run.0), list(|test| test.index)]);
     }
 
     fn push(&mut self, condition: &str) {
@@ -97,6 +119,23 @@ impl Conditions {
         let values = params_from_iter(self.values.iter());
         statement.query_and_then(values, read).doing("query")?.collect()
     }
+}
+
+/// The last attempt of each test. Few tests have several attempts, so that this is faster than to group all of them.
+pub(super) const LAST_ATTEMPTS: &str = "SELECT attempts.* FROM attempts \
+    ANTI JOIN (SELECT run, test, attempt FROM attempts WHERE attempt > 1) AS later \
+    ON later.run = attempts.run AND later.test = attempts.test \
+    AND later.attempt > attempts.attempt";
+
+/// Factor of the run in the place of a test among all tests: `run * PLACES + test`. One number is compared much
+/// faster than two columns.
+pub(super) const PLACES: u64 = 1 << 31;
+const _: () = assert!((MAX_TESTS_PER_RUN as u64) < PLACES);
+
+/// The test at a place.
+pub(super) fn at_place(place: u64) -> TestId {
+    // The run has 32 bits, and the test has 31.
+    TestId { run: RunId((place / PLACES) as u32), index: (place % PLACES) as u32 }
 }
 
 /// Reads the column at this position.

@@ -4,8 +4,9 @@
 //! Limits: the output of at most [`MAX_OUTPUTS`] tests is read, and of all together at most
 //! [`MAX_OUTPUTS_BYTES`] are kept. What is left out is replaced by the reason.
 
-use crate::api::v1::changes::ChangesQuery;
-use crate::api::v1::flaky::{FlakyQuery, MAX_TESTS};
+use crate::api::v1::changes::{ChangesQuery, ChangesView};
+use crate::api::v1::flaky::{FlakyQuery, FlakyView, MAX_TESTS};
+use crate::api::v1::matrix::{MatrixView, SummaryView};
 use crate::api::v1::reports::{MAX_ROWS, ReportQuery, ReportRow, ReportView};
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
@@ -15,6 +16,7 @@ use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::results;
 use crate::results::render::{Report, ends};
+use futures::future::{join, try_join, try_join3};
 use futures::stream::{self, StreamExt as _};
 use std::collections::{BTreeMap, HashSet};
 
@@ -67,17 +69,21 @@ pub async fn report(
         details: format.has_details(),
         ..selection.query.clone()
     };
-    let mut report = Report::from(rows_of(source, selection, &rows).await?);
     // The sections are about one run or a period.
-    if sections && format.has_sections() && selection.runs.len() < 2 {
-        let query = ReportQuery {
-            run: selection.runs.first().copied(),
-            limit: None,
-            ..selection.query.clone()
-        };
-        report.matrix = Some(source.matrix(&query).await?);
-        report.summary = Some(source.summary(&query).await?);
-        add_changes(source, &mut report, &query).await?;
+    let query = ReportQuery {
+        run: selection.runs.first().copied(),
+        limit: None,
+        ..selection.query.clone()
+    };
+    let has_sections = sections && format.has_sections() && selection.runs.len() < 2;
+    let sections = Box::pin(async {
+        if has_sections { Sections::of(source, &query).await.map(Some) } else { Ok(None) }
+    });
+    let (rows, sections) = join(Box::pin(rows_of(source, selection, &rows)), sections).await;
+    // That there is no such run is reported before errors of its sections.
+    let mut report = Report::from(rows?);
+    if let Some(sections) = sections? {
+        sections.add(source, &mut report, &query).await?;
     }
     if format.has_details() {
         report.outputs = outputs(source, &report.view).await;
@@ -112,37 +118,59 @@ pub fn no_run(run: RunId) -> CliError {
     error.with_exit(Exit::NoTest).hint("dtf report lists the newest runs")
 }
 
-/// Adds changes and flaky tests: those of the selected tests. What changed in a period that ends before
-/// now is not known.
-async fn add_changes(
-    source: &Source,
-    report: &mut Report,
-    query: &ReportQuery,
-) -> Result<(), CliError> {
-    let ReportQuery { model, hw, worker, family, status, .. } = query;
-    let names = [model, hw, worker, family].into_iter().flatten();
-    report.is_filtered = names.count() > 0 || status.is_some();
-    if query.from_run.is_some() || query.to_run.is_some() || query.until_ms.is_some() {
-        return Ok(());
+/// The parts of a report besides its rows, before what is not selected is left out of them.
+struct Sections {
+    matrix: MatrixView,
+    summary: SummaryView,
+    /// `None` for a period that ends before now: what changed in it is not known.
+    changed: Option<(FlakyView, Option<ChangesView>)>,
+}
+
+impl Sections {
+    /// Asks for all parts at the same time.
+    async fn of(source: &Source, query: &ReportQuery) -> Result<Self, CliError> {
+        let ends_before =
+            query.from_run.is_some() || query.to_run.is_some() || query.until_ms.is_some();
+        let flaky = FlakyQuery { since_ms: query.since_ms, limit: Some(MAX_TESTS) };
+        let about =
+            ChangesQuery { to: query.run, since_ms: query.since_ms, ..ChangesQuery::default() };
+        let changed = async {
+            if ends_before {
+                return Ok(None);
+            }
+            try_join(source.flaky(&flaky), source.changes(&about)).await.map(Some)
+        };
+        let (matrix, summary) = (source.matrix(query), source.summary(query));
+        let (matrix, summary, changed) = try_join3(matrix, summary, changed).await?;
+        Ok(Self { matrix, summary, changed })
     }
-    // Without conditions, all tests of a period are selected, which may be many to list.
-    let names = if report.is_filtered || query.run.is_some() {
-        Some(names_of(source, &report.view, query).await?)
-    } else {
-        None
-    };
-    let is_selected = |name: &String| names.as_ref().is_none_or(|names| names.contains(name));
-    let flaky = FlakyQuery { since_ms: query.since_ms, limit: Some(MAX_TESTS) };
-    let mut flaky = source.flaky(&flaky).await?;
-    flaky.tests.retain(|test| is_selected(&test.name));
-    report.flaky_tests = Some(flaky);
-    let about = ChangesQuery { to: query.run, since_ms: query.since_ms, ..ChangesQuery::default() };
-    let mut changes = source.changes(&about).await?;
-    if let Some(changes) = changes.as_mut().filter(|_| report.is_filtered) {
-        changes.tests.retain(|test| is_selected(&test.name));
+
+    /// Adds the parts to a report. Changes and flaky tests are those of the selected tests.
+    async fn add(
+        self,
+        source: &Source,
+        report: &mut Report,
+        query: &ReportQuery,
+    ) -> Result<(), CliError> {
+        let ReportQuery { model, hw, worker, family, status, .. } = query;
+        let names = [model, hw, worker, family].into_iter().flatten();
+        report.is_filtered = names.count() > 0 || status.is_some();
+        (report.matrix, report.summary) = (Some(self.matrix), Some(self.summary));
+        let Some((mut flaky, mut changes)) = self.changed else { return Ok(()) };
+        // Without conditions, all tests of a period are selected, which may be many to list.
+        let names = if report.is_filtered || query.run.is_some() {
+            Some(names_of(source, &report.view, query).await?)
+        } else {
+            None
+        };
+        let is_selected = |name: &String| names.as_ref().is_none_or(|names| names.contains(name));
+        flaky.tests.retain(|test| is_selected(&test.name));
+        if let Some(changes) = changes.as_mut().filter(|_| report.is_filtered) {
+            changes.tests.retain(|test| is_selected(&test.name));
+        }
+        (report.flaky_tests, report.changes) = (Some(flaky), changes);
+        Ok(())
     }
-    report.changes = changes;
-    Ok(())
 }
 
 /// The names of all selected tests, also of those whose rows were cut.

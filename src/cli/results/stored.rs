@@ -24,8 +24,11 @@ use crate::log::LOG_FILE;
 use crate::results::{self, Completion, CurrentStore, Reader};
 use crate::store::{self, Cause, Store, StoreError};
 use crate::sys::clock::Clock;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::task::spawn_blocking;
 
 /// Maximum number of tests of one run that match a part of a name.
 const MAX_NAMED: u32 = 100;
@@ -114,7 +117,10 @@ impl Source {
     pub async fn report(&self, query: &ReportQuery) -> Result<ReportView, CliError> {
         match self {
             Self::Coordinator(client) => Ok(client.report_view(query).await?),
-            Self::Stored(stored) => stored.reader.report(query).map_err(unreadable),
+            Self::Stored(stored) => {
+                let query = query.clone();
+                stored.ask(move |reader| reader.report(&query)).await
+            }
         }
     }
 
@@ -122,7 +128,10 @@ impl Source {
     pub async fn matrix(&self, query: &ReportQuery) -> Result<MatrixView, CliError> {
         match self {
             Self::Coordinator(client) => Ok(client.matrix(query).await?),
-            Self::Stored(stored) => stored.reader.matrix(query).map_err(unreadable),
+            Self::Stored(stored) => {
+                let query = query.clone();
+                stored.ask(move |reader| reader.matrix(&query)).await
+            }
         }
     }
 
@@ -130,7 +139,10 @@ impl Source {
     pub async fn summary(&self, query: &ReportQuery) -> Result<SummaryView, CliError> {
         match self {
             Self::Coordinator(client) => Ok(client.summary(query).await?),
-            Self::Stored(stored) => stored.reader.summary(query).map_err(unreadable),
+            Self::Stored(stored) => {
+                let query = query.clone();
+                stored.ask(move |reader| reader.summary(&query)).await
+            }
         }
     }
 
@@ -139,7 +151,8 @@ impl Source {
         match self {
             Self::Coordinator(client) => Ok(client.flaky(query).await?),
             Self::Stored(stored) => {
-                stored.reader.flaky(query, Clock::start().now()).map_err(unreadable)
+                let query = query.clone();
+                stored.ask(move |reader| reader.flaky(&query, Clock::start().now())).await
             }
         }
     }
@@ -172,7 +185,10 @@ impl Source {
                 Err(ClientError::NotFound(_)) => Ok(None),
                 Err(error) => Err(error.into()),
             },
-            Self::Stored(stored) => stored.reader.changes(query).map_err(unreadable),
+            Self::Stored(stored) => {
+                let query = query.clone();
+                stored.ask(move |reader| reader.changes(&query)).await
+            }
         }
     }
 
@@ -241,7 +257,7 @@ fn no_coordinator(client: &Client, directory: &Path) -> CliError {
 /// already contains.
 pub struct Stored {
     directory: PathBuf,
-    reader: Reader,
+    reader: Arc<Reader>,
     /// Holds a copy of the results if the database itself is in use.
     _copy: Option<TempDir>,
 }
@@ -249,7 +265,7 @@ pub struct Stored {
 impl Stored {
     fn open(console: Console, directory: &Path) -> Result<Self, CliError> {
         let path = directory.join(store::FILE_NAME);
-        let (store, copy) = match open_migrated(directory, &path) {
+        let (store, copy) = match open_migrated(console, directory, &path) {
             Ok(store) => completed(console, directory, store)?,
             Err(StoreError::Missing(_)) => {
                 let (store, copy) = without_database(console, directory)?;
@@ -262,7 +278,7 @@ impl Stored {
             }
             Err(error) => return Err(unreadable(error)),
         };
-        let reader = Reader::new(CurrentStore::new(store));
+        let reader = Arc::new(Reader::new(CurrentStore::new(store)));
         Ok(Self { directory: directory.to_owned(), reader, _copy: copy })
     }
 
@@ -273,6 +289,18 @@ impl Stored {
     /// Answers queries.
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// Answers a question on its own thread, so that several are answered at the same time.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, CliError> {
+        let reader = Arc::clone(&self.reader);
+        match spawn_blocking(move || question(&reader)).await {
+            Ok(answer) => answer.map_err(unreadable),
+            Err(error) => resume_unwind(error.into_panic()),
+        }
     }
 
     /// Closes the database. Its file, and the directory that holds it if it is a copy.
@@ -322,12 +350,13 @@ pub fn unreadable(error: StoreError) -> CliError {
 }
 
 /// Opens the database. One of an earlier version is migrated first.
-fn open_migrated(directory: &Path, path: &Path) -> Result<Store, StoreError> {
+fn open_migrated(console: Console, directory: &Path, path: &Path) -> Result<Store, StoreError> {
     let error = match Store::open_read_only(path) {
         Err(error @ StoreError::Outdated { .. }) => error,
         opened => return opened,
     };
-    match results::complete(directory, 0) {
+    console.note(&format!("{error}; updating it, which takes minutes if it is large"));
+    match results::complete(directory, None) {
         Ok(Completion::InUse) => Err(error),
         Ok(_) => Store::open_read_only(path),
         Err(other) => {
@@ -344,7 +373,7 @@ fn completed(
     store: Store,
 ) -> Result<(Store, Option<TempDir>), CliError> {
     let known = store.watermark().map_err(unreadable)?;
-    match results::complete(directory, known) {
+    match results::complete(directory, Some(known)) {
         Ok(Completion::NothingMissing) => Ok((store, None)),
         Ok(Completion::Completed) => {
             drop(store);

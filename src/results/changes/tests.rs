@@ -72,6 +72,32 @@ fn the_state_before_a_period_is_the_newest_one_that_precedes_it() {
     assert_eq!(of(&view, "a").test_before, Some(id(3, 1)));
 }
 
+/// Recent runs are searched first, and older ones only for the cases that have no result there.
+#[test]
+fn a_case_that_was_not_tested_for_many_runs_has_its_state_before() {
+    use Outcome::{Failed, Passed, Skipped};
+    let first = run(1, 100, &["first", "a", "b", "weak"], &[Passed, Passed, Passed, Skipped]);
+    let mut facts = vec![first];
+    for number in 2..60 {
+        facts.push(match number {
+            40 => run(40, 140, &["first", "b", "weak"], &[Passed, Skipped, Skipped]),
+            number => run(number, 100 + u64::from(number), &["first"], &[Passed]),
+        });
+    }
+    let newest = ["first", "a", "b", "weak", "new"];
+    facts.push(run(60, 1000, &newest, &[Passed, Failed, Failed, Failed, Failed]));
+    let (_place, reader) = reader(&facts.concat());
+    for since_ms in [None, Some(1000)] {
+        let to = Some(RunId(60)).filter(|_| since_ms.is_none());
+        let view = changes(&reader, &ChangesQuery { to, since_ms, ..ChangesQuery::default() });
+        let before = |name: &str| of(&view, name).test_before;
+        assert_eq!(before("a"), Some(id(1, 1)));
+        assert_eq!(before("b"), Some(id(1, 2)), "r40 proves nothing");
+        assert_eq!(before("weak"), Some(id(40, 2)), "neither of them proves anything");
+        assert_eq!(before("new"), None);
+    }
+}
+
 #[test]
 fn totals_count_what_is_not_listed() {
     use Outcome::{Failed, Passed};

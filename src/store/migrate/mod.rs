@@ -2,6 +2,7 @@
 //! columns: it is not a part of the schema, and files keep the one with which they were created.
 
 pub(super) mod fill;
+mod medians;
 mod typed;
 
 use self::fill::{fill, fill_spreads};
@@ -21,6 +22,7 @@ const STEPS: &[Step] = &[
     Step { sql: include_str!("../migrations/0010_typed.sql"), fill: Some(typed::fill) },
     Step::new(include_str!("../migrations/0011_verdicts.sql")),
     Step::new(include_str!("../migrations/0012_values.sql")),
+    Step { sql: include_str!("../migrations/0013_medians.sql"), fill: Some(medians::fill) },
 ];
 
 /// The tables of which the content follows from the others. They may be empty at any time, and archives leave them

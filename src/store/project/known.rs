@@ -1,7 +1,7 @@
 //! Knowledge of the projection from earlier facts: cancelled runs, the hardware of workers, the cases of
-//! tests, and the environments that have rows.
+//! tests, and the environments and sets of metrics that have rows.
 //!
-//! Limits: one entry for each cancelled run and each registered worker; at most [`MAX_ENVIRONMENTS`] digests;
+//! Limits: one entry for each cancelled run and each registered worker; at most [`MAX_DIGESTS`] digests of each kind;
 //! the cases of the tests of one transaction.
 
 use super::traits::Traits;
@@ -14,8 +14,8 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-/// Maximum number of digests of environments in memory.
-const MAX_ENVIRONMENTS: usize = 4096;
+/// Maximum number of digests of one kind in memory.
+const MAX_DIGESTS: usize = 4096;
 
 /// Outlives transactions. A copy is restored when one fails.
 #[derive(Debug, Clone, Default)]
@@ -26,6 +26,7 @@ pub(in crate::store) struct Known {
     pub has_quarantines: bool,
     workers: HashMap<WorkerId, Arc<Hardware>>,
     environments: HashSet<u64>,
+    metric_sets: HashSet<u64>,
 }
 
 /// The hardware of a worker, as it last reported it.
@@ -83,16 +84,14 @@ impl Known {
 
     /// Whether an environment has rows, or gets them with this call.
     pub fn has_environment(&mut self, connection: &Connection, id: u64) -> duckdb::Result<bool> {
-        if self.environments.contains(&id) {
-            return Ok(true);
-        }
         let sql = "SELECT count(*) > 0 FROM environments WHERE environment_id = ?";
-        let stored = connection.query_row(sql, params![id], |row| row.get(0))?;
-        if self.environments.len() >= MAX_ENVIRONMENTS {
-            self.environments.clear();
-        }
-        self.environments.insert(id);
-        Ok(stored)
+        is_stored(&mut self.environments, connection, sql, id)
+    }
+
+    /// Whether a set of metrics has rows, or gets them with this call.
+    pub fn has_metric_set(&mut self, connection: &Connection, id: u64) -> duckdb::Result<bool> {
+        let sql = "SELECT count(*) > 0 FROM metric_sets WHERE metric_set = ?";
+        is_stored(&mut self.metric_sets, connection, sql, id)
     }
 
     /// The hardware of an attempt that held devices of these products.
@@ -100,6 +99,24 @@ impl Known {
         let unknown = Hardware::default();
         self.workers.get(&worker).map_or(&unknown, |known| &**known).held(case, products)
     }
+}
+
+/// Whether a digest is one of these, or the query finds it; it is one of them afterwards.
+fn is_stored(
+    digests: &mut HashSet<u64>,
+    connection: &Connection,
+    sql: &str,
+    digest: u64,
+) -> duckdb::Result<bool> {
+    if digests.contains(&digest) {
+        return Ok(true);
+    }
+    let stored = connection.query_row(sql, params![digest], |row| row.get(0))?;
+    if digests.len() >= MAX_DIGESTS {
+        digests.clear();
+    }
+    digests.insert(digest);
+    Ok(stored)
 }
 
 impl Hardware {

@@ -3,6 +3,7 @@
 pub(super) mod detail;
 mod known;
 pub(super) mod marks;
+pub(super) mod medians;
 mod metric_rows;
 mod software;
 pub(super) mod summary;
@@ -14,6 +15,7 @@ pub(super) use software::Software;
 
 use self::detail::{Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Memory, Metric, cut};
 use self::known::Cases;
+use self::medians::{Measured, Medians};
 use self::metric_rows::MetricRow;
 use self::summary::Summary;
 use self::tables::{Table, Tables};
@@ -22,6 +24,7 @@ use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::Calibration;
 use crate::domain::fact::{Fact, Next, Notice};
 use crate::domain::id::{AttemptId, LeaseId, RunId, TestId, WorkerId};
+use crate::domain::launch::CONFIRMS;
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::{SkipCause, TestSpec};
 use crate::domain::time::{Millis, Timestamp};
@@ -221,7 +224,8 @@ impl<'a> Projection<'a> {
             short("runtime"),
             short("template"),
             traits.number("template_version"),
-            traits.kind
+            traits.kind,
+            short(CONFIRMS)
         ];
         self.tables.append(Table::Tests, row)
     }
@@ -348,7 +352,8 @@ impl<'a> Projection<'a> {
             let row = params![run, index, number, memory_bytes, device_memory_bytes, peak, at];
             self.tables.append(Table::OutOfMemory, row)?;
         }
-        self.measured(attempt, series, &detail)?;
+        let mut medians = self.measured(attempt, series, &detail)?;
+        self.medians(attempt, series, ended.outcome, &mut medians)?;
         match ended.next {
             Next::Done { flaky } => {
                 self.ended(attempt.test, ended.outcome, ended.class, flaky, None, ended.at)
@@ -357,13 +362,14 @@ impl<'a> Projection<'a> {
         }
     }
 
-    /// The cases, metrics and checks of an attempt.
-    fn measured(
+    /// The cases, metrics and checks of an attempt. Returns its medians.
+    fn measured<'d>(
         &mut self,
         attempt: AttemptId,
         series: Option<u64>,
-        detail: &Detail<'_>,
-    ) -> duckdb::Result<()> {
+        detail: &'d Detail<'_>,
+    ) -> duckdb::Result<Medians<'d>> {
+        let mut medians = Medians::default();
         let AttemptId { test: TestId { run: RunId(run), index }, number } = attempt;
         if let Some(cases) = &detail.junit {
             let (total, failed, errors) = (cases.tests, cases.failures, cases.errors);
@@ -372,7 +378,7 @@ impl<'a> Projection<'a> {
             self.tables.append(Table::Cases, row)?;
         }
         for metric in detail.metrics.iter().take(MAX_ROWS) {
-            self.metric(attempt, series, metric)?;
+            self.metric(attempt, series, metric, &mut medians)?;
         }
         for check in detail.checks.iter().take(MAX_ROWS) {
             let name = cut(&check.name, MAX_NAME_BYTES);
@@ -381,9 +387,34 @@ impl<'a> Projection<'a> {
             self.tables.append(Table::Checks, row)?;
         }
         for (name, figure) in detail.figures() {
+            medians.push(Measured::figure(&name, &figure.name), figure.value);
             let (of, value, most) = (figure.name, figure.value, figure.tolerance);
             let row = params![run, index, number, name, of, value, most, series];
             self.tables.append(Table::CheckValues, row)?;
+        }
+        Ok(medians)
+    }
+
+    /// The rows of the medians of an attempt, and of sets of metrics that have none.
+    fn medians(
+        &mut self,
+        attempt: AttemptId,
+        series: Option<u64>,
+        outcome: Outcome,
+        medians: &mut Medians<'_>,
+    ) -> duckdb::Result<()> {
+        for part in medians.parts() {
+            self.tables.append_medians(attempt, series, outcome.name(), &part)?;
+            // The query sees only rows that are flushed.
+            self.tables.flush_one(Table::MetricSets)?;
+            if self.known.has_metric_set(self.tables.connection(), part.set)? {
+                continue;
+            }
+            for (position, measured) in (1_u32..).zip(part.metrics()) {
+                let Measured { is_figure, name, unit, better } = measured;
+                let row = params![part.set, position, name, unit, better, is_figure];
+                self.tables.append(Table::MetricSets, row)?;
+            }
         }
         Ok(())
     }
@@ -401,23 +432,29 @@ impl<'a> Projection<'a> {
         Ok(Some(id))
     }
 
-    fn metric(
+    fn metric<'d>(
         &mut self,
         attempt: AttemptId,
         series: Option<u64>,
-        metric: &Metric<'_>,
+        metric: &'d Metric<'_>,
+        medians: &mut Medians<'d>,
     ) -> duckdb::Result<()> {
         let [name, unit, better] =
             [&metric.name, &metric.unit, &metric.better].map(|text| cut(text, MAX_NAME_BYTES));
+        let summary = Summary::of(&metric.values);
         self.tables.append_metric(&MetricRow {
             attempt,
             name: &name,
             unit: &unit,
             better: &better,
-            summary: Summary::of(&metric.values),
+            summary,
             threads: metric.threads,
             series,
-        })
+        })?;
+        if let Some(median) = summary.p50 {
+            medians.push(Measured { is_figure: false, name, unit, better }, median);
+        }
+        Ok(())
     }
 
     /// The text of a detail for its row. A text that is too large for one row is stored in parts.

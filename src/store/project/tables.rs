@@ -1,5 +1,7 @@
 //! Appends rows to tables, with one appender per table and batch.
 
+use crate::domain::id::AttemptId;
+use crate::store::project::medians::{MedianRows, Part};
 use crate::store::project::metric_rows::{MetricRow, MetricRows};
 use duckdb::{Appender, Connection, ToSql};
 
@@ -26,9 +28,11 @@ pub(in crate::store) enum Table {
     Quarantines,
     Acceptances,
     MarkRemovals,
+    AttemptMedians,
+    MetricSets,
 }
 
-const TABLES: [&str; 21] = [
+const TABLES: [&str; 23] = [
     "runs",
     "run_parts",
     "run_cancellations",
@@ -50,6 +54,8 @@ const TABLES: [&str; 21] = [
     "quarantines",
     "acceptances",
     "mark_removals",
+    "attempt_medians",
+    "metric_sets",
 ];
 
 /// Buffers rows. They become visible with [`Tables::flush`].
@@ -57,12 +63,14 @@ pub(in crate::store) struct Tables<'a> {
     connection: &'a Connection,
     open: [Option<Appender<'a>>; TABLES.len()],
     metrics: MetricRows,
+    medians: MedianRows,
 }
 
 impl<'a> Tables<'a> {
     pub fn new(connection: &'a Connection) -> Self {
         let open = [const { None }; TABLES.len()];
-        Self { connection, open, metrics: MetricRows::default() }
+        let (metrics, medians) = (MetricRows::default(), MedianRows::default());
+        Self { connection, open, metrics, medians }
     }
 
     pub fn connection(&self) -> &'a Connection {
@@ -85,6 +93,23 @@ impl<'a> Tables<'a> {
         rows.write(self.appender(Table::Metrics)?)
     }
 
+    /// Appends a row to the table of the medians of attempts.
+    pub fn append_medians(
+        &mut self,
+        attempt: AttemptId,
+        series: Option<u64>,
+        outcome: &str,
+        part: &Part<'_, '_>,
+    ) -> duckdb::Result<()> {
+        self.medians.push(attempt, series, outcome, part);
+        if self.medians.is_full() { self.write_medians() } else { Ok(()) }
+    }
+
+    fn write_medians(&mut self) -> duckdb::Result<()> {
+        let mut rows = std::mem::take(&mut self.medians);
+        rows.write(self.appender(Table::AttemptMedians)?)
+    }
+
     fn appender(&mut self, table: Table) -> duckdb::Result<&mut Appender<'a>> {
         let open = &mut self.open[table as usize];
         match open {
@@ -101,6 +126,9 @@ impl<'a> Tables<'a> {
     pub fn flush(&mut self) -> duckdb::Result<()> {
         if !self.metrics.is_empty() {
             self.write_metrics()?;
+        }
+        if !self.medians.is_empty() {
+            self.write_medians()?;
         }
         self.open.iter_mut().flatten().try_for_each(Appender::flush)
     }

@@ -1,15 +1,15 @@
 //! The tests and values of two sides, joined by their cases and series.
 
-use crate::domain::id::{QuarantineId, RunId, TestId};
+use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::series::{CaseId, SeriesId};
 use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, get};
-use crate::store::reports::quarantined::QuarantineRefRow;
-use duckdb::{Row, params};
-use std::collections::{BTreeMap, HashSet};
+use crate::store::query::{self, Conditions, LAST_ATTEMPTS, PLACES, get};
+use crate::store::reports::quarantined::{self, QuarantineRefRow};
+use duckdb::{Connection, Row, params};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The two sides of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,61 +53,152 @@ pub struct PairRow {
     pub quarantined: Option<QuarantineRefRow>,
 }
 
-/// `?1` to `?2` are the judged runs, `?3` to `?4` those before, `?5`: whether these are a named run, `?6`:
-/// whether what precedes the judged runs is preferred. A repetition that confirms a change does not show the
-/// state of its test, except in its own run.
-const PAIRS: &str = "WITH after AS (\
-        SELECT tests.run, tests.test, tests.case_id FROM tests \
-        JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test \
-        WHERE tests.case_id IS NOT NULL AND tests.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER \
-        AND ended.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER \
-        AND (?1 = ?2 OR NOT contains(tests.labels, '\"confirms\":')) \
-        QUALIFY row_number() OVER \
-        (PARTITION BY tests.case_id ORDER BY tests.run DESC, tests.test DESC) = 1\
-    ), earlier AS MATERIALIZED (\
-        SELECT tests.run, tests.test, tests.case_id, ?6 AND tests.run >= ?1 AS is_within \
-        FROM tests LEFT JOIN after ON after.case_id = tests.case_id \
-        WHERE tests.case_id IS NOT NULL AND tests.run BETWEEN ?3::UINTEGER AND ?4::UINTEGER \
-        AND (?5 OR tests.run < after.run OR (tests.run = after.run AND tests.test < after.test)) \
-        AND NOT contains(tests.labels, '\"confirms\":')\
-    ), before AS (\
-        SELECT unnest(best) FROM (\
-        SELECT arg_min({'run': earlier.run, 'test': earlier.test}, (is_within, \
-        ended.outcome IN ('cancelled', 'skipped', 'expired', 'worker_lost'), \
-        CASE WHEN is_within THEN earlier.run ELSE -earlier.run::BIGINT END, \
-        CASE WHEN is_within THEN earlier.test ELSE -earlier.test::BIGINT END)) AS best \
-        FROM earlier JOIN test_outcomes AS ended \
-        ON ended.run = earlier.run AND ended.test = earlier.test GROUP BY earlier.case_id)\
-    ), chosen AS (\
-        SELECT run, test FROM after UNION SELECT run, test FROM before\
-    ), tried AS (\
-        SELECT attempts.run, attempts.test, attempts.worker, attempts.message, attempts.series_id \
-        FROM attempts JOIN chosen ON chosen.run = attempts.run AND chosen.test = attempts.test \
-        QUALIFY row_number() OVER (PARTITION BY attempts.run, attempts.test \
-        ORDER BY attempts.attempt DESC) = 1\
-    ), known AS (\
-        SELECT tests.run, tests.test, tests.case_id, tests.name, tests.labels, ended.outcome, \
-        ended.flaky, coalesce(ended.message, tried.message, '') AS message, \
-        names.name AS worker_name, tried.series_id \
-        FROM chosen JOIN tests ON tests.run = chosen.run AND tests.test = chosen.test \
-        JOIN test_outcomes AS ended ON ended.run = chosen.run AND ended.test = chosen.test \
-        LEFT JOIN tried ON tried.run = chosen.run AND tried.test = chosen.test \
-        LEFT JOIN worker_names AS names ON names.worker = tried.worker\
-    ), later AS (\
-        SELECT known.* FROM known \
-        SEMI JOIN after ON after.run = known.run AND after.test = known.test\
-    ), former AS (\
-        SELECT known.* FROM known \
-        SEMI JOIN before ON before.run = known.run AND before.test = known.test\
-    ) \
-    SELECT coalesce(later.case_id, former.case_id) AS case_id, \
-    later.* EXCLUDE (case_id), former.* EXCLUDE (case_id), \
-    marks.quarantine, marks.reason, marks.expires_ms \
-    FROM later FULL OUTER JOIN former ON former.case_id = later.case_id \
-    LEFT JOIN quarantined ON quarantined.run = coalesce(later.run, former.run) \
-    AND quarantined.test = coalesce(later.test, former.test) \
-    LEFT JOIN quarantines AS marks ON marks.quarantine = quarantined.quarantine \
-    ORDER BY coalesce(later.name, former.name), 1";
+/// Maximum number of pairs whose sides are in memory.
+const MAX_PAIRS: usize = 10_000;
+
+/// The tests of a pair. At least one of them is there.
+struct Chosen {
+    case: CaseId,
+    after: Option<TestId>,
+    before: Option<TestId>,
+    /// Name of the judged test, or of the one before.
+    name: String,
+}
+
+/// Number of runs before the judged ones in which every case is searched. Older ones are searched for the cases that
+/// have no test there.
+const RECENT: u32 = 30;
+
+/// Whether a test that ended in this way proves nothing about its case.
+const IS_WEAK: &str = "ended.outcome IN ('cancelled', 'skipped', 'expired', 'worker_lost')";
+
+/// The ends of tests, with the place of each test.
+fn ended() -> String {
+    format!(
+        "SELECT tests.case_id, tests.run, tests.confirms, {IS_WEAK} AS is_weak, \
+         tests.run::UBIGINT * {PLACES}::UBIGINT + tests.test::UBIGINT AS place \
+         FROM tests JOIN test_outcomes AS ended \
+         ON ended.run = tests.run AND ended.test = tests.test WHERE tests.case_id IS NOT NULL"
+    )
+}
+
+/// The tests of each case. `?1` to `?2` are the judged runs, `?3` to `?4` those before, `?5`: whether these are a
+/// named run, `?6`: whether what precedes the judged runs is preferred. A repetition that confirms a change does not
+/// show the state of its test, except in its own run.
+fn chosen_sql() -> String {
+    let ended = ended();
+    let of_runs = |first, last| {
+        let bounds = format!("BETWEEN ?{first}::UINTEGER AND ?{last}::UINTEGER");
+        format!("{ended} AND tests.run {bounds} AND ended.run {bounds}")
+    };
+    format!(
+        "WITH after AS MATERIALIZED (SELECT case_id, max(place) AS place FROM ({}) \
+            WHERE ?1 = ?2 OR confirms IS NULL GROUP BY case_id), \
+        earlier AS (SELECT own.*, ?6 AND own.run >= ?1 AS is_within FROM ({}) AS own \
+            LEFT JOIN after ON after.case_id = own.case_id \
+            WHERE own.confirms IS NULL AND (?5 OR own.place < after.place)), \
+        before AS (SELECT case_id, max(place) FILTER (NOT is_within AND NOT is_weak) AS strong, \
+            max(place) FILTER (NOT is_within) AS outside, \
+            coalesce(min(place) FILTER (NOT is_weak), min(place)) AS within \
+            FROM earlier GROUP BY case_id) \
+        SELECT coalesce(after.case_id, before.case_id), after.place, before.strong, \
+            before.outside, before.within \
+            FROM after FULL OUTER JOIN before ON before.case_id = after.case_id",
+        of_runs(1, 2),
+        of_runs(3, 4)
+    )
+}
+
+/// The newest tests of some cases, up to a run. The parameters are the cases and the run.
+fn older_sql() -> String {
+    format!(
+        "SELECT case_id, max(place) FILTER (NOT is_weak), max(place) FROM ({} \
+         AND tests.case_id IN (SELECT unnest(string_split(?1::VARCHAR, ','))::UBIGINT) \
+         AND tests.run <= ?2::UINTEGER) WHERE confirms IS NULL GROUP BY case_id",
+        ended()
+    )
+}
+
+/// The tests of a case before the judged one, as far as they were found.
+struct Found {
+    case: CaseId,
+    after: Option<TestId>,
+    /// The newest one before the judged runs that is not weak, and the newest one of any kind.
+    strong: Option<TestId>,
+    outside: Option<TestId>,
+    /// The first one, which may be in the judged runs.
+    within: Option<TestId>,
+}
+
+/// The tests of each case on both sides, without their names.
+fn chosen(connection: &Connection, Sides { to, before }: Sides) -> Result<Vec<Chosen>, StoreError> {
+    let from = match before {
+        Before::Run(run) => (run.0, run.0),
+        Before::Previous | Before::Period => (to.0.0.saturating_sub(RECENT), to.1.0),
+    };
+    let (is_named, is_period) = (matches!(before, Before::Run(_)), before == Before::Period);
+    let mut statement = connection.prepare(&chosen_sql()).doing("query")?;
+    let values = params![to.0.0, to.1.0, from.0, from.1, is_named, is_period];
+    let rows = statement.query_and_then(values, |row| {
+        let case = CaseId(get(row, 0)?);
+        let [after, strong, outside, within] = places(row, [1, 2, 3, 4])?;
+        Ok(Found { case, after, strong, outside, within })
+    });
+    let found: Result<Vec<Found>, StoreError> = rows.doing("query")?.collect();
+    let found = found?;
+    let mut older = HashMap::new();
+    if !is_named && from.0 > 0 {
+        let missing: Vec<String> = found
+            .iter()
+            .filter(|found| found.strong.is_none())
+            .map(|found| found.case.0.to_string())
+            .collect();
+        older = self::older(connection, &missing, from.0 - 1)?;
+    }
+    let choose = |Found { case, after, strong, outside, within }: Found| {
+        let (older, oldest) = older.get(&case).copied().unwrap_or_default();
+        let before = strong.or(older).or(outside).or(oldest).or(within);
+        Chosen { case, after, before, name: String::new() }
+    };
+    Ok(found.into_iter().map(choose).collect())
+}
+
+/// The newest test of a case that is not weak, and the newest one of any kind.
+type Newest = (Option<TestId>, Option<TestId>);
+
+/// The newest tests up to a run of each of these cases.
+fn older(
+    connection: &Connection,
+    cases: &[String],
+    last: u32,
+) -> Result<HashMap<CaseId, Newest>, StoreError> {
+    if cases.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut statement = connection.prepare(&older_sql()).doing("query")?;
+    let rows = statement.query_and_then(params![cases.join(","), last], |row| {
+        let [strong, any] = places(row, [1, 2])?;
+        Ok((CaseId(get(row, 0)?), (strong, any)))
+    });
+    rows.doing("query")?.collect()
+}
+
+/// Reads columns with places of tests.
+fn places<const N: usize>(
+    row: &Row<'_>,
+    columns: [usize; N],
+) -> Result<[Option<TestId>; N], StoreError> {
+    let mut tests = [None; N];
+    for (test, column) in tests.iter_mut().zip(columns) {
+        *test = get::<Option<u64>>(row, column)?.map(query::at_place);
+    }
+    Ok(tests)
+}
+
+/// The side of a pair that a test is.
+const SIDES: &str = "SELECT tests.run, tests.test, tests.name, tests.labels, ended.outcome, \
+    ended.flaky, coalesce(ended.message, tried.message, ''), names.name, tried.series_id FROM tests \
+    JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test";
 
 /// A package whose versions differ between two runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -176,21 +267,25 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn pairs(&self, sides: Sides, visit: &mut dyn FnMut(PairRow)) -> Result<(), StoreError> {
-        let Sides { to, before } = sides;
-        let from = match before {
-            Before::Run(run) => (run, run),
-            Before::Previous | Before::Period => (RunId(0), to.1),
-        };
-        let (is_named, is_period) = (matches!(before, Before::Run(_)), before == Before::Period);
         self.pool.read(|connection| {
-            let mut statement = connection.prepare(PAIRS).doing("query")?;
-            let values = params![to.0.0, to.1.0, from.0.0, from.1.0, is_named, is_period];
-            let rows = statement.query_and_then(values, |row| {
-                let (after, before) = (side(row, 1)?, side(row, 10)?);
-                let quarantined = quarantine(row, 19)?;
-                Ok(PairRow { case: CaseId(get(row, 0)?), after, before, quarantined })
+            let mut chosen = chosen(connection, sides)?;
+            add_names(connection, &mut chosen)?;
+            chosen.sort_unstable_by(|one, other| {
+                (&one.name, one.case.0).cmp(&(&other.name, other.case.0))
             });
-            rows.doing("query")?.try_for_each(|row| row.map(&mut *visit))
+            for part in chosen.chunks(MAX_PAIRS) {
+                let tests: Vec<TestId> =
+                    part.iter().flat_map(|pair| [pair.after, pair.before]).flatten().collect();
+                let known = described(connection, &tests)?;
+                let marks = quarantined::of(connection, &known.keys().copied().collect())?;
+                let side = |test: Option<TestId>| test.and_then(|test| known.get(&test)).cloned();
+                for Chosen { case, after, before, .. } in part {
+                    let quarantined = after.or(*before).and_then(|test| marks.get(&test)).cloned();
+                    let (after, before) = (side(*after), side(*before));
+                    visit(PairRow { case: *case, after, before, quarantined });
+                }
+            }
+            Ok(())
         })
     }
 
@@ -211,7 +306,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn repetitions(&self, run: RunId) -> Result<HashSet<TestId>, StoreError> {
-        let sql = "SELECT run, test FROM tests WHERE run = ? AND contains(labels, '\"confirms\":')";
+        let sql = "SELECT run, test FROM tests WHERE run = ? AND confirms IS NOT NULL";
         self.pool.read(|connection| {
             let mut statement = connection.prepare(sql).doing("query")?;
             let rows = statement.query_and_then([run.0], |row| query::test_id(row, 0, 1));
@@ -220,27 +315,48 @@ impl Store {
     }
 }
 
-/// Reads a side that starts at a column. `None` if the case is not on that side.
-fn side(row: &Row<'_>, start: usize) -> Result<Option<SideRow>, StoreError> {
-    let Some(outcome) = query::outcome(row, start + 4)? else { return Ok(None) };
-    Ok(Some(SideRow {
-        test: query::test_id(row, start, start + 1)?,
-        name: get(row, start + 2)?,
-        labels: query::labels(row, start + 3)?,
-        outcome,
-        flaky: get(row, start + 5)?,
-        message: get(row, start + 6)?,
-        worker: get(row, start + 7)?,
-        series: get::<Option<u64>>(row, start + 8)?.map(SeriesId),
-    }))
+/// Adds the names of the tests that are shown.
+fn add_names(connection: &Connection, pairs: &mut [Chosen]) -> Result<(), StoreError> {
+    let shown: Vec<TestId> = pairs.iter().filter_map(|pair| pair.after.or(pair.before)).collect();
+    let mut conditions = Conditions::default();
+    conditions.tests("tests", &shown);
+    let select = "SELECT tests.run, tests.test, tests.name FROM tests";
+    let names = conditions.query(connection, select, "", |row| {
+        Ok((query::test_id(row, 0, 1)?, get::<String>(row, 2)?))
+    })?;
+    let mut names: HashMap<TestId, String> = names.into_iter().collect();
+    for pair in pairs {
+        let name = pair.after.or(pair.before).and_then(|test| names.remove(&test));
+        pair.name = name.unwrap_or_default();
+    }
+    Ok(())
 }
 
-/// Reads a quarantine that starts at a column. `None` for a test without one.
-fn quarantine(row: &Row<'_>, start: usize) -> Result<Option<QuarantineRefRow>, StoreError> {
-    let Some(id) = get::<Option<u32>>(row, start)? else { return Ok(None) };
-    Ok(Some(QuarantineRefRow {
-        quarantine: QuarantineId(id),
-        reason: get(row, start + 1)?,
-        expires_at: Timestamp(get(row, start + 2)?),
-    }))
+/// The side that each test is.
+fn described(
+    connection: &Connection,
+    tests: &[TestId],
+) -> Result<HashMap<TestId, SideRow>, StoreError> {
+    let mut conditions = Conditions::default();
+    conditions.tests("tests", tests);
+    let select = format!(
+        "{SIDES} LEFT JOIN ({LAST_ATTEMPTS}) AS tried ON tried.run = tests.run \
+         AND tried.test = tests.test \
+         LEFT JOIN worker_names AS names ON names.worker = tried.worker"
+    );
+    let rows = conditions.query(connection, &select, "", |row| {
+        let missing = || StoreError::Value { what: "outcome", value: "NULL".to_owned() };
+        let side = SideRow {
+            test: query::test_id(row, 0, 1)?,
+            name: get(row, 2)?,
+            labels: query::labels(row, 3)?,
+            outcome: query::outcome(row, 4)?.ok_or_else(missing)?,
+            flaky: get(row, 5)?,
+            message: get(row, 6)?,
+            worker: get(row, 7)?,
+            series: get::<Option<u64>>(row, 8)?.map(SeriesId),
+        };
+        Ok((side.test, side))
+    })?;
+    Ok(rows.into_iter().collect())
 }

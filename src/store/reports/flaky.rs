@@ -57,7 +57,11 @@ impl Store {
         let since = since.0;
         self.pool.read(|connection| {
             let count = |row: &Row<'_>| row.get::<_, u64>(0);
-            let unknown = connection.query_row(UNKNOWN, params![since], count).doing("query")?;
+            let without: u64 = connection.query_row(WITHOUT_CASE, [], count).doing("query")?;
+            let unknown = match without {
+                0 => 0,
+                _ => connection.query_row(UNKNOWN, params![since], count).doing("query")?,
+            };
             let mut cases = Vec::new();
             let mut statement = connection.prepare(&attempts(limit)).doing("query")?;
             for batch in statement.query_arrow(params![since]).doing("query")? {
@@ -129,6 +133,10 @@ fn describe(connection: &Connection, cases: &mut [CaseRow]) -> Result<(), StoreE
     Ok(())
 }
 
+/// Whether there are tests without a case, which belong to a database of an earlier version.
+const WITHOUT_CASE: &str =
+    "SELECT count(*) FROM (SELECT 1 FROM tests WHERE case_id IS NULL LIMIT 1)";
+
 /// Counts the attempts without a case. The parameter is the time of the first attempts.
 const UNKNOWN: &str = "SELECT count(*) FILTER (tests.case_id IS NULL) FROM attempts \
     JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
@@ -139,13 +147,14 @@ fn attempts(limit: usize) -> String {
     const KEY: [&str; 4] =
         ["attempts.finished_ms", "attempts.run", "attempts.test", "attempts.attempt"];
     format!(
-        "SELECT tests.case_id, attempts.run, attempts.test, attempts.worker, attempts.outcome, \
-         attempts.class, coalesce(ended.flaky AND attempts.outcome = 'passed', false), \
+        "WITH flaky AS (SELECT run, test FROM test_outcomes WHERE flaky) \
+         SELECT tests.case_id, attempts.run, attempts.test, attempts.worker, attempts.outcome, \
+         attempts.class, flaky.run IS NOT NULL AND attempts.outcome = 'passed', \
          attempts.finished_ms \
          FROM attempts JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
-         LEFT JOIN test_outcomes AS ended ON ended.run = attempts.run AND ended.test = attempts.test \
+         LEFT JOIN flaky ON flaky.run = attempts.run AND flaky.test = attempts.test \
          WHERE attempts.finished_ms >= ?1 \
-         AND tests.case_id IS NOT NULL QUALIFY row_number() OVER (PARTITION BY tests.case_id \
+         AND tests.run >= (SELECT min(run) FROM attempts WHERE finished_ms >= ?1) AND tests.case_id IS NOT NULL QUALIFY row_number() OVER (PARTITION BY tests.case_id \
          ORDER BY {} DESC) <= {limit} ORDER BY tests.case_id, {}",
         KEY.join(" DESC, "),
         KEY.join(", ")

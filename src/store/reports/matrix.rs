@@ -2,12 +2,12 @@
 
 use super::details::{CASE_KEY, quoted};
 use super::selection::Selection;
-use crate::domain::id::{RunId, TestId};
+use crate::domain::id::TestId;
 use crate::domain::outcome::Outcome;
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::Store;
 use crate::store::error::StoreError;
-use crate::store::query::{self, Conditions, get};
+use crate::store::query::{self, Conditions, LAST_ATTEMPTS, PLACES, get};
 use duckdb::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
 
@@ -120,19 +120,21 @@ impl Store {
                 return Ok(Vec::new());
             };
             let select = format!(
-                "WITH placed AS (SELECT states.run, states.test, states.attempt, states.outcome, \
-                 states.flaky, {CASE_KEY} AS key, coalesce({}, '(none)') AS row_name, \
+                "{} SELECT states.outcome, states.flaky, {CASE_KEY} AS key, \
+                 coalesce({}, '(none)') AS row_name, \
                  CASE WHEN states.backend IS NULL THEN '(none)' \
-                 WHEN attempts.device_product IS NULL OR coalesce(attempts.devices, '[]') = '[]' \
-                 THEN states.backend \
-                 ELSE states.backend || ' (' || attempts.device_product || ')' END AS column_name \
-                 FROM test_states AS states \
-                 LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
-                 LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
-                 AND attempts.attempt = states.attempt",
-                group.expression()
+                 WHEN states.product IS NULL THEN states.backend \
+                 ELSE states.backend || ' (' || states.product || ')' END AS column_name, \
+                 {} AS place, \
+                 CASE WHEN states.outcome = 'passed' THEN states.median END AS median, \
+                 states.metric_set \
+                 FROM ({STATES}) AS states \
+                 LEFT JOIN worker_names AS workers ON workers.worker = states.worker",
+                last_attempts(metric),
+                group.expression(),
+                place()
             );
-            let rest = cells(metric, limit);
+            let rest = cells(limit);
             let tests = selection.of_tests(*first, *last);
             let mut cells = tests.query(connection, &select, &rest, cell_row)?;
             add_messages(connection, &mut cells)?;
@@ -213,9 +215,48 @@ impl Store {
     }
 }
 
+/// The tests with how they ended, and their last attempts.
+const STATES: &str = "SELECT tests.*, ended.outcome, coalesce(ended.flaky, false) AS flaky, \
+    last.worker, last.product, last.median, last.metric_set FROM tests \
+    LEFT JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test \
+    LEFT JOIN last ON last.run = tests.run AND last.test = tests.test";
+
+/// Added to the places of tests with a verdict, which follow other ends.
+const VERDICT: u64 = 1 << 63;
+
+/// The place of a test among the results of its case, the newest one last.
+fn place() -> String {
+    format!(
+        "CASE WHEN states.outcome IS NOT NULL \
+         AND states.outcome NOT IN ('cancelled', 'skipped', 'expired') \
+         THEN {VERDICT}::UBIGINT ELSE 0::UBIGINT END \
+         + states.run::UBIGINT * {PLACES}::UBIGINT + states.test::UBIGINT"
+    )
+}
+
+/// The beginning of the query of the matrix: the last attempts of tests, with the median of the metric if they passed.
+fn last_attempts(metric: &str) -> String {
+    format!(
+        "WITH sets AS MATERIALIZED (SELECT metric_set, position, unit, better FROM metric_sets \
+           WHERE name = {} AND NOT is_figure), \
+         measured AS (SELECT own.run, own.test, own.attempt, own.metric_set, \
+           own.medians[sets.position] AS median FROM attempt_medians AS own \
+           JOIN sets ON sets.metric_set = own.metric_set WHERE own.outcome = 'passed' \
+           AND isfinite(own.medians[sets.position]) AND own.medians[sets.position] > 0), \
+         last AS (SELECT own.run, own.test, own.worker, \
+           CASE WHEN coalesce(own.devices, '[]') <> '[]' THEN own.device_product END AS product, \
+           measured.median, measured.metric_set FROM ({LAST_ATTEMPTS}) AS own \
+           LEFT JOIN measured ON measured.run = own.run AND measured.test = own.test \
+           AND measured.attempt = own.attempt), \
+         placed AS (",
+        quoted(metric)
+    )
+}
+
 /// The part of the query of the matrix after the conditions: the newest result of each case, preferring
-/// verdicts; then one row for each cell.
-fn cells(metric: &str, limit: u32) -> String {
+/// verdicts; then one row for each cell. A change compares it with the median of the others, which is that of all
+/// without one of its value.
+fn cells(limit: u32) -> String {
     let count = |outcome: &Outcome, more: &str| {
         format!("count(*) FILTER (outcome = '{}'{more})", outcome.name())
     };
@@ -226,37 +267,34 @@ fn cells(metric: &str, limit: u32) -> String {
     };
     let places: Vec<String> = WORST_FIRST.iter().enumerate().map(place).collect();
     format!(
-        "), measured AS (SELECT run, test, attempt, p50, unit, better FROM metrics \
-           WHERE name = {} AND isfinite(p50) AND p50 > 0), \
-         joined AS (SELECT placed.*, measured.* EXCLUDE (run, test, attempt) FROM placed \
-           LEFT JOIN measured ON measured.run = placed.run AND measured.test = placed.test \
-           AND measured.attempt = placed.attempt), \
-         aged AS (SELECT joined.*, \
-           row_number() OVER (PARTITION BY row_name, column_name, key ORDER BY \
-           (outcome IS NOT NULL AND outcome NOT IN ('cancelled', 'skipped', 'expired')) \
-           DESC, run DESC, test DESC) AS age FROM joined), \
-         newest AS (SELECT row_name, column_name, key, max(run) FILTER (age = 1) AS run, \
-           max(test) FILTER (age = 1) AS test, max(attempt) FILTER (age = 1) AS attempt, max(outcome) FILTER (age = 1) AS outcome, \
-           coalesce(bool_or(flaky) FILTER (age = 1), false) AS flaky, \
-           max(p50) FILTER (age = 1 AND outcome = 'passed') AS value, \
-           max(unit) FILTER (age = 1 AND outcome = 'passed') AS unit, \
-           max(better) FILTER (age = 1 AND outcome = 'passed') AS better, \
-           median(p50) FILTER (age > 1 AND outcome = 'passed') AS earlier \
-           FROM aged GROUP BY row_name, column_name, key), \
+        "), grouped AS (SELECT row_name, column_name, key, max(place) AS newest, \
+           arg_max_null(outcome, place) AS outcome, arg_max_null(flaky, place) AS flaky, \
+           arg_max_null(median, place) AS value, arg_max_null(metric_set, place) AS metric_set, \
+           list(median) FILTER (median IS NOT NULL) AS medians \
+           FROM placed GROUP BY row_name, column_name, key), \
+         newest AS (SELECT row_name, column_name, \
+           (newest % {VERDICT} // {PLACES})::UINTEGER AS run, \
+           (newest % {PLACES})::UINTEGER AS test, outcome, flaky, value, sets.unit, sets.better, \
+           list_aggregate(CASE WHEN value IS NULL THEN medians ELSE list_concat( \
+           medians[:list_position(medians, value) - 1], \
+           medians[list_position(medians, value) + 1:]) END, 'median') AS earlier \
+           FROM grouped LEFT JOIN sets ON sets.metric_set = grouped.metric_set \
+           AND grouped.value IS NOT NULL), \
          ranked AS (SELECT newest.*, \
-           (newest.run, newest.test) IN (SELECT run, test FROM quarantined) AS is_quarantined, row_number() OVER (PARTITION BY row_name, column_name ORDER BY \
+           (newest.run, newest.test) IN (SELECT run, test FROM quarantined) AS is_quarantined, \
+           row_number() OVER (PARTITION BY row_name, column_name ORDER BY \
            CASE outcome {} WHEN 'passed' THEN 0 ELSE 1 END DESC, run DESC, test DESC) AS place \
            FROM newest), \
          cells AS (SELECT row_name, column_name, count(*) AS tests, \
            count(*) FILTER (outcome IS NULL) AS pending, \
            count(*) FILTER (outcome = 'passed' AND flaky) AS flaky, \
-           CASE count(value) WHEN 1 THEN max(value) ELSE {} END AS value, max(unit) AS unit, max(better) AS better, \
+           CASE count(value) WHEN 1 THEN max(value) ELSE {} END AS value, max(unit) AS unit, \
+           max(better) AS better, \
            {} AS change, max(run) FILTER (place = 1) AS run, \
            max(test) FILTER (place = 1) AS test, {} \
            FROM ranked GROUP BY row_name, column_name) \
          SELECT cells.run, cells.test, cells.* EXCLUDE (run, test) FROM cells \
          ORDER BY row_name, column_name LIMIT {limit}",
-        quoted(metric),
         places.join(" "),
         geometric("ln(value)"),
         geometric("ln(value) - ln(earlier)"),
@@ -267,19 +305,14 @@ fn cells(metric: &str, limit: u32) -> String {
 /// Adds the messages of the tests of the cells. They are read afterwards, because the tests are mostly of the newest
 /// runs: a join would read the environments of all attempts of the period.
 fn add_messages(connection: &Connection, cells: &mut [CellRow]) -> Result<(), StoreError> {
-    let runs = || cells.iter().map(|cell| cell.test.run.0);
-    let (Some(first), Some(last)) = (runs().min(), runs().max()) else { return Ok(()) };
-    let ids = cells.iter().map(|cell| format!("({}, {})", cell.test.run.0, cell.test.index));
-    let ids = ids.collect::<Vec<_>>().join(", ");
-    let mut of_runs = Conditions::default();
-    of_runs.and("states.run BETWEEN ? AND ?", [first, last]);
-    of_runs.within(RunId(first), RunId(last));
+    let tests: Vec<TestId> = cells.iter().map(|cell| cell.test).collect();
+    let mut of_tests = Conditions::default();
+    of_tests.tests("states", &tests);
     let select = "SELECT states.run, states.test, states.message, \
         coalesce(json_exists(attempts.environment, '$.written_by'), false) \
         FROM test_states AS states LEFT JOIN attempts ON attempts.run = states.run \
         AND attempts.test = states.test AND attempts.attempt = states.attempt";
-    let rest = format!(" AND (states.run, states.test) IN ({ids})");
-    let messages = of_runs.query(connection, select, &rest, |row| {
+    let messages = of_tests.query(connection, select, "", |row| {
         Ok((query::test_id(row, 0, 1)?, (get::<String>(row, 2)?, get::<bool>(row, 3)?)))
     })?;
     let mut messages: HashMap<TestId, (String, bool)> = messages.into_iter().collect();

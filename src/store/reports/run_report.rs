@@ -225,8 +225,12 @@ fn rows(
 ) -> Result<Vec<ReportRow>, StoreError> {
     let mut metrics = metrics(connection, of_runs, limit)?;
     let up_to = up_to(limit);
+    // The first attempts are selected by the tests that have several: joined at once, those of all tests are read.
     let rest = format!(
-        "{up_to} SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
+        "{up_to}, firsts AS (SELECT attempts.run, attempts.test, attempts.outcome, attempts.message, \
+         attempts.worker FROM attempts JOIN picked ON picked.run = attempts.run \
+         AND picked.test = attempts.test WHERE picked.attempt > 1 AND attempts.attempt = 1) \
+         SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
          attempts.peak_memory_bytes, firsts.outcome, firsts.message, attempts.weights, \
          attempts.isolation, \
          attempts.environment, attempts.devices, \
@@ -237,8 +241,7 @@ fn rows(
          LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
          LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
          AND attempts.attempt = states.attempt \
-         LEFT JOIN attempts AS firsts ON firsts.run = states.run AND firsts.test = states.test \
-         AND firsts.attempt = 1 AND states.attempt > 1 \
+         LEFT JOIN firsts ON firsts.run = states.run AND firsts.test = states.test \
          LEFT JOIN worker_names AS first_workers ON first_workers.worker = firsts.worker \
          LEFT JOIN cases ON cases.run = states.run AND cases.test = states.test \
          AND cases.attempt = states.attempt ORDER BY states.run, states.test"

@@ -93,10 +93,9 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn series_metrics(&self, series: SeriesId) -> Result<Vec<SeriesMetricRow>, StoreError> {
-        let sql = "SELECT name, max(unit), max(better), false AS is_figure FROM metrics \
-            WHERE series_id = ?1 AND p50 IS NOT NULL GROUP BY name UNION ALL \
-            SELECT concat(name, '.', figure), '', 'lower', true FROM check_values \
-            WHERE series_id = ?1 GROUP BY name, figure ORDER BY 4, 1";
+        let sql = "SELECT name, max(unit), max(better), is_figure FROM metric_sets WHERE metric_set IN \
+            (SELECT metric_set FROM attempt_medians WHERE series_id = ?1) \
+            GROUP BY name, is_figure ORDER BY is_figure, name";
         self.pool.read(|connection| {
             let mut statement = connection.prepare(sql).doing("query")?;
             let rows = statement.query_and_then(params![series.0], |row| {

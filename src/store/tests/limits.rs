@@ -115,7 +115,7 @@ fn many_metrics_with_long_names_are_limited_with_a_note() {
 #[test]
 fn a_result_that_does_not_fit_alone_is_stored_without_its_detail_and_with_a_note() {
     let (_place, mut opened) = small(2);
-    opened.writer.connection().execute_batch("SET memory_limit = '5MB'").expect("set");
+    opened.writer.connection().execute_batch("SET memory_limit = '7MB'").expect("set");
     opened.writer.wait_by(|| {});
     let one = "1,".repeat(4_000_000);
     let detail =

@@ -3,12 +3,15 @@
 //! Limit: the details of one answer have at most [`MAX_ANSWER_BYTES`] together; an answer with one
 //! attempt has its whole detail.
 
-use super::Store;
-use super::error::StoreError;
-use super::query::{self, Conditions, get};
-use super::rows::{AttemptFilter, AttemptRow, AttemptRows, MAX_ROWS};
+pub(super) mod recent;
+
+use self::recent::Recent;
 use crate::domain::id::{AttemptId, Epoch, TestId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
+use crate::store::Store;
+use crate::store::error::StoreError;
+use crate::store::query::{self, Conditions, get};
+use crate::store::rows::{AttemptFilter, AttemptRow, AttemptRows, MAX_ROWS};
 use duckdb::{Connection, Row};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -39,7 +42,7 @@ impl Store {
     /// The database cannot be read.
     pub fn attempts(&self, filter: &AttemptFilter) -> Result<AttemptRows, StoreError> {
         let limit = filter.limit.min(MAX_ROWS);
-        self.pool.read(|connection| attempts(connection, filter, limit))
+        self.pool.read(|connection| attempts(connection, filter, limit, &self.recent))
     }
 
     /// The attempt with this id, if it has ended.
@@ -85,6 +88,7 @@ fn attempts(
     connection: &Connection,
     filter: &AttemptFilter,
     limit: usize,
+    recent: &Recent,
 ) -> Result<AttemptRows, StoreError> {
     let mut selected = conditions(filter);
     let rest = format!(" ORDER BY attempts.run, attempts.test, attempts.attempt LIMIT {limit}");
@@ -102,7 +106,14 @@ fn attempts(
     let upto = "attempts.run <= ? AND (attempts.run < ? OR attempts.test < ? \
         OR (attempts.test = ? AND attempts.attempt <= ?))";
     selected.and(upto, [run.0, run.0, index, index, number.into()]);
-    let mut details = details(connection, selected)?;
+    let ids: Vec<AttemptId> = rows.iter().map(|(row, _)| row.attempt).collect();
+    let mut details = if let Some(details) = recent.get(&ids) {
+        details
+    } else {
+        let details = details(connection, selected)?;
+        recent.keep(&ids, &details);
+        details
+    };
     let with_detail = |(mut row, _): (AttemptRow, u64)| {
         let text = details.remove(&row.attempt);
         row.detail = text.and_then(|json| RawValue::from_string(json).ok());
@@ -112,7 +123,7 @@ fn attempts(
 }
 
 /// The details of these attempts, which are few.
-pub(super) fn details_of(
+pub(in crate::store) fn details_of(
     connection: &Connection,
     attempts: &[AttemptId],
 ) -> Result<HashMap<AttemptId, String>, StoreError> {

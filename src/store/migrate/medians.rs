@@ -1,0 +1,110 @@
+//! Fills the tables and the column of schema 13: the medians of attempts, from the rows of metrics and checks, and the
+//! tests that confirm a change, from their labels.
+//!
+//! Limits: as in [`mod@super::fill`]. Promise: an interrupted migration fills all rows again.
+
+use super::fill::{fill_tables, in_steps};
+use crate::domain::id::{AttemptId, RunId, TestId};
+use crate::store::project::medians::{Measured, MedianRows, Medians};
+use duckdb::{Connection, Row, params};
+use std::collections::HashSet;
+
+/// The parameters are the first and the last row of a step.
+const TESTS: &[&str] = &["UPDATE tests SET confirms = labels ->> '$.confirms' \
+    WHERE rowid BETWEEN ?1 AND ?2 AND contains(labels, '\"confirms\":')"];
+
+/// Number of attempts whose medians are in memory.
+const MAX_READ: u64 = 512;
+
+/// The parameters are the first and the last row of `attempts`.
+const READ: &str = "WITH wanted AS MATERIALIZED (\
+        SELECT rowid AS id, run, test, attempt, series_id, outcome FROM attempts \
+        WHERE rowid BETWEEN ?1 AND ?2), \
+    measured AS (\
+        SELECT run, test, attempt, false AS is_figure, name, '' AS figure, unit, better, p50 AS median \
+            FROM metrics WHERE p50 IS NOT NULL \
+        UNION ALL SELECT run, test, attempt, true, name, figure, '', '', value FROM check_values) \
+    SELECT wanted.run, wanted.test, wanted.attempt, wanted.series_id, wanted.outcome, \
+        measured.* EXCLUDE (run, test, attempt) \
+    FROM measured JOIN wanted ON wanted.run = measured.run AND wanted.test = measured.test \
+        AND wanted.attempt = measured.attempt \
+    WHERE measured.run BETWEEN (SELECT min(run) FROM wanted) AND (SELECT max(run) FROM wanted) \
+    ORDER BY wanted.id";
+
+/// An attempt with its series and its outcome.
+type Of = (AttemptId, Option<u64>, String);
+
+/// Fills all rows.
+pub(super) fn fill(connection: &Connection) -> duckdb::Result<()> {
+    fill_tables(connection, &[("tests", TESTS)])?;
+    connection.execute_batch("DELETE FROM attempt_medians; DELETE FROM metric_sets")?;
+    let sql = "SELECT coalesce(max(rowid) + 1, 0) FROM attempts";
+    let rows: u64 = connection.query_row(sql, [], |row| row.get(0))?;
+    let mut sets = HashSet::new();
+    in_steps(rows, MAX_READ, |first, last| fill_rows(connection, &mut sets, first, last))
+}
+
+/// Adds the rows of these attempts. `sets` are the sets of metrics that have rows.
+fn fill_rows(
+    connection: &Connection,
+    sets: &mut HashSet<u64>,
+    first: u64,
+    last: u64,
+) -> duckdb::Result<()> {
+    let transaction = connection.unchecked_transaction()?;
+    // Rows of a transaction that fails do not count.
+    let mut added = sets.clone();
+    let mut rows = MedianRows::default();
+    let mut of_rows = transaction.appender("attempt_medians")?;
+    let mut of_sets = transaction.appender("metric_sets")?;
+    for ((attempt, series, outcome), mut medians) in attempts(&transaction, first, last)? {
+        for part in medians.parts() {
+            rows.push(attempt, series, &outcome, &part);
+            if !added.insert(part.set) {
+                continue;
+            }
+            for (position, measured) in (1_u32..).zip(part.metrics()) {
+                let Measured { is_figure, name, unit, better } = measured;
+                of_sets.append_row(params![part.set, position, name, unit, better, is_figure])?;
+            }
+        }
+    }
+    rows.write(&mut of_rows)?;
+    of_rows.flush()?;
+    of_sets.flush()?;
+    drop((of_rows, of_sets));
+    transaction.commit()?;
+    *sets = added;
+    Ok(())
+}
+
+/// The medians of these attempts, in the order of the rows.
+fn attempts(
+    connection: &Connection,
+    first: u64,
+    last: u64,
+) -> duckdb::Result<Vec<(Of, Medians<'static>)>> {
+    let mut statement = connection.prepare(READ)?;
+    let mut rows = statement.query(params![first, last])?;
+    let mut attempts: Vec<(Of, Medians<'static>)> = Vec::new();
+    while let Some(row) = rows.next()? {
+        let test = TestId { run: RunId(row.get(0)?), index: row.get(1)? };
+        let of = (test.attempt(row.get(2)?), row.get(3)?, row.get(4)?);
+        if attempts.last().is_none_or(|(last, _)| *last != of) {
+            attempts.push((of, Medians::default()));
+        }
+        if let Some((_, medians)) = attempts.last_mut() {
+            medians.push(measured(row)?, row.get(10)?);
+        }
+    }
+    Ok(attempts)
+}
+
+fn measured(row: &Row<'_>) -> duckdb::Result<Measured<'static>> {
+    let text = |column| row.get::<_, String>(column);
+    if row.get(5)? {
+        return Ok(Measured::figure(&text(6)?, &text(7)?));
+    }
+    let [name, unit, better] = [text(6)?, text(8)?, text(9)?].map(Into::into);
+    Ok(Measured { is_figure: false, name, unit, better })
+}
