@@ -2,13 +2,14 @@
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
+use crate::coordinator::http::extract::query;
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::pages::text::shown;
 use crate::domain::access::{Permission, Principal};
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Path};
+use axum::http::HeaderMap;
 use axum::http::request::Parts;
-use axum::http::uri::InvalidUri;
-use axum::http::{HeaderMap, Uri};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -69,7 +70,7 @@ impl Viewer {
     /// The parameters of the query. Empty ones count as absent, as forms send them.
     ///
     /// # Errors
-    /// A parameter has no valid value.
+    /// A parameter is not known, or has no valid value.
     pub fn params<T: DeserializeOwned>(&self) -> Result<T, ApiError> {
         if self.query.len() > MAX_QUERY {
             let message = format!("the query is too long (maximum {MAX_QUERY} bytes)");
@@ -81,15 +82,21 @@ impl Viewer {
                 given.append_pair(&name, &value);
             }
         }
-        let uri = format!("/?{}", given.finish()).parse();
-        let refused = |reason: String| {
+        query::read(&given.finish()).map_err(|reason| {
             let message = format!("a filter of this address is not valid: {}", shown(&reason));
             ApiError::new(Code::Unprocessable, message)
                 .hint("correct the part of the address after `?`, or remove it")
-        };
-        let uri: Uri = uri.map_err(|error: InvalidUri| refused(error.to_string()))?;
-        let query = Query::<T>::try_from_uri(&uri);
-        query.map(|Query(query)| query).map_err(|error| refused(error.body_text()))
+        })
+    }
+
+    /// Refuses parameters, for a page that has none.
+    ///
+    /// # Errors
+    /// There is one.
+    pub fn without_params(&self) -> Result<(), ApiError> {
+        #[derive(Deserialize)]
+        struct None {}
+        self.params::<None>().map(|_| ())
     }
 
     pub fn may(&self, permission: Permission) -> bool {

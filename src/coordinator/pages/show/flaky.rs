@@ -23,9 +23,12 @@ use std::sync::Arc;
 /// Maximum number of tests on the page. The twins have all.
 const MAX_LISTED: usize = 300;
 
-/// The content of the form for a new quarantine.
+/// The parameters of the page.
 #[derive(Deserialize)]
-struct Prepared {
+struct Filter {
+    since_ms: Option<u64>,
+    limit: Option<u32>,
+    /// The content of the form for a new quarantine.
     pattern: Option<String>,
 }
 
@@ -33,8 +36,8 @@ pub(in crate::coordinator::pages) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
 ) -> Result<Response, ApiError> {
-    let query: FlakyQuery = viewer.params()?;
-    let Prepared { pattern } = viewer.params()?;
+    let Filter { since_ms, limit, pattern } = viewer.params()?;
+    let query = FlakyQuery { since_ms, limit };
     let Json(view) = flaky::flaky(State(Arc::clone(&app)), Params(query)).await?;
     let Json(known) = marks::quarantines(State(app), Params(MarkQuery { all: true })).await?;
     let pattern = pattern.unwrap_or_default();

@@ -21,6 +21,7 @@ pub(in crate::coordinator::pages) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
 ) -> Result<Response, ApiError> {
+    viewer.without_params()?;
     let Json(view) = health::now(State(app)).await?;
     let page = page(&view);
     answer(&viewer, &view, page)

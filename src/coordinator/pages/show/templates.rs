@@ -18,6 +18,7 @@ pub(in crate::coordinator::pages) async fn show(
     State(app): State<Arc<App>>,
     viewer: Viewer,
 ) -> Result<Response, ApiError> {
+    viewer.without_params()?;
     let Json(list) = templates::list(State(app)).await?;
     let built_in: Vec<&str> = assets::templates().map(|(path, _)| path).collect();
     let page = page(&list, &built_in);

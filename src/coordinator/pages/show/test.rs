@@ -61,6 +61,7 @@ pub(in crate::coordinator::pages) async fn show(
     Named(test): Named<TestId>,
     viewer: Viewer,
 ) -> Result<Response, ApiError> {
+    viewer.without_params()?;
     let Json(view) = test_routes::get(State(Arc::clone(&app)), Id(test)).await?;
     let Json(why) = test_routes::why(State(Arc::clone(&app)), Id(test)).await?;
     let query =

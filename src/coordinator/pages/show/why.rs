@@ -21,6 +21,7 @@ pub(in crate::coordinator::pages) async fn show(
     Id(test): Id<TestId>,
     viewer: Viewer,
 ) -> Result<Response, ApiError> {
+    viewer.without_params()?;
     let Json(why) = test_routes::why(State(app), Id(test)).await?;
     let page = page(&why);
     answer(&viewer, &why, page)

@@ -1,13 +1,15 @@
 //! Parsing of requests: ids in paths, queries, JSON bodies. An error in a value
 //! of a JSON body names its field.
 
+pub(crate) mod query;
+
 use crate::api::error::{Code, MAX_PROBLEMS, Problem};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::blocking::blocking;
 use crate::coordinator::http::respond::ApiError;
 use crate::domain::access::Principal;
 use axum::body::Bytes;
-use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -37,16 +39,18 @@ where
     }
 }
 
-/// The parameters of the query. A malformed value is refused as not acceptable, because a schema does not
-/// describe all that a value must be.
+/// The parameters of the query. An unknown one is refused. A malformed value is refused as not acceptable, because a
+/// schema does not describe all that a value must be.
 pub(crate) struct Params<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<Arc<App>> for Params<T> {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, _: &Arc<App>) -> Result<Self, ApiError> {
-        Query::<T>::try_from_uri(&parts.uri)
-            .map(|Query(query)| Self(query))
-            .map_err(|error| ApiError::new(Code::Unprocessable, error.body_text()))
+        let read = query::read(parts.uri.query().unwrap_or_default());
+        read.map(Self).map_err(|reason| {
+            let message = format!("the query of this address is not valid: {reason}");
+            ApiError::new(Code::Unprocessable, message)
+        })
     }
 }
 
