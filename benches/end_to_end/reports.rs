@@ -39,9 +39,10 @@ const BACKENDS: [&str; 8] =
     ["cpu", "cuda", "rocm", "xpu", "mps", "openvino", "onnxruntime", "neuron"];
 const DAYS: u64 = 90;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
-/// Number of runs that are stored with and without queries, in turn, at the end: groups of several runs, of which
-/// each has some of the writer's checkpoints.
-const COMPARED: u32 = 40;
+/// Number of runs that are stored with and without queries at the end, in groups of several runs. The order of the
+/// groups is the Thue-Morse sequence, so that the writer's checkpoints, of which there is one in about ten runs, do
+/// not all fall on one kind.
+const COMPARED: u32 = 80;
 const GROUP: u32 = 5;
 /// Number of times that each question is asked.
 const ASKED: usize = 5;
@@ -88,7 +89,7 @@ fn fill(figures: &mut Figures, file: &Path) {
     let in_all = f64::from(first * TESTS * METRICS) / stored.as_secs_f64();
     let (mut alone, mut beside) = (Duration::ZERO, Duration::ZERO);
     for run in first + 1..=RUNS {
-        if (run / GROUP).is_multiple_of(2) {
+        if (run / GROUP).count_ones().is_multiple_of(2) {
             beside += store_beside_queries(&store, &mut writer, run);
         } else {
             alone += store_run(&mut writer, run);
