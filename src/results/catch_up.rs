@@ -39,7 +39,7 @@ pub fn project_until(
 pub enum Completion {
     /// The database already contained all results.
     NothingMissing,
-    /// Results were added. The database must be opened again.
+    /// Results were added, or the schema was updated. The database must be opened again.
     Completed,
     /// Results are missing, and cannot be added because another process has the database open.
     InUse,

@@ -188,9 +188,10 @@ fn walked(current: &[Placed], better: Option<Better>, limits: Limits) -> Judgeme
 fn is_near(before: &[f64], value: f64, limits: Limits) -> bool {
     let latest = &before[before.len().saturating_sub(MAX_VALUES)..];
     let is_near = |centre: f64| !is_large(centre, value, limits);
-    // The values to which it is near are an interval. The median is one of them if more than half of the values are.
-    let near = latest.iter().filter(|centre| is_near(**centre)).count();
-    2 * near > latest.len() || median(latest).is_some_and(is_near)
+    // With a limit up to 100 %, the values to which it is near are an interval. The median is one of them if more than
+    // half of the values are.
+    let near = || latest.iter().filter(|centre| is_near(**centre)).count();
+    (limits.change <= 1.0 && 2 * near() > latest.len()) || median(latest).is_some_and(is_near)
 }
 
 /// The change from a segment to the values beyond it.
@@ -297,6 +298,18 @@ mod tests {
     use super::*;
     use crate::trends::limits::Kind;
     use proptest::prelude::*;
+
+    /// With a limit above 100 %, a value may be near to most of the others, and not to their median.
+    #[test]
+    fn a_value_is_near_if_the_median_is() {
+        let (before, limits) = ([-1.0, -1.0, 0.05, 1.0, 1.0], Limits::of(Kind::NumericError));
+        assert!(!is_near(&before, 0.5, limits));
+        assert!(is_near(&before, 0.2, limits));
+        let limits = Limits::of(Kind::Measured);
+        assert!(is_near(&[1.0, 1.01, 5.0], 1.02, limits));
+        assert!(!is_near(&[1.0, 5.0, 5.0], 1.02, limits));
+        assert!(is_near(&[1.0, 1.08], 1.09, limits), "near to half of them, and to their mean");
+    }
 
     const STEADY: [f64; 8] = [1.0, 1.01, 0.99, 1.0, 1.02, 0.98, 1.0, 1.01];
 

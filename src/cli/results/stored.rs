@@ -355,7 +355,7 @@ fn open_migrated(console: Console, directory: &Path, path: &Path) -> Result<Stor
         Err(error @ StoreError::Outdated { .. }) => error,
         opened => return opened,
     };
-    console.note(&format!("{error}; updating it, which takes minutes if it is large"));
+    console.note(&format!("{error}. It is updated now; this takes minutes if it is large"));
     match results::complete(directory, None) {
         Ok(Completion::InUse) => Err(error),
         Ok(_) => Store::open_read_only(path),

@@ -95,8 +95,8 @@ impl Viewer {
     /// There is one.
     pub fn without_params(&self) -> Result<(), ApiError> {
         #[derive(Deserialize)]
-        struct None {}
-        self.params::<None>().map(|_| ())
+        struct NoParams {}
+        self.params::<NoParams>().map(|_| ())
     }
 
     pub fn may(&self, permission: Permission) -> bool {

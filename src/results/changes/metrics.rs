@@ -89,14 +89,16 @@ fn judgements(
     let mut metrics = Vec::new();
     let mut unknown: Unknown<'_> = series.iter().map(|(id, judged)| (*id, judged)).collect();
     known.find(&mut unknown, &mut metrics);
-    read(store, known, &mut unknown, &mut metrics)?;
     let mut unknown: Vec<(SeriesId, &JudgedSeries)> = unknown.into_iter().collect();
     unknown.sort_unstable_by_key(|(series, _)| series.0);
     let mut may_store = true;
     for part in unknown.chunks(MAX_AT_ONCE) {
         let mut part: Unknown<'_> = part.iter().copied().collect();
+        read(store, known, &mut part, &mut metrics)?;
+        if part.is_empty() {
+            continue;
+        }
         let _turn = known.turn();
-        // Another question may have judged them meanwhile.
         known.find(&mut part, &mut metrics);
         let judged = judged_in_threads(&store.values_of(&part)?, &accepted);
         known.keep(&part, &judged);

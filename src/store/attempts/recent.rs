@@ -30,7 +30,7 @@ impl Recent {
         Some(found)
     }
 
-    /// Keeps the details of these attempts, of which none was there, if they are few. The oldest ones make room.
+    /// Keeps the details of these attempts, of which at least one was not there, if they are few. The oldest ones make room.
     pub fn keep(&self, attempts: &[AttemptId], details: &HashMap<AttemptId, String>) {
         let size = |detail: &Option<String>| detail.as_ref().map_or(0, String::len);
         let new: usize = details.values().map(String::len).sum();

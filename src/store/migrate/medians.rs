@@ -1,7 +1,8 @@
 //! Fills the tables and the column of schema 13: the medians of attempts, from the rows of metrics and checks, and the
 //! tests that confirm a change, from their labels.
 //!
-//! Limits: as in [`mod@super::fill`]. Promise: an interrupted migration fills all rows again.
+//! Limits: as in [`mod@super::fill`]. A step reads the metrics of whole runs, so that a run with many more than
+//! [`MAX_READ`] attempts is read several times. Promise: an interrupted migration fills all rows again.
 
 use super::fill::{fill_tables, in_steps};
 use crate::domain::id::{AttemptId, RunId, TestId};
@@ -13,23 +14,28 @@ use std::collections::HashSet;
 const TESTS: &[&str] = &["UPDATE tests SET confirms = labels ->> '$.confirms' \
     WHERE rowid BETWEEN ?1 AND ?2 AND contains(labels, '\"confirms\":')"];
 
-/// Number of attempts whose medians are in memory.
-const MAX_READ: u64 = 512;
+/// Number of attempts whose medians are in memory. There are fewer where they do not fit into the memory of DuckDB.
+const MAX_READ: u64 = 2048;
 
-/// The parameters are the first and the last row of `attempts`.
+/// The runs of the rows from `?1` to `?2` of `attempts`.
+const RUNS: &str = "SELECT min(run), max(run) FROM attempts WHERE rowid BETWEEN ?1 AND ?2";
+
+/// The parameters are the first and the last row of `attempts`, and their first and last run, by which DuckDB skips
+/// whole blocks.
 const READ: &str = "WITH wanted AS MATERIALIZED (\
         SELECT rowid AS id, run, test, attempt, series_id, outcome FROM attempts \
         WHERE rowid BETWEEN ?1 AND ?2), \
     measured AS (\
-        SELECT run, test, attempt, false AS is_figure, name, '' AS figure, unit, better, p50 AS median \
-            FROM metrics WHERE p50 IS NOT NULL \
-        UNION ALL SELECT run, test, attempt, true, name, figure, '', '', value FROM check_values) \
+        SELECT run, test, attempt, false AS is_figure, name, '' AS figure, unit, better, p50 AS median, \
+            rowid AS place FROM metrics \
+            WHERE p50 IS NOT NULL AND run BETWEEN ?3::UINTEGER AND ?4::UINTEGER \
+        UNION ALL SELECT run, test, attempt, true, name, figure, '', '', value, rowid FROM check_values \
+            WHERE run BETWEEN ?3::UINTEGER AND ?4::UINTEGER) \
     SELECT wanted.run, wanted.test, wanted.attempt, wanted.series_id, wanted.outcome, \
-        measured.* EXCLUDE (run, test, attempt) \
+        measured.* EXCLUDE (run, test, attempt, place) \
     FROM measured JOIN wanted ON wanted.run = measured.run AND wanted.test = measured.test \
         AND wanted.attempt = measured.attempt \
-    WHERE measured.run BETWEEN (SELECT min(run) FROM wanted) AND (SELECT max(run) FROM wanted) \
-    ORDER BY wanted.id";
+    ORDER BY wanted.id, measured.is_figure, measured.place";
 
 /// An attempt with its series and its outcome.
 type Of = (AttemptId, Option<u64>, String);
@@ -84,8 +90,10 @@ fn attempts(
     first: u64,
     last: u64,
 ) -> duckdb::Result<Vec<(Of, Medians<'static>)>> {
+    let runs: (Option<u32>, Option<u32>) =
+        connection.query_row(RUNS, params![first, last], |row| Ok((row.get(0)?, row.get(1)?)))?;
     let mut statement = connection.prepare(READ)?;
-    let mut rows = statement.query(params![first, last])?;
+    let mut rows = statement.query(params![first, last, runs.0, runs.1])?;
     let mut attempts: Vec<(Of, Medians<'static>)> = Vec::new();
     while let Some(row) = rows.next()? {
         let test = TestId { run: RunId(row.get(0)?), index: row.get(1)? };

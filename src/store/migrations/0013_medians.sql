@@ -1,4 +1,4 @@
--- What histories and comparisons read. All statements can be repeated.
+-- What judged histories and comparisons read. All statements can be repeated.
 
 -- The test that this one repeats to confirm a change, r1.t2.
 ALTER TABLE tests ADD COLUMN IF NOT EXISTS confirms VARCHAR;

@@ -225,7 +225,7 @@ impl<'a> Projection<'a> {
             short("template"),
             traits.number("template_version"),
             traits.kind,
-            short(CONFIRMS)
+            traits.label(CONFIRMS)
         ];
         self.tables.append(Table::Tests, row)
     }

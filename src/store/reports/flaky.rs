@@ -133,7 +133,7 @@ fn describe(connection: &Connection, cases: &mut [CaseRow]) -> Result<(), StoreE
     Ok(())
 }
 
-/// Whether there are tests without a case, which belong to a database of an earlier version.
+/// 1 if there are tests without a case, which belong to a database of an earlier version, otherwise 0.
 const WITHOUT_CASE: &str =
     "SELECT count(*) FROM (SELECT 1 FROM tests WHERE case_id IS NULL LIMIT 1)";
 
@@ -154,7 +154,8 @@ fn attempts(limit: usize) -> String {
          FROM attempts JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
          LEFT JOIN flaky ON flaky.run = attempts.run AND flaky.test = attempts.test \
          WHERE attempts.finished_ms >= ?1 \
-         AND tests.run >= (SELECT min(run) FROM attempts WHERE finished_ms >= ?1) AND tests.case_id IS NOT NULL QUALIFY row_number() OVER (PARTITION BY tests.case_id \
+         AND tests.run >= (SELECT min(run) FROM attempts WHERE finished_ms >= ?1) \
+         AND tests.case_id IS NOT NULL QUALIFY row_number() OVER (PARTITION BY tests.case_id \
          ORDER BY {} DESC) <= {limit} ORDER BY tests.case_id, {}",
         KEY.join(" DESC, "),
         KEY.join(", ")

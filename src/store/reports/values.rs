@@ -18,7 +18,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-/// Maximum number of attempts of one series whose values are judged, the newest.
+/// Maximum number of attempts of one series whose values are judged: the newest that passed and have values.
 pub const MAX_HISTORY: u32 = 256;
 
 /// The values of one metric of one series, the oldest first.
