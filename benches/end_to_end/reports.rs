@@ -40,7 +40,7 @@ const BACKENDS: [&str; 8] =
 const DAYS: u64 = 90;
 const DAY_MS: u64 = 24 * 60 * 60 * 1000;
 /// Number of runs that are stored with and without queries at the end, in groups of several runs. The order of the
-/// groups is the Thue-Morse sequence, so that the writer's checkpoints, of which there is one in about ten runs, do
+/// groups is the Thue-Morse sequence, so that the writer's checkpoints, of which there is one in several runs, do
 /// not all fall on one kind.
 const COMPARED: u32 = 80;
 const GROUP: u32 = 5;

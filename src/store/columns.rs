@@ -1,13 +1,26 @@
-//! The columns of a batch of rows, for answers with thousands of rows: reading these one by one takes longer than
-//! the query.
+//! The columns of a batch of rows, to append or to read thousands of rows: one by one, this takes longer than the
+//! database does.
 
 use super::error::StoreError;
 use super::query::word;
+use duckdb::Appender;
 use duckdb::arrow::array::{
-    Array, AsArray, BooleanArray, PrimitiveArray, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, StringArray,
 };
 use duckdb::arrow::datatypes::ArrowPrimitiveType;
 use serde::Deserialize;
+
+/// Passes rows to the appender of a table, by column, in the order of its columns.
+pub(super) fn append<const N: usize>(
+    appender: &mut Appender<'_>,
+    columns: [(&str, ArrayRef); N],
+) -> duckdb::Result<()> {
+    let columns = columns.map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns);
+    appender.append_record_batch(
+        batch.map_err(|error| duckdb::Error::ToSqlConversionFailure(error.into()))?,
+    )
+}
 
 /// A column of numbers.
 pub(super) struct Numbers<'a, T: ArrowPrimitiveType>(&'a PrimitiveArray<T>);

@@ -80,7 +80,7 @@ pub async fn report(
         if has_sections { Sections::of(source, &query).await.map(Some) } else { Ok(None) }
     });
     let (rows, sections) = join(Box::pin(rows_of(source, selection, &rows)), sections).await;
-    // That there is no such run is reported before errors of its sections.
+    // The error about a run that does not exist precedes those of the sections.
     let mut report = Report::from(rows?);
     if let Some(sections) = sections? {
         sections.add(source, &mut report, &query).await?;

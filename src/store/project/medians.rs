@@ -5,9 +5,10 @@
 //! reported its metrics.
 
 use crate::domain::id::AttemptId;
+use crate::store::columns;
 use duckdb::Appender;
 use duckdb::arrow::array::{
-    ArrayBuilder, ArrayRef, Float64Builder, ListBuilder, RecordBatch, StringBuilder, UInt16Builder,
+    ArrayBuilder, ArrayRef, Float64Builder, ListBuilder, StringBuilder, UInt16Builder,
     UInt32Builder, UInt64Builder,
 };
 use sha2::{Digest, Sha256};
@@ -133,7 +134,6 @@ impl MedianRows {
     /// # Errors
     /// DuckDB does not accept them.
     pub fn write(&mut self, appender: &mut Appender<'_>) -> duckdb::Result<()> {
-        // In the order of the columns of the table.
         let columns: [(&str, ArrayRef); 7] = [
             ("run", Arc::new(self.run.finish())),
             ("test", Arc::new(self.test.finish())),
@@ -143,11 +143,7 @@ impl MedianRows {
             ("metric_set", Arc::new(self.set.finish())),
             ("medians", Arc::new(self.medians.finish())),
         ];
-        let columns = columns.map(|(name, column)| (name, column, true));
-        let batch = RecordBatch::try_from_iter_with_nullable(columns);
-        appender.append_record_batch(
-            batch.map_err(|error| duckdb::Error::ToSqlConversionFailure(error.into()))?,
-        )
+        columns::append(appender, columns)
     }
 }
 

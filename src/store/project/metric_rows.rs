@@ -4,11 +4,12 @@
 //! single rows one for each value. Limit: [`MAX_ROWS`] rows are gathered.
 
 use crate::domain::id::AttemptId;
+use crate::store::columns;
 use crate::store::project::summary::Summary;
 use duckdb::Appender;
 use duckdb::arrow::array::{
-    ArrayBuilder, ArrayRef, Float64Builder, RecordBatch, StringBuilder, UInt16Builder,
-    UInt32Builder, UInt64Builder,
+    ArrayBuilder, ArrayRef, Float64Builder, StringBuilder, UInt16Builder, UInt32Builder,
+    UInt64Builder,
 };
 use std::sync::Arc;
 
@@ -69,7 +70,6 @@ impl MetricRows {
     pub fn write(&mut self, appender: &mut Appender<'_>) -> duckdb::Result<()> {
         let [name, unit, better] = &mut self.texts;
         let [min, p50, p90, p99, max, spread] = &mut self.figures;
-        // In the order of the columns of the table.
         let columns: [(&str, ArrayRef); 15] = [
             ("run", Arc::new(self.run.finish())),
             ("test", Arc::new(self.test.finish())),
@@ -87,11 +87,7 @@ impl MetricRows {
             ("threads", Arc::new(self.threads.finish())),
             ("series_id", Arc::new(self.series.finish())),
         ];
-        let columns = columns.map(|(name, column)| (name, column, true));
-        let batch = RecordBatch::try_from_iter_with_nullable(columns);
-        appender.append_record_batch(
-            batch.map_err(|error| duckdb::Error::ToSqlConversionFailure(error.into()))?,
-        )
+        columns::append(appender, columns)
     }
 
     pub fn is_empty(&self) -> bool {

@@ -7,7 +7,7 @@
 use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::series::SeriesId;
 use crate::store::Store;
-use crate::store::columns::{numbers, texts, truths};
+use crate::store::columns::{self, numbers, texts, truths};
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::get;
 use crate::store::reports::judged::{Basis, JudgedSeries, SeriesMetric};
@@ -265,7 +265,6 @@ impl Rows {
         let [verdict, direction] = &mut self.verdict;
         let [before, after, change, z] = &mut self.figures;
         let [n_before, n_after, since, since_run] = &mut self.numbers;
-        // In the order of the columns of the table.
         let columns: [(&str, ArrayRef); 17] = [
             ("judged", Arc::new(self.judged.finish())),
             ("name", Arc::new(name.finish())),
@@ -285,11 +284,8 @@ impl Rows {
             ("since", Arc::new(since.finish())),
             ("since_run", Arc::new(since_run.finish())),
         ];
-        let columns = columns.map(|(name, column)| (name, column, true));
-        let batch = RecordBatch::try_from_iter_with_nullable(columns);
-        let batch = batch.map_err(|error| duckdb::Error::ToSqlConversionFailure(error.into()))?;
         let mut appender = connection.appender("verdicts")?;
-        appender.append_record_batch(batch)?;
+        columns::append(&mut appender, columns)?;
         appender.flush()
     }
 }
