@@ -111,7 +111,15 @@ impl Store {
     fn runs_where(&self, which: &Conditions, limit: usize) -> Result<Vec<RunRow>, StoreError> {
         let rest = format!(" ORDER BY run DESC LIMIT {}", limit.min(MAX_ROWS));
         self.pool.read(|connection| {
-            let mut rows = which.query(connection, RUNS, &rest, run_row)?;
+            // The ids first, so that only the tests of these runs are read.
+            let runs = which.query(connection, "SELECT run FROM runs", &rest, |row| get(row, 0))?;
+            let (Some(newest), Some(oldest)) = (runs.first(), runs.last()) else {
+                return Ok(Vec::new());
+            };
+            let mut range = Conditions::default();
+            range.within(RunId(*oldest), RunId(*newest));
+            range.and("runs.run BETWEEN ? AND ?", [*oldest, *newest]);
+            let mut rows = range.query(connection, RUNS, &rest, run_row)?;
             add_counts(connection, &mut rows)?;
             Ok(rows.into_iter().map(RunParts::finish).collect())
         })

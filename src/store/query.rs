@@ -5,6 +5,7 @@ use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::MAX_TESTS_PER_RUN;
 use crate::domain::time::Timestamp;
+use duckdb::arrow::array::RecordBatch;
 use duckdb::types::{FromSql, Value};
 use duckdb::{Connection, Row, params_from_iter};
 use serde::Deserialize;
@@ -118,6 +119,20 @@ impl Conditions {
         let mut statement = connection.prepare(&sql).doing("query")?;
         let values = params_from_iter(self.values.iter());
         statement.query_and_then(values, read).doing("query")?.collect()
+    }
+
+    /// Runs the query `<select> WHERE <conditions>` and passes its rows to `read` by column, for many rows.
+    pub fn batches(
+        &self,
+        connection: &Connection,
+        select: &str,
+        mut read: impl FnMut(&RecordBatch),
+    ) -> Result<(), StoreError> {
+        let sql = self.restricted(format!("{select}{}", self.text));
+        let mut statement = connection.prepare(&sql).doing("query")?;
+        let values = params_from_iter(self.values.iter());
+        statement.query_arrow(values).doing("query")?.for_each(|batch| read(&batch));
+        Ok(())
     }
 }
 

@@ -79,7 +79,8 @@ pub async fn report(
     let sections = Box::pin(async {
         if has_sections { Sections::of(source, &query).await.map(Some) } else { Ok(None) }
     });
-    let (rows, sections) = join(Box::pin(rows_of(source, selection, &rows)), sections).await;
+    // Those take longer than the rows, and begin before them.
+    let (sections, rows) = join(sections, Box::pin(rows_of(source, selection, &rows))).await;
     // The error about a run that does not exist precedes those of the sections.
     let mut report = Report::from(rows?);
     if let Some(sections) = sections? {
@@ -138,10 +139,12 @@ impl Sections {
             if ends_before {
                 return Ok(None);
             }
-            try_join(source.flaky(&flaky), source.changes(&about)).await.map(Some)
+            let (changes, flaky) = try_join(source.changes(&about), source.flaky(&flaky)).await?;
+            Ok(Some((flaky, changes)))
         };
         let (matrix, summary) = (source.matrix(query), source.summary(query));
-        let (matrix, summary, changed) = try_join3(matrix, summary, changed).await?;
+        // The parts that take longest begin first.
+        let (changed, matrix, summary) = try_join3(changed, matrix, summary).await?;
         Ok(Self { matrix, summary, changed })
     }
 

@@ -1,18 +1,17 @@
 //! The attempts of tests over time, for the judgement whether they are flaky.
 
-use crate::domain::id::{QuarantineId, RunId, TestId, WorkerId};
+use crate::domain::id::{AttemptId, QuarantineId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::series::CaseId;
 use crate::domain::time::Timestamp;
 use crate::store::Store;
-use crate::store::columns::{numbers, texts, truths};
+use crate::store::columns::{numbers, texts};
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, get};
 use crate::store::reports::quarantined::QuarantineRefRow;
-use duckdb::arrow::array::RecordBatch;
-use duckdb::arrow::datatypes::{UInt32Type, UInt64Type};
+use duckdb::arrow::datatypes::{UInt16Type, UInt32Type, UInt64Type};
 use duckdb::{Connection, Row, params};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Attempts of one case that ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,63 +48,147 @@ pub struct PastRows {
 }
 
 impl Store {
-    /// Lists the cases with their newest attempts since a time, at most `limit` of each.
+    /// Lists the cases with their newest attempts since a time, at most `limit` of each, in the order of their ids.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn past_attempts(&self, since: Timestamp, limit: usize) -> Result<PastRows, StoreError> {
-        let since = since.0;
         self.pool.read(|connection| {
-            let count = |row: &Row<'_>| row.get::<_, u64>(0);
-            let without: u64 = connection.query_row(WITHOUT_CASE, [], count).doing("query")?;
-            let unknown = match without {
-                0 => 0,
-                _ => connection.query_row(UNKNOWN, params![since], count).doing("query")?,
+            let ended = ended(connection, since)?;
+            let runs = || ended.iter().map(|ended| ended.id.test.run);
+            let (Some(first), Some(last)) = (runs().min(), runs().max()) else {
+                return Ok(PastRows::default());
             };
-            let mut cases = Vec::new();
-            let mut statement = connection.prepare(&attempts(limit)).doing("query")?;
-            for batch in statement.query_arrow(params![since]).doing("query")? {
-                add(&batch, &mut cases)?;
+            let cases = Cases::of(connection, first, last)?;
+            let recovered = recovered(connection, first, last)?;
+            let (mut by_case, mut unknown) = (BTreeMap::new(), 0);
+            for Ended { id, mut attempt } in ended {
+                match cases.get(id.test) {
+                    Some(Some(case)) => {
+                        attempt.recovered =
+                            attempt.outcome == Outcome::Passed && recovered.contains(&id.test);
+                        by_case.entry(case).or_insert_with(Newest::default).add(id, attempt, limit);
+                    }
+                    Some(None) => unknown += 1,
+                    None => {}
+                }
             }
+            let mut cases: Vec<CaseRow> = by_case
+                .into_iter()
+                .filter_map(|(case, newest)| newest.finish(case, limit))
+                .collect();
             describe(connection, &mut cases)?;
             Ok(PastRows { cases, unknown })
         })
     }
 }
 
-/// Adds the attempts of a batch of [`attempts`] to those of their cases.
-fn add(batch: &RecordBatch, cases: &mut Vec<CaseRow>) -> Result<(), StoreError> {
-    let ids = numbers::<UInt64Type>(batch, 0);
-    let [runs, tests, workers] = [1, 2, 3].map(|at| numbers::<UInt32Type>(batch, at));
-    let (outcomes, classes, recovered) = (texts(batch, 4), texts(batch, 5), truths(batch, 6));
-    let times = numbers::<UInt64Type>(batch, 7);
-    let missing = || StoreError::Value { what: "outcome", value: "NULL".to_owned() };
-    for row in 0..batch.num_rows() {
-        let case = CaseId(ids.value(row));
-        let test = TestId { run: RunId(runs.value(row)), index: tests.value(row) };
-        let attempt = PastAttempt {
-            worker: WorkerId(workers.value(row)),
-            outcome: outcomes.word(row, "outcome")?.ok_or_else(missing)?,
-            class: classes.word(row, "class")?,
-            recovered: recovered.value(row),
-            at: Timestamp(times.value(row)),
-        };
-        match cases.last_mut().filter(|known| known.case == case) {
-            Some(known) => {
-                known.test = test;
-                known.attempts.push(attempt);
-            }
-            None => cases.push(CaseRow {
-                case,
-                backend: None,
-                test,
-                name: String::new(),
-                attempts: vec![attempt],
-                quarantined: None,
-            }),
+/// An ended attempt, of which is not known yet whether its test recovered.
+struct Ended {
+    id: AttemptId,
+    attempt: PastAttempt,
+}
+
+/// The attempts that ended since a time, without an order. Their cases are added afterwards: to join and to sort the
+/// rows in the database takes several times as long.
+fn ended(connection: &Connection, since: Timestamp) -> Result<Vec<Ended>, StoreError> {
+    let sql = "SELECT run, test, attempt, worker, outcome, class, finished_ms FROM attempts \
+        WHERE finished_ms >= ?1";
+    let mut statement = connection.prepare(sql).doing("query")?;
+    let mut ended = Vec::new();
+    for batch in statement.query_arrow(params![since.0]).doing("query")? {
+        let [runs, tests, workers] = [0, 1, 3].map(|at| numbers::<UInt32Type>(&batch, at));
+        let (attempts, times) =
+            (numbers::<UInt16Type>(&batch, 2), numbers::<UInt64Type>(&batch, 6));
+        let (outcomes, classes) = (texts(&batch, 4), texts(&batch, 5));
+        let missing = || StoreError::Value { what: "outcome", value: "NULL".to_owned() };
+        for row in 0..batch.num_rows() {
+            let test = TestId { run: RunId(runs.value(row)), index: tests.value(row) };
+            let attempt = PastAttempt {
+                worker: WorkerId(workers.value(row)),
+                outcome: outcomes.word(row, "outcome")?.ok_or_else(missing)?,
+                class: classes.word(row, "class")?,
+                recovered: false,
+                at: Timestamp(times.value(row)),
+            };
+            ended.push(Ended { id: test.attempt(attempts.value(row)), attempt });
         }
     }
-    Ok(())
+    Ok(ended)
+}
+
+/// The cases of the tests of some runs. A test of an earlier version of the database may have none.
+struct Cases(Vec<(TestId, Option<CaseId>)>);
+
+impl Cases {
+    fn of(connection: &Connection, first: RunId, last: RunId) -> Result<Self, StoreError> {
+        let sql = "SELECT run, test, case_id FROM tests WHERE run BETWEEN ?1 AND ?2";
+        let mut statement = connection.prepare(sql).doing("query")?;
+        let mut cases = Vec::new();
+        for batch in statement.query_arrow(params![first.0, last.0]).doing("query")? {
+            let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(&batch, at));
+            let ids = numbers::<UInt64Type>(&batch, 2);
+            cases.extend((0..batch.num_rows()).map(|row| {
+                let test = TestId { run: RunId(runs.value(row)), index: tests.value(row) };
+                (test, ids.get(row).map(CaseId))
+            }));
+        }
+        // Nearly sorted already.
+        cases.sort_by_key(|(test, _)| *test);
+        Ok(Self(cases))
+    }
+
+    /// The case of a test. `None`: there is no such test.
+    fn get(&self, test: TestId) -> Option<Option<CaseId>> {
+        let found = self.0.binary_search_by_key(&test, |(known, _)| *known);
+        found.ok().map(|at| self.0[at].1)
+    }
+}
+
+/// The tests of some runs that passed after an earlier attempt or a part of them had failed.
+fn recovered(
+    connection: &Connection,
+    first: RunId,
+    last: RunId,
+) -> Result<HashSet<TestId>, StoreError> {
+    let sql = "SELECT run, test FROM test_outcomes WHERE flaky AND run BETWEEN ?1 AND ?2";
+    let mut statement = connection.prepare(sql).doing("query")?;
+    let rows = statement.query_and_then([first.0, last.0], |row| query::test_id(row, 0, 1));
+    rows.doing("query")?.collect()
+}
+
+/// The newest attempts of a case.
+#[derive(Default)]
+struct Newest(Vec<(Timestamp, AttemptId, PastAttempt)>);
+
+impl Newest {
+    /// Adds an attempt. Older ones than `limit` others are dropped from time to time.
+    fn add(&mut self, id: AttemptId, attempt: PastAttempt, limit: usize) {
+        self.0.push((attempt.at, id, attempt));
+        if self.0.len() >= 2 * limit.max(1) {
+            self.cut(limit);
+        }
+    }
+
+    /// Sorts the attempts by time, and keeps the newest ones.
+    fn cut(&mut self, limit: usize) {
+        self.0.sort_unstable_by_key(|(at, id, _)| (*at, *id));
+        self.0.drain(..self.0.len().saturating_sub(limit));
+    }
+
+    /// `None` without an attempt.
+    fn finish(mut self, case: CaseId, limit: usize) -> Option<CaseRow> {
+        self.cut(limit);
+        let (_, newest, _) = self.0.last()?;
+        Some(CaseRow {
+            case,
+            backend: None,
+            test: newest.test,
+            name: String::new(),
+            attempts: self.0.iter().map(|(.., attempt)| *attempt).collect(),
+            quarantined: None,
+        })
+    }
 }
 
 /// Adds what is known of the newest tests.
@@ -131,35 +214,6 @@ fn describe(connection: &Connection, cases: &mut [CaseRow]) -> Result<(), StoreE
         }
     }
     Ok(())
-}
-
-/// 1 if there are tests without a case, which belong to a database of an earlier version, otherwise 0.
-const WITHOUT_CASE: &str =
-    "SELECT count(*) FROM (SELECT 1 FROM tests WHERE case_id IS NULL LIMIT 1)";
-
-/// Counts the attempts without a case. The parameter is the time of the first attempts.
-const UNKNOWN: &str = "SELECT count(*) FILTER (tests.case_id IS NULL) FROM attempts \
-    JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
-    WHERE attempts.finished_ms >= ?1";
-
-/// The newest attempts of each case, in the order of time. The parameter is the time of the first ones.
-fn attempts(limit: usize) -> String {
-    const KEY: [&str; 4] =
-        ["attempts.finished_ms", "attempts.run", "attempts.test", "attempts.attempt"];
-    format!(
-        "WITH flaky AS (SELECT run, test FROM test_outcomes WHERE flaky) \
-         SELECT tests.case_id, attempts.run, attempts.test, attempts.worker, attempts.outcome, \
-         attempts.class, flaky.run IS NOT NULL AND attempts.outcome = 'passed', \
-         attempts.finished_ms \
-         FROM attempts JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
-         LEFT JOIN flaky ON flaky.run = attempts.run AND flaky.test = attempts.test \
-         WHERE attempts.finished_ms >= ?1 \
-         AND tests.run >= (SELECT min(run) FROM attempts WHERE finished_ms >= ?1) \
-         AND tests.case_id IS NOT NULL QUALIFY row_number() OVER (PARTITION BY tests.case_id \
-         ORDER BY {} DESC) <= {limit} ORDER BY tests.case_id, {}",
-        KEY.join(" DESC, "),
-        KEY.join(", ")
-    )
 }
 
 /// The parameters are the runs and the numbers of tests.

@@ -5,12 +5,14 @@ use super::selection::Selection;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
+use crate::store::columns::{numbers, texts};
 use crate::store::error::StoreError;
 use crate::store::listing::{TEST_COLUMNS, test_row};
 use crate::store::query::{self, Conditions, get};
 use crate::store::reports::quarantined::{self, QuarantinedRows};
 use crate::store::rows::{MAX_ROWS, TestRow};
 use crate::store::{MAX_SPREAD, Store};
+use duckdb::arrow::datatypes::{Float64Type, UInt16Type, UInt32Type, UInt64Type};
 use duckdb::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
 
@@ -223,7 +225,6 @@ fn rows(
     of_runs: &Conditions,
     limit: usize,
 ) -> Result<Vec<ReportRow>, StoreError> {
-    let mut metrics = metrics(connection, of_runs, limit)?;
     let up_to = up_to(limit);
     // The first attempts are selected by the tests that have several: joined at once, those of all tests are read.
     let rest = format!(
@@ -236,7 +237,7 @@ fn rows(
          attempts.environment, attempts.devices, \
          first_workers.name, \
          cases.total, cases.failed, cases.errors, cases.skipped, cases.flaky, \
-         attempts.would_not_notice, attempts.first_differs, attempts.weights_id \
+         attempts.would_not_notice, attempts.first_differs, attempts.weights_id, states.attempt \
          FROM picked AS states \
          LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
          LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
@@ -246,9 +247,9 @@ fn rows(
          LEFT JOIN cases ON cases.run = states.run AND cases.test = states.test \
          AND cases.attempt = states.attempt ORDER BY states.run, states.test"
     );
-    let mut rows = of_runs.query(connection, PICKED, &rest, |row| {
+    let rows = of_runs.query(connection, PICKED, &rest, |row| {
         let test = test_row(row)?;
-        let metrics = metrics.remove(&test.test).unwrap_or_default();
+        let attempt = get::<Option<u16>>(row, 28)?;
         let duration = get::<Option<u64>>(row, 11)?.map(Millis);
         let (worker, peak_memory_bytes) = (get(row, 10)?, get(row, 12)?);
         let first_attempt = match query::outcome(row, 13)? {
@@ -260,7 +261,7 @@ fn rows(
         };
         let (weights, cases) = (get(row, 15)?, case_counts(row, 20)?);
         let isolation: Option<String> = get(row, 16)?;
-        Ok(ReportRow {
+        let row = ReportRow {
             test,
             worker,
             duration,
@@ -274,49 +275,62 @@ fn rows(
             environment: get(row, 17)?,
             devices: get(row, 18)?,
             cases,
-            metrics,
-        })
+            metrics: Vec::new(),
+        };
+        Ok((row, attempt))
     })?;
-    let tests = rows.iter().map(|row| row.test.test).collect();
+    let tests = rows.iter().map(|(row, _)| row.test.test).collect();
     let mut known = quarantined::of(connection, &tests)?;
-    for ReportRow { test, .. } in &mut rows {
-        test.quarantined = known.remove(&test.test);
-    }
-    Ok(rows)
+    let attempts = rows.iter().filter_map(|(row, attempt)| Some((row.test.test, (*attempt)?)));
+    let mut metrics = metrics(connection, &attempts.collect())?;
+    let complete = |(mut row, _): (ReportRow, _)| {
+        row.test.quarantined = known.remove(&row.test.test);
+        row.metrics = metrics.remove(&row.test.test).unwrap_or_default();
+        row
+    };
+    Ok(rows.into_iter().map(complete).collect())
 }
 
+/// The metrics of these attempts of tests, in the order of their names. They are read after the tests, because few of
+/// the many rows of a period belong to the tests of a report.
 fn metrics(
     connection: &Connection,
-    of_runs: &Conditions,
-    limit: usize,
+    attempts: &HashMap<TestId, u16>,
 ) -> Result<HashMap<TestId, Vec<MetricRow>>, StoreError> {
-    let up_to = up_to(limit);
-    let rest = format!(
-        "{up_to} SELECT metrics.run, metrics.test, metrics.name, metrics.unit, metrics.count, \
-         metrics.min, metrics.p50, metrics.p90, metrics.p99, metrics.max, metrics.spread, \
-         metrics.threads \
-         FROM metrics JOIN picked ON picked.run = metrics.run AND picked.test = metrics.test \
-         AND picked.attempt = metrics.attempt WHERE metrics.count > 0 \
-         ORDER BY metrics.run, metrics.test, metrics.name"
-    );
-    let metrics = of_runs.query(connection, PICKED, &rest, |row| {
-        let metric = MetricRow {
-            name: get(row, 2)?,
-            unit: get(row, 3)?,
-            count: get(row, 4)?,
-            min: get(row, 5)?,
-            p50: get(row, 6)?,
-            p90: get(row, 7)?,
-            p99: get(row, 8)?,
-            max: get(row, 9)?,
-            spread: get(row, 10)?,
-            threads: get(row, 11)?,
-        };
-        Ok((query::test_id(row, 0, 1)?, metric))
-    })?;
+    let mut of_tests = Conditions::default();
+    of_tests.tests("metrics", &attempts.keys().copied().collect::<Vec<_>>());
+    of_tests.and_plain("metrics.count > 0");
+    let select = "SELECT run, test, attempt, name, unit, count::UBIGINT, threads::UINTEGER, \
+        min, p50, p90, p99, max, spread FROM metrics";
     let mut by_test: HashMap<TestId, Vec<MetricRow>> = HashMap::new();
-    for (test, metric) in metrics {
-        by_test.entry(test).or_default().push(metric);
+    of_tests.batches(connection, select, |batch| {
+        let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(batch, at));
+        let numbers_of = numbers::<UInt16Type>(batch, 2);
+        let [names, units] = [3, 4].map(|at| texts(batch, at));
+        let (counts, threads) = (numbers::<UInt64Type>(batch, 5), numbers::<UInt32Type>(batch, 6));
+        let [min, p50, p90, p99, max, spread] =
+            [7, 8, 9, 10, 11, 12].map(|at| numbers::<Float64Type>(batch, at));
+        for row in 0..batch.num_rows() {
+            let test = TestId { run: RunId(runs.value(row)), index: tests.value(row) };
+            if attempts.get(&test) != Some(&numbers_of.value(row)) {
+                continue;
+            }
+            by_test.entry(test).or_default().push(MetricRow {
+                name: names.value(row).to_owned(),
+                unit: units.value(row).to_owned(),
+                count: counts.value(row),
+                spread: spread.get(row),
+                threads: threads.get(row),
+                min: min.value(row),
+                p50: p50.value(row),
+                p90: p90.get(row),
+                p99: p99.get(row),
+                max: max.value(row),
+            });
+        }
+    })?;
+    for metrics in by_test.values_mut() {
+        metrics.sort_by(|one, other| one.name.cmp(&other.name));
     }
     Ok(by_test)
 }
