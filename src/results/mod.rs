@@ -31,7 +31,7 @@ pub mod upgrade;
 mod why;
 
 pub use catch_up::{Completion, complete, from_log, project_until, rebuild};
-pub use changes::Changed;
+pub use changes::{Changed, History};
 pub use error::CatchUpError;
 pub use merge::merge;
 pub use open::{open_compared, open_in};

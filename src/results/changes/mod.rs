@@ -29,6 +29,7 @@ use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::{Status, StatusChange};
 
 pub use metrics::Changed;
+pub use series::History;
 
 impl Reader {
     /// Reports what changed. `None` if there is no run on the judged side.

@@ -1,15 +1,18 @@
 //! The history of one metric of one series with its segments.
 
 use crate::api::SCHEMA;
-use crate::api::v1::changes::{MAX_POINTS, Segment, SeriesPoint, SeriesQuery, SeriesView};
+use crate::api::v1::changes::{
+    MAX_POINTS, MetricChange, Segment, SeriesPoint, SeriesQuery, SeriesView,
+};
 use crate::domain::added::change_limits::{CHANGE_LIMITS, parse};
 use crate::domain::id::{TestId, WorkerId};
 use crate::domain::outcome::Outcome;
+use crate::domain::series::SeriesId;
 use crate::results::changes::metrics::{accepted_starts, judged, limits, metric_change};
 use crate::results::reader::Reader;
 use crate::store::reports::judged::SeriesMetric;
 use crate::store::reports::marks::AcceptedRuns;
-use crate::store::reports::series::{PointRow, SeriesMetricRow, SeriesRow};
+use crate::store::reports::series::{PointRow, SampleRow, SeriesMetricRow, SeriesRow};
 use crate::store::reports::values::{ValueRow, ValuesRow};
 use crate::store::{MAX_SPREAD, Store, StoreError};
 use crate::trends::robust::median;
@@ -17,6 +20,18 @@ use crate::trends::segments::{Certainty, shifts};
 
 /// The metric that is shown if none is named.
 const USUAL_METRIC: &str = "latency_seconds";
+
+/// The history of one metric of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub struct History {
+    pub metric: SeriesMetricRow,
+    /// The attempts, the oldest first.
+    pub points: Vec<PointRow>,
+    pub segments: Vec<Segment>,
+    /// The position of the segment of each point. `None` for one without a value.
+    placed: Vec<Option<u64>>,
+    newest: Option<MetricChange>,
+}
 
 impl Reader {
     /// Reports the history of one metric of a series. `None` if there is no such series or metric.
@@ -44,8 +59,10 @@ impl Reader {
             better: String::new(),
             is_figure: false,
         };
-        let mut views = histories(&store, &series, &metrics, &[metric.unwrap_or(&none)])?;
-        Ok(views.pop())
+        let mut histories = histories(&store, &series, &[metric.unwrap_or(&none)])?;
+        let Some(history) = histories.pop() else { return Ok(None) };
+        let samples = samples(&store, series.series, &history)?;
+        Ok(Some(view(series, &metrics, history, samples)))
     }
 
     /// Reports the histories of at most `most` metrics of the series of a test, the usual one first; none if it
@@ -53,14 +70,14 @@ impl Reader {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn histories(&self, test: TestId, most: usize) -> Result<Vec<SeriesView>, StoreError> {
+    pub fn histories(&self, test: TestId, most: usize) -> Result<Vec<History>, StoreError> {
         let store = self.store();
         let Some(series) = store.series(None, Some(test))? else { return Ok(Vec::new()) };
         let metrics = store.series_metrics(series.series)?;
         let is_usual = |metric: &&SeriesMetricRow| metric.metric == USUAL_METRIC;
         let (usual, others): (Vec<_>, Vec<_>) = metrics.iter().partition(is_usual);
         let shown: Vec<&SeriesMetricRow> = usual.into_iter().chain(others).take(most).collect();
-        histories(&store, &series, &metrics, &shown)
+        histories(&store, &series, &shown)
     }
 }
 
@@ -68,67 +85,85 @@ impl Reader {
 fn histories(
     store: &Store,
     series: &SeriesRow,
-    metrics: &[SeriesMetricRow],
     shown: &[&SeriesMetricRow],
-) -> Result<Vec<SeriesView>, StoreError> {
+) -> Result<Vec<History>, StoreError> {
     let points = store.series_points(series.series, shown, MAX_POINTS)?;
     let accepted = store.accepted_runs()?;
-    let view = |(metric, points): (&&SeriesMetricRow, Vec<PointRow>)| {
-        let mut view = SeriesView {
-            schema: SCHEMA,
-            case: series.case,
-            series: series.series,
-            name: series.name.clone(),
-            labels: series.labels.clone(),
-            metric: Some(metric.metric.clone()).filter(|name| !name.is_empty()),
-            metrics: metrics.iter().map(|metric| metric.metric.clone()).collect(),
-            unit: metric.unit.clone(),
-            points: points.iter().map(point).collect(),
-            segments: Vec::new(),
-            newest: None,
-        };
-        divide(&mut view, metric, &points, &accepted);
-        view
-    };
-    Ok(shown.iter().zip(points).map(view).collect())
+    let shown = shown.iter().zip(points);
+    Ok(shown.map(|(metric, points)| divided(series, metric, points, &accepted)).collect())
 }
 
-fn point(row: &PointRow) -> SeriesPoint {
-    SeriesPoint {
+/// Number and spread of the values of each point. A figure of a check is one value.
+fn samples(
+    store: &Store,
+    series: SeriesId,
+    History { metric, points, .. }: &History,
+) -> Result<Vec<SampleRow>, StoreError> {
+    let Some(oldest) = points.first() else { return Ok(Vec::new()) };
+    if metric.is_figure {
+        let sample =
+            |point: &PointRow| SampleRow { count: u64::from(point.value.is_some()), spread: None };
+        return Ok(points.iter().map(sample).collect());
+    }
+    let known = store.series_samples(series, &metric.metric, oldest.attempt.test.run)?;
+    let sample = |point: &PointRow| known.get(&point.attempt).copied().unwrap_or_default();
+    Ok(points.iter().map(sample).collect())
+}
+
+fn view(
+    series: SeriesRow,
+    metrics: &[SeriesMetricRow],
+    history: History,
+    samples: Vec<SampleRow>,
+) -> SeriesView {
+    let History { metric, points, segments, placed, newest } = history;
+    let point = |((row, sample), segment): ((PointRow, SampleRow), Option<u64>)| SeriesPoint {
         test: row.attempt.test,
         finished_at: row.finished_at,
         outcome: row.outcome,
         attempt: row.attempt.number,
         value: row.value,
-        n: row.count,
-        spread: row.spread,
-        noisy: row.spread.is_some_and(|spread| spread > MAX_SPREAD),
-        worker: row.worker.clone(),
-        segment: None,
+        n: sample.count,
+        spread: sample.spread,
+        noisy: sample.spread.is_some_and(|spread| spread > MAX_SPREAD),
+        worker: row.worker,
+        segment,
+    };
+    SeriesView {
+        schema: SCHEMA,
+        case: series.case,
+        series: series.series,
+        name: series.name,
+        labels: series.labels,
+        metric: Some(metric.metric).filter(|name| !name.is_empty()),
+        metrics: metrics.iter().map(|metric| metric.metric.clone()).collect(),
+        unit: metric.unit,
+        points: points.into_iter().zip(samples).zip(placed).map(point).collect(),
+        segments,
+        newest,
     }
 }
 
 /// Divides the points of passed tests with values into segments, and judges the newest.
-fn divide(
-    view: &mut SeriesView,
+fn divided(
+    series: &SeriesRow,
     metric: &SeriesMetricRow,
-    points: &[PointRow],
+    points: Vec<PointRow>,
     accepted: &AcceptedRuns,
-) {
-    let placed: Vec<(usize, &PointRow, f64)> = points
+) -> History {
+    let values: Vec<(usize, ValueRow)> = points
         .iter()
         .enumerate()
         .filter(|(_, point)| point.outcome == Outcome::Passed)
-        .filter_map(|(at, point)| Some((at, point, point.value.filter(|v| v.is_finite())?)))
+        .filter_map(|(at, point)| {
+            let value = point.value.filter(|value| value.is_finite())?;
+            Some((at, ValueRow { test: point.attempt.test, value }))
+        })
         .collect();
-    let value = |(_, point, value): &(usize, &PointRow, f64)| ValueRow {
-        test: point.attempt.test,
-        value: *value,
-    };
-    let limits = view.labels.get(CHANGE_LIMITS).and_then(|text| parse(text).ok());
+    let limits = series.labels.get(CHANGE_LIMITS).and_then(|text| parse(text).ok());
     let of = SeriesMetric {
-        case: view.case,
-        series: view.series,
+        case: series.case,
+        series: series.series,
         metric: metric.metric.clone(),
         unit: metric.unit.clone(),
         better: metric.better.clone(),
@@ -137,21 +172,24 @@ fn divide(
         // The judgement of one series does not depend on the worker.
         worker: WorkerId(0),
     };
-    let row = ValuesRow { of, values: placed.iter().map(value).collect() };
-    view.newest = judged(&row, accepted).map(|judged| metric_change(&judged));
-    for (number, (start, end, reason)) in segments(&row, accepted).into_iter().enumerate() {
-        let values: Vec<f64> = placed[start..end].iter().map(|(_, _, value)| *value).collect();
-        for (at, _, _) in &placed[start..end] {
-            view.points[*at].segment = Some(number as u64);
+    let row = ValuesRow { of, values: values.iter().map(|(_, value)| *value).collect() };
+    let newest = judged(&row, accepted).map(|judged| metric_change(&judged));
+    let mut placed = vec![None; points.len()];
+    let mut divided = Vec::new();
+    for (number, (start, end, reason)) in (0..).zip(segments(&row, accepted)) {
+        for (at, _) in &values[start..end] {
+            placed[*at] = Some(number);
         }
-        view.segments.push(Segment {
-            from: placed[start].0 as u64,
-            to: placed[end - 1].0 as u64,
-            median: median(&values).unwrap_or_default(),
-            n: values.len() as u64,
+        let own: Vec<f64> = row.values[start..end].iter().map(|value| value.value).collect();
+        divided.push(Segment {
+            from: values[start].0 as u64,
+            to: values[end - 1].0 as u64,
+            median: median(&own).unwrap_or_default(),
+            n: own.len() as u64,
             reason: reason.to_owned(),
         });
     }
+    History { metric: metric.clone(), points, segments: divided, placed, newest }
 }
 
 /// Start, end and reason of each segment, as positions of values.

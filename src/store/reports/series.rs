@@ -1,6 +1,6 @@
 //! The history of one metric of one series.
 
-use crate::domain::id::{AttemptId, TestId};
+use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::outcome::Outcome;
 use crate::domain::series::{CaseId, SeriesId};
 use crate::domain::time::Timestamp;
@@ -30,15 +30,22 @@ pub struct SeriesMetricRow {
     pub is_figure: bool,
 }
 
-/// An ended attempt of a series.
+/// An ended attempt of a series, with the median of one metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PointRow {
     pub attempt: AttemptId,
     pub finished_at: Timestamp,
     pub outcome: Outcome,
     pub worker: String,
+    /// `None`: the attempt has no finite median of the metric.
     pub value: Option<f64>,
+}
+
+/// Number and spread of the values of a metric in one attempt.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SampleRow {
     pub count: u64,
+    /// Interquartile range in proportion to the median.
     pub spread: Option<f64>,
 }
 
@@ -132,8 +139,6 @@ impl Store {
                     outcome: outcome.unwrap_or(Outcome::Error),
                     worker: get(row, 5)?,
                     value: None,
-                    count: 0,
-                    spread: None,
                 })
             });
             let mut attempts: Vec<PointRow> =
@@ -143,16 +148,37 @@ impl Store {
             let mut values = values(connection, series, &names, oldest)?;
             let points = |metric: &&SeriesMetricRow| {
                 let name = (metric.metric.clone(), metric.is_figure);
-                let mut measured = values.remove(&name).unwrap_or_default();
-                let point = |row: &PointRow| match measured.remove(&row.attempt) {
-                    Some((value, count, spread)) => {
-                        PointRow { value, count, spread, ..row.clone() }
-                    }
-                    None => row.clone(),
+                let measured = values.remove(&name).unwrap_or_default();
+                let point = |row: &PointRow| PointRow {
+                    value: measured.get(&row.attempt).copied(),
+                    ..row.clone()
                 };
                 attempts.iter().map(point).collect()
             };
             Ok(metrics.iter().map(points).collect())
+        })
+    }
+
+    /// Reads the number and the spread of the values of a metric in the attempts of a series, from a run on. They are
+    /// in a larger table than the medians.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn series_samples(
+        &self,
+        series: SeriesId,
+        metric: &str,
+        first: RunId,
+    ) -> Result<HashMap<AttemptId, SampleRow>, StoreError> {
+        let sql = "SELECT run, test, attempt, count::UBIGINT, spread FROM metrics \
+            WHERE series_id = ?1 AND run >= ?2::UINTEGER AND name = ?3";
+        self.pool.read(|connection| {
+            let mut statement = connection.prepare(sql).doing("query")?;
+            let rows = statement.query_and_then(params![series.0, first.0, metric], |row| {
+                let attempt = AttemptId { test: query::test_id(row, 0, 1)?, number: get(row, 2)? };
+                Ok((attempt, SampleRow { count: get(row, 3)?, spread: get(row, 4)? }))
+            });
+            rows.doing("query")?.collect()
         })
     }
 }
@@ -165,18 +191,16 @@ const ATTEMPTS: &str = "SELECT attempts.run, attempts.test, attempts.attempt, at
     ORDER BY attempts.run DESC, attempts.test DESC, attempts.attempt DESC LIMIT ?2";
 
 /// The parameters are the series, the names of the metrics as JSON, and the first run.
-const VALUES: &str = "WITH wanted AS (SELECT unnest(from_json(?2::VARCHAR, '[\"VARCHAR\"]')) AS name) \
-    SELECT run, test, attempt, name, false, p50, count::UBIGINT, spread FROM metrics \
-    WHERE series_id = ?1 AND run >= ?3::UINTEGER AND name IN (SELECT name FROM wanted) \
-    UNION ALL SELECT run, test, attempt, concat(name, '.', figure), true, value, 1, NULL \
-    FROM check_values WHERE series_id = ?1 AND run >= ?3::UINTEGER \
-    AND concat(name, '.', figure) IN (SELECT name FROM wanted)";
+const VALUES: &str = "WITH wanted AS (SELECT metric_set, position, name, is_figure FROM metric_sets \
+    WHERE name IN (SELECT unnest(from_json(?2::VARCHAR, '[\"VARCHAR\"]')))) \
+    SELECT own.run, own.test, own.attempt, wanted.name, wanted.is_figure, own.medians[wanted.position] \
+    FROM attempt_medians AS own JOIN wanted ON wanted.metric_set = own.metric_set \
+    WHERE own.series_id = ?1 AND own.run >= ?3::UINTEGER";
 
-/// Median, number and spread of the values of an attempt.
-type Measured = (Option<f64>, u64, Option<f64>);
-type OfAttempts = HashMap<AttemptId, Measured>;
+/// The median of each attempt.
+type OfAttempts = HashMap<AttemptId, f64>;
 
-/// The values by the name of the metric, whether it is a figure of a check, and the attempt.
+/// The medians by the name of the metric, whether it is a figure of a check, and the attempt.
 fn values(
     connection: &Connection,
     series: SeriesId,
@@ -187,12 +211,12 @@ fn values(
     let rows = statement.query_and_then(params![series.0, names, oldest], |row| {
         let attempt = AttemptId { test: query::test_id(row, 0, 1)?, number: get(row, 2)? };
         let name: (String, bool) = (get(row, 3)?, get(row, 4)?);
-        Ok::<_, StoreError>((name, attempt, (get(row, 5)?, get(row, 6)?, get(row, 7)?)))
+        Ok::<_, StoreError>((name, attempt, get(row, 5)?))
     });
     let mut values: HashMap<_, OfAttempts> = HashMap::new();
     for row in rows.doing("query")? {
-        let (name, attempt, measured) = row?;
-        values.entry(name).or_default().insert(attempt, measured);
+        let (name, attempt, value) = row?;
+        values.entry(name).or_default().insert(attempt, value);
     }
     Ok(values)
 }

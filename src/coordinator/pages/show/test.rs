@@ -27,6 +27,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
+use tokio::join;
 
 /// Maximum size of the output on the page, in bytes. The whole output is a route of the API.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -63,12 +64,15 @@ pub(in crate::coordinator::pages) async fn show(
 ) -> Result<Response, ApiError> {
     viewer.without_params()?;
     let Json(view) = test_routes::get(State(Arc::clone(&app)), Id(test)).await?;
-    let Json(why) = test_routes::why(State(Arc::clone(&app)), Id(test)).await?;
     let query =
         AttemptQuery { test: Some(test), limit: Some(MAX_ATTEMPTS), ..AttemptQuery::default() };
-    let Json(attempts) = attempts::list(State(Arc::clone(&app)), Params(query)).await?;
-    let output = output(&app, &view).await;
-    let charts = charts(&app, test).await?;
+    let (why, attempts, output, charts) = join!(
+        test_routes::why(State(Arc::clone(&app)), Id(test)),
+        attempts::list(State(Arc::clone(&app)), Params(query)),
+        output(&app, &view),
+        charts(&app, test),
+    );
+    let (Json(why), Json(attempts), charts) = (why?, attempts?, charts?);
     let documents = Documents { schema: SCHEMA, test: view, why, attempts };
     let page = page(&documents, output.as_ref(), charts, viewer.may(Permission::SubmitRuns));
     answer(&viewer, &documents, page)
@@ -78,8 +82,8 @@ pub(in crate::coordinator::pages) async fn show(
 /// latency. A test that has not ended has none.
 async fn charts(app: &Arc<App>, test: TestId) -> Result<Vec<Value>, ApiError> {
     app.settled().await?;
-    let views = app.results(move |results| results.histories(test, MAX_CHARTS)).await?;
-    Ok(views.iter().filter_map(series::chart).collect())
+    let histories = app.results(move |results| results.histories(test, MAX_CHARTS)).await?;
+    Ok(histories.iter().filter_map(series::chart).collect())
 }
 
 /// The output, or the reason why it cannot be read. `None` if no attempt has begun.
