@@ -18,7 +18,7 @@ use dtf::domain::test::TestSpec;
 use dtf::domain::time::{Millis, Timestamp};
 use dtf::store::reports::matrix::Group;
 use dtf::store::reports::selection::Runs;
-use dtf::store::{Store, Writer};
+use dtf::store::{GROUP_ROWS, Store, Writer};
 use dtf::sys::clock::Clock;
 use duckdb::Connection;
 use serde_json::json;
@@ -280,11 +280,11 @@ fn position(file: &Path) -> u64 {
     read.expect("a database has a position")
 }
 
-/// The file has small row groups, which a checkpoint of a connection without this setting would join.
+/// A checkpoint of a connection with another size of row groups would join them.
 fn set_position(file: &Path, position: u64) {
     let connection = Connection::open_in_memory().expect("a database");
     let sql = format!(
-        "ATTACH '{}' AS results (ROW_GROUP_SIZE 16384); USE results; \
+        "ATTACH '{}' AS results (ROW_GROUP_SIZE {GROUP_ROWS}); USE results; \
          UPDATE watermark SET last_seq = {position}; CHECKPOINT",
         file.display()
     );

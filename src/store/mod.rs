@@ -37,6 +37,7 @@ pub use aside::{remove_database, set_aside};
 pub use check::{Checked, Numbers};
 pub use error::{Cause, StoreError};
 pub use old::Old;
+pub use open::GROUP_ROWS;
 pub use project::summary::{MAX_SPREAD, Summary};
 pub use weight::weight;
 pub use writer::{MAX_TRANSACTION_BYTES, Writer};

@@ -188,8 +188,9 @@ impl Writer {
         projection.flush()?;
         drop(projection);
         let Position { record, facts } = after;
-        transaction
-            .execute("UPDATE watermark SET last_seq = ?, facts = ?", params![record, facts])?;
+        // An updated row would keep DuckDB from a checkpoint while any query runs.
+        transaction.execute("DELETE FROM watermark", [])?;
+        transaction.execute("INSERT INTO watermark VALUES (?, ?)", params![record, facts])?;
         transaction.commit()
     }
 }

@@ -5,7 +5,7 @@
 //! row has at most [`MAX_ROW_BYTES`] of a detail, and other texts of workers are cut at
 //! [`MAX_MESSAGE_BYTES`] and [`MAX_NAME_BYTES`].
 
-use super::software::Software;
+use super::software::{Software, Softwares};
 use crate::domain::findings::{FIRST_DIFFERS, Findings, WOULD_NOT_NOTICE};
 use crate::domain::weights::MAX_KEY_BYTES;
 use serde::Deserialize;
@@ -189,8 +189,8 @@ impl<'a> Detail<'a> {
     }
 
     /// The versions of the environment.
-    pub fn software(&self) -> Option<Software> {
-        Software::of(self.environment?.get())
+    pub fn software<'s>(&self, known: &'s mut Softwares) -> Option<&'s Software> {
+        known.of(self.environment?.get())
     }
 
     /// Size in bytes of the files that the detail names.

@@ -17,6 +17,7 @@ use self::detail::{Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Memory, 
 use self::known::Cases;
 use self::medians::{Measured, Medians};
 use self::metric_rows::MetricRow;
+use self::software::Softwares;
 use self::summary::Summary;
 use self::tables::{Table, Tables};
 use self::traits::Traits;
@@ -38,6 +39,7 @@ pub(super) struct Projection<'a> {
     known: &'a mut Known,
     cases: Cases,
     kept: Kept,
+    softwares: Softwares,
     /// The tests that ended since the last flush, if a quarantine may cover them.
     ended: Vec<TestId>,
 }
@@ -92,7 +94,7 @@ impl<'a> Projection<'a> {
     ) -> duckdb::Result<Self> {
         let cases = Cases::read(connection, facts)?;
         let (tables, ended) = (Tables::new(connection), Vec::new());
-        Ok(Self { tables, known, cases, kept, ended })
+        Ok(Self { tables, known, cases, kept, softwares: Softwares::default(), ended })
     }
 
     /// Makes all rows visible.
@@ -421,15 +423,16 @@ impl<'a> Projection<'a> {
 
     /// The id of the environment of an attempt, whose versions get rows if they have none.
     fn environment(&mut self, detail: &Detail<'_>) -> duckdb::Result<Option<u64>> {
-        let Some(Software { id, versions }) = detail.software() else { return Ok(None) };
+        let software = detail.software(&mut self.softwares);
+        let Some(Software { id, versions }) = software else { return Ok(None) };
         // The query sees only rows that are flushed.
         self.tables.flush_one(Table::Environments)?;
-        if !self.known.has_environment(self.tables.connection(), id)? {
-            for (package, version) in &versions {
+        if !self.known.has_environment(self.tables.connection(), *id)? {
+            for (package, version) in versions {
                 self.tables.append(Table::Environments, params![id, package, version])?;
             }
         }
-        Ok(Some(id))
+        Ok(Some(*id))
     }
 
     fn metric<'d>(

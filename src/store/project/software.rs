@@ -5,15 +5,21 @@
 //! [`MAX_TEXT_BYTES`]. Longer ones are left out. Promise: the digest does not depend on the order or on the
 //! spelling of names.
 
-use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
 
 /// Maximum number of packages of an environment.
 const MAX_PACKAGES: usize = 500;
 /// Maximum length of a name or a version, in bytes.
 const MAX_TEXT_BYTES: usize = 128;
+
+/// Name of the field with the versions of packages.
+const PACKAGES: &str = "packages";
+/// Maximum number of environments in memory.
+const MAX_KNOWN: usize = 64;
 
 /// Versions by the normalised names of packages, not empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,34 +28,75 @@ pub struct Software {
     pub versions: BTreeMap<String, String>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Reported {
-    packages: Value,
-    #[serde(flatten)]
-    others: Map<String, Value>,
-}
+/// The fields of an environment that may name versions, by name. Their values are JSON.
+type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
 impl Software {
     /// The versions in the environment of an attempt, a JSON object: those of `packages`, and each other
     /// field with the form of a version (`"torch": "2.9.0"`). `None` if there are none.
     pub fn of(environment: &str) -> Option<Self> {
-        let reported: Reported = serde_json::from_str(environment).ok()?;
-        let packages = reported.packages.as_object().into_iter().flatten();
-        // `packages` is more exact where both name a package.
-        let all = reported.others.iter().chain(packages);
+        Self::read(&fields(environment)?)
+    }
+
+    fn read(fields: &Fields<'_>) -> Option<Self> {
+        let value = |json: &RawValue| serde_json::from_str::<Value>(json.get()).unwrap_or_default();
         let mut versions = BTreeMap::new();
-        for (name, version) in all {
-            let Some(version) = version.as_str().filter(|text| is_version(text)) else { continue };
+        let mut add = |name: &str, version: &Value| {
+            let Some(version) = version.as_str().filter(|text| is_version(text)) else { return };
             if (1..=MAX_TEXT_BYTES).contains(&name.len()) && !name.contains(char::is_control) {
                 versions.insert(normalised(name), version.to_owned());
             }
+        };
+        for (name, json) in fields.iter().filter(|(name, _)| *name != PACKAGES) {
+            add(name, &value(json));
+        }
+        // `packages` is more exact where both name a package.
+        let packages = fields.get(PACKAGES).map(|json| value(json)).unwrap_or_default();
+        for (name, version) in packages.as_object().into_iter().flatten() {
+            add(name, version);
         }
         while versions.len() > MAX_PACKAGES {
             versions.pop_last();
         }
         (!versions.is_empty()).then(|| Self { id: digest(&versions), versions })
     }
+}
+
+/// The software of the environments that were read before. The attempts of a worker report the same versions again
+/// and again, beside readings that differ. Limit: [`MAX_KNOWN`] of them.
+#[derive(Default)]
+pub(in crate::store) struct Softwares(HashMap<String, Option<Software>>);
+
+impl Softwares {
+    /// As [`Software::of`].
+    pub fn of(&mut self, environment: &str) -> Option<&Software> {
+        let fields = fields(environment)?;
+        let mut key = String::with_capacity(environment.len());
+        for (name, json) in &fields {
+            // With their lengths, texts that differ have keys that differ.
+            for text in [name, json.get()] {
+                key.push_str(&text.len().to_string());
+                key.push('\n');
+                key.push_str(text);
+            }
+        }
+        if self.0.len() >= MAX_KNOWN && !self.0.contains_key(&key) {
+            self.0.clear();
+        }
+        self.0.entry(key).or_insert_with(|| Software::read(&fields)).as_ref()
+    }
+}
+
+/// The fields that may name versions. `None`: the text is not a JSON object.
+fn fields(environment: &str) -> Option<Fields<'_>> {
+    let mut fields: Fields<'_> = serde_json::from_str(environment).ok()?;
+    fields.retain(|name, json| {
+        let text = json.get().strip_prefix('"');
+        let may_be_version =
+            |text: &str| text.starts_with(|c: char| c.is_ascii_digit() || c == '\\');
+        name == PACKAGES || text.is_some_and(may_be_version)
+    });
+    Some(fields)
 }
 
 /// Whether a text has the form of a version: a digit, then at least one dot, without blanks.
@@ -86,6 +133,7 @@ fn digest(versions: &BTreeMap<String, String>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Map;
 
     fn versions(environment: &str) -> Vec<(String, String)> {
         Software::of(environment).into_iter().flat_map(|software| software.versions).collect()
@@ -109,6 +157,32 @@ mod tests {
         let same = id(r#"{"packages": {"a_b": "1.0", "c": "2.0"}, "threads": 1}"#);
         assert_eq!(id(r#"{"threads": 9, "c": "2.0", "A.B": "1.0"}"#), same);
         assert_ne!(id(r#"{"packages": {"a_b": "1.0", "c": "2.0.1"}}"#), same);
+    }
+
+    #[test]
+    fn environments_that_were_read_before_have_the_same_software() {
+        let environment = |free: u64, torch: &str| {
+            format!(r#"{{"free": {free}, "python": "3.12.3", "packages": {{"torch": "{torch}"}}}}"#)
+        };
+        let mut known = Softwares::default();
+        let texts = [
+            environment(1, "2.9.0"),
+            environment(2, "2.9.0"),
+            environment(2, "2.9.1"),
+            environment(1, "2.9.0"),
+            r#"{"python": "\u0033.12.3"}"#.to_owned(),
+            "{}".to_owned(),
+            "7".to_owned(),
+        ];
+        for text in &texts {
+            assert_eq!(known.of(text), Software::of(text).as_ref(), "{text}");
+        }
+        assert_eq!(known.0.len(), 4, "the free memory does not count");
+        for number in 0..2 * MAX_KNOWN {
+            let text = environment(1, &format!("2.{number}.0"));
+            assert_eq!(known.of(&text), Software::of(&text).as_ref());
+            assert!(known.0.len() <= MAX_KNOWN);
+        }
     }
 
     #[test]

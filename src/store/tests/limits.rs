@@ -6,10 +6,13 @@ use super::fixture::*;
 use crate::domain::fact::{Fact, Next};
 use crate::domain::outcome::Outcome;
 use crate::store::Opened;
+use crate::store::error::Doing;
 use crate::store::pool::connect_again;
 use crate::store::reports::selection::Runs;
 use crate::store::rows::{AttemptFilter, TestFilter};
+use duckdb::Connection;
 use serde_json::{Value, json};
+use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
@@ -156,6 +159,29 @@ fn a_result_waits_for_memory_that_others_use_before_a_part_of_it_is_left_out() {
     opened.writer.project([(4, [&with_output(0, 900_000)])]).expect("projects");
     let attempt = opened.store.attempt(id(1, 0).attempt(1)).expect("reads").expect("is there");
     assert_eq!((waits.load(Relaxed), attempt.note), (3, None));
+}
+
+#[test]
+fn checkpoints_are_made_while_a_query_runs() {
+    let (place, mut opened) = small(100);
+    opened.writer.connection().execute_batch("SET checkpoint_threshold = '1MB'").expect("set");
+    let store = opened.store.clone();
+    let log = store.pool.read(|connection| {
+        let position = "SELECT last_seq FROM watermark";
+        let read = |connection: &Connection| {
+            connection.query_row(position, [], |row| row.get::<_, u64>(0)).doing("read")
+        };
+        let before = read(connection)?;
+        for index in 0..100 {
+            let fact = with_output(index, 50_000);
+            opened.writer.project([(before + 1 + u64::from(index), [&fact])])?;
+        }
+        assert_eq!(read(connection)?, before, "the query still runs");
+        Ok(fs::metadata(place.file.with_extension("duckdb.wal")).map_or(0, |file| file.len()))
+    });
+    let log = log.expect("reads");
+    assert!(log < 2_000_000, "the write-ahead log has {log} of 5,000,000 bytes");
+    assert_eq!(opened.store.watermark().expect("reads"), opened.writer.watermark());
 }
 
 #[test]
