@@ -126,6 +126,8 @@ pub struct Fleet {
     pub client: Client,
     pub runtime: Runtime,
     address: String,
+    /// For pages. One for all of them, because a client takes longer to make than a page.
+    http: reqwest::Client,
     directory: TempDir,
 }
 
@@ -142,7 +144,9 @@ impl Fleet {
             Client::new(ClientOptions::new(format!("http://{address}"))).expect("a client")
         };
         let coordinator = coordinator(directory.path(), &address);
-        let fleet = Self { workers: Vec::new(), coordinator, client, runtime, address, directory };
+        let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let workers = Vec::new();
+        let fleet = Self { workers, coordinator, client, runtime, address, http, directory };
         fleet.wait_ready();
         fleet
     }
@@ -155,7 +159,7 @@ impl Fleet {
     /// Reads a page of the coordinator.
     pub fn page(&self, path: &str) -> String {
         let address = format!("http://{}{path}", self.address);
-        let read = async { reqwest::get(address).await?.error_for_status()?.text().await };
+        let read = async { self.http.get(address).send().await?.error_for_status()?.text().await };
         self.runtime.block_on(read).expect("the page is served")
     }
 
