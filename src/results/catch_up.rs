@@ -229,8 +229,8 @@ mod tests {
         let tables = read("SELECT table_name FROM duckdb_tables() ORDER BY 1");
         let hash = |table: String| {
             let sql = format!(
-                "SELECT '{table} ' || count(*) || ' ' || coalesce(bit_xor(hash(t, t.rowid))::VARCHAR, '') \
-                 FROM {table} AS t"
+                "SELECT '{table} ' || count(*) || ' ' || coalesce(bit_xor(hash(own, place))::VARCHAR, '') FROM \
+                 (SELECT own, row_number() OVER (ORDER BY own.rowid) AS place FROM {table} AS own)"
             );
             read(&sql)
         };

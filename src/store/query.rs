@@ -126,13 +126,12 @@ impl Conditions {
         &self,
         connection: &Connection,
         select: &str,
-        mut read: impl FnMut(&RecordBatch),
+        mut read: impl FnMut(&RecordBatch) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let sql = self.restricted(format!("{select}{}", self.text));
         let mut statement = connection.prepare(&sql).doing("query")?;
         let values = params_from_iter(self.values.iter());
-        statement.query_arrow(values).doing("query")?.for_each(|batch| read(&batch));
-        Ok(())
+        statement.query_arrow(values).doing("query")?.try_for_each(|batch| read(&batch))
     }
 }
 

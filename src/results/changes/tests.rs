@@ -1,6 +1,6 @@
 //! Changes of tests and metrics between runs and periods.
 
-use crate::api::v1::changes::{ChangesQuery, ChangesView, TestChange};
+use crate::api::v1::changes::{ChangesQuery, ChangesView, SeriesQuery, SeriesView, TestChange};
 use crate::domain::added::marks::{AcceptedSeries, Covered, Quarantine};
 use crate::domain::capability::Capability;
 use crate::domain::fact::{Fact, Next};
@@ -337,4 +337,60 @@ fn a_worker_whose_calibration_drifted_is_an_event() {
         "its calibration drifted: the speed of its CPU is 20 % below that of earlier calibrations";
     assert_eq!((found.len(), &*found[0].worker, &*found[0].reason), (1, "lab", expected));
     assert_eq!(events(&[1e9, 0.5e9]), [], "too few to know");
+}
+
+/// A test whose history has a metric, a figure of a check with the same name, and a retried attempt.
+#[test]
+fn the_history_of_a_series_has_the_values_of_each_attempt() {
+    let detail = |seconds: &[f64], error: f64| {
+        let others = (0..150).map(|number| {
+            let name = format!("m{number:03}");
+            serde_json::json!({ "name": name, "unit": "s", "better": "lower", "values": [number] })
+        });
+        let own = serde_json::json!({ "name": "a.b", "unit": "seconds", "better": "lower",
+            "values": seconds });
+        let metrics: Vec<_> = others.chain([own]).collect();
+        let check = serde_json::json!({ "name": "a", "passed": true, "values": { "b": error } });
+        serde_json::json!({ "metrics": metrics, "checks": [check] })
+    };
+    let (done, retry) = (Next::Done { flaky: false }, Next::Retry { elsewhere: false });
+    let mut facts = vec![registered(1, "lab")];
+    for run in 1..=3 {
+        facts.extend([submitted(run, 1), added(run, &["t"])]);
+    }
+    use Outcome::{Failed, Passed};
+    facts.push(finished(id(1, 0), 1, Passed, done, &detail(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.5)));
+    facts.push(finished(id(2, 0), 1, Failed, retry, &detail(&[7.0], 0.25)));
+    facts.push(finished(id(2, 0), 2, Passed, done, &detail(&[3.0, 3.0], 0.75)));
+    facts.push(finished(id(3, 0), 1, Passed, done, &detail(&[], 0.125)));
+    let (_place, reader) = reader(&facts);
+    let series = |metric: &str| {
+        let (test, metric) = (Some(id(3, 0)), Some(metric.to_owned()));
+        let query = SeriesQuery { test, metric, ..SeriesQuery::default() };
+        reader.series(&query).expect("reads")
+    };
+    let points = |view: &SeriesView| -> Vec<_> {
+        let points = view.points.iter();
+        points.map(|at| (at.test.run.0, at.attempt, at.value, at.n, at.segment)).collect()
+    };
+    // The metric precedes the figure of its name.
+    let seconds = series("a.b").expect("a metric");
+    assert_eq!((seconds.metrics.len(), &*seconds.unit), (152, "seconds"));
+    let expected = [
+        (1, 1, Some(3.0), 5, Some(0)),
+        (2, 1, Some(7.0), 1, None),
+        (2, 2, Some(3.0), 2, Some(0)),
+        (3, 1, None, 0, None),
+    ];
+    assert_eq!(points(&seconds), expected);
+    assert!(seconds.points[0].spread.is_some_and(|spread| spread > 0.5));
+    assert!(seconds.points[0].noisy && !seconds.points[2].noisy);
+    assert_eq!(series("m149").expect("a metric").points[3].value, Some(149.0));
+    assert_eq!(series("missing"), None);
+    let histories = reader.histories(id(3, 0), 1000).expect("reads");
+    let figure = histories.last().expect("a figure");
+    assert_eq!((histories.len(), figure.metric.is_figure), (152, true));
+    let values: Vec<_> = figure.points.iter().map(|point| point.value).collect();
+    assert_eq!(values, [0.5, 0.25, 0.75, 0.125].map(Some));
+    assert_eq!(figure.segments.len(), 1);
 }

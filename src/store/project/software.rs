@@ -62,8 +62,8 @@ impl Software {
     }
 }
 
-/// The software of the environments that were read before. The attempts of a worker report the same versions again
-/// and again, beside readings that differ. Limit: [`MAX_KNOWN`] of them.
+/// The software of the environments of one transaction. The attempts of a worker report the same versions again and
+/// again, beside readings that differ. Limit: [`MAX_KNOWN`] of them.
 #[derive(Default)]
 pub(in crate::store) struct Softwares(HashMap<String, Option<Software>>);
 
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn environments_that_were_read_before_have_the_same_software() {
+    fn the_software_of_a_known_environment_is_the_same() {
         let environment = |free: u64, torch: &str| {
             format!(r#"{{"free": {free}, "python": "3.12.3", "packages": {{"torch": "{torch}"}}}}"#)
         };

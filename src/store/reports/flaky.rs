@@ -1,4 +1,6 @@
 //! The attempts of tests over time, for the judgement whether they are flaky.
+//!
+//! Limit: about 100,000 attempts are in memory together, beside the newest attempts of each case.
 
 use crate::domain::id::{AttemptId, QuarantineId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
@@ -12,6 +14,9 @@ use crate::store::reports::quarantined::QuarantineRefRow;
 use duckdb::arrow::datatypes::{UInt16Type, UInt32Type, UInt64Type};
 use duckdb::{Connection, Row, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// Maximum number of attempts that are read at once. Those of one test are not divided.
+const AT_ONCE: u64 = 100_000;
 
 /// Attempts of one case that ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,33 +58,106 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn past_attempts(&self, since: Timestamp, limit: usize) -> Result<PastRows, StoreError> {
+        self.past_attempts_in_parts(since, limit, AT_ONCE)
+    }
+
+    /// As [`Store::past_attempts`], with the attempts of runs that have `at_once` attempts together in memory.
+    pub(in crate::store) fn past_attempts_in_parts(
+        &self,
+        since: Timestamp,
+        limit: usize,
+        at_once: u64,
+    ) -> Result<PastRows, StoreError> {
         self.pool.read(|connection| {
-            let ended = ended(connection, since)?;
-            let runs = || ended.iter().map(|ended| ended.id.test.run);
-            let (Some(first), Some(last)) = (runs().min(), runs().max()) else {
-                return Ok(PastRows::default());
-            };
-            let cases = Cases::of(connection, first, last)?;
-            let recovered = recovered(connection, first, last)?;
-            let (mut by_case, mut unknown) = (BTreeMap::new(), 0);
-            for Ended { id, mut attempt } in ended {
-                match cases.get(id.test) {
-                    Some(Some(case)) => {
-                        attempt.recovered =
-                            attempt.outcome == Outcome::Passed && recovered.contains(&id.test);
-                        by_case.entry(case).or_insert_with(Newest::default).add(id, attempt, limit);
-                    }
-                    Some(None) => unknown += 1,
-                    None => {}
-                }
+            let mut gathered = Gathered { limit, ..Gathered::default() };
+            for part in parts(connection, since, at_once)? {
+                gathered.add(connection, since, &part)?;
             }
-            let mut cases: Vec<CaseRow> = by_case
-                .into_iter()
+            let of_cases = gathered.by_case.into_iter();
+            let mut cases = of_cases
                 .filter_map(|(case, newest)| newest.finish(case, limit))
-                .collect();
+                .collect::<Vec<_>>();
             describe(connection, &mut cases)?;
-            Ok(PastRows { cases, unknown })
+            Ok(PastRows { cases, unknown: gathered.unknown })
         })
+    }
+}
+
+/// Attempts that are read at once: of all tests of some runs, or of some tests of one run.
+#[derive(Debug, PartialEq, Eq)]
+struct Part {
+    runs: (u32, u32),
+    tests: (u32, u32),
+}
+
+/// Divides the attempts that ended since a time.
+fn parts(connection: &Connection, since: Timestamp, at_once: u64) -> Result<Vec<Part>, StoreError> {
+    let sql = "SELECT run, count(*)::UBIGINT, max(test) FROM attempts WHERE finished_ms >= ?1 \
+        GROUP BY run ORDER BY run";
+    let mut statement = connection.prepare(sql).doing("query")?;
+    let rows = statement.query_and_then(params![since.0], |row| {
+        Ok::<_, StoreError>((get::<u32>(row, 0)?, get::<u64>(row, 1)?, get::<u32>(row, 2)?))
+    });
+    let runs: Result<Vec<_>, _> = rows.doing("query")?.collect();
+    Ok(divided(&runs?, at_once))
+}
+
+/// Divides runs with their numbers of attempts and their last tests.
+fn divided(runs: &[(u32, u64, u32)], at_once: u64) -> Vec<Part> {
+    let (mut parts, mut begun): (Vec<Part>, u64) = (Vec::new(), u64::MAX);
+    for (run, attempts, last) in runs {
+        if *attempts > at_once {
+            // As many tests as if each had one attempt.
+            let step = u32::try_from(at_once).unwrap_or(u32::MAX).max(1);
+            parts.extend((0..=*last).step_by(step as usize).map(|first| Part {
+                runs: (*run, *run),
+                tests: (first, first.saturating_add(step - 1)),
+            }));
+            begun = u64::MAX;
+            continue;
+        }
+        begun = begun.saturating_add(*attempts);
+        if let Some(part) = parts.last_mut().filter(|_| begun <= at_once) {
+            part.runs.1 = *run;
+        } else {
+            parts.push(Part { runs: (*run, *run), tests: (0, u32::MAX) });
+            begun = *attempts;
+        }
+    }
+    parts
+}
+
+/// The attempts of the runs so far, by case.
+#[derive(Default)]
+struct Gathered {
+    by_case: BTreeMap<CaseId, Newest>,
+    unknown: u64,
+    /// Number of attempts of a case that are kept.
+    limit: usize,
+}
+
+impl Gathered {
+    /// Adds the attempts of a part that ended since a time.
+    fn add(
+        &mut self,
+        connection: &Connection,
+        since: Timestamp,
+        part: &Part,
+    ) -> Result<(), StoreError> {
+        let cases = Cases::of(connection, part)?;
+        let recovered = recovered(connection, part)?;
+        for Ended { id, mut attempt } in ended(connection, since, part)? {
+            match cases.get(id.test) {
+                Some((_, Some(case))) => {
+                    attempt.recovered =
+                        attempt.outcome == Outcome::Passed && recovered.contains(&id.test);
+                    self.by_case.entry(*case).or_default().add(id, attempt, self.limit);
+                }
+                Some((_, None)) => self.unknown += 1,
+                None => {}
+            }
+        }
+        Ok(())
     }
 }
 
@@ -89,14 +167,20 @@ struct Ended {
     attempt: PastAttempt,
 }
 
-/// The attempts that ended since a time, without an order. Their cases are added afterwards: to join and to sort the
-/// rows in the database takes several times as long.
-fn ended(connection: &Connection, since: Timestamp) -> Result<Vec<Ended>, StoreError> {
+/// The attempts of a part that ended since a time, without an order. Their cases are added afterwards: to join and
+/// to sort the rows in the database takes several times as long.
+fn ended(
+    connection: &Connection,
+    since: Timestamp,
+    Part { runs, tests }: &Part,
+) -> Result<Vec<Ended>, StoreError> {
     let sql = "SELECT run, test, attempt, worker, outcome, class, finished_ms FROM attempts \
-        WHERE finished_ms >= ?1";
+        WHERE finished_ms >= ?1 AND run BETWEEN ?2 AND ?3 AND test BETWEEN ?4 AND ?5";
     let mut statement = connection.prepare(sql).doing("query")?;
     let mut ended = Vec::new();
-    for batch in statement.query_arrow(params![since.0]).doing("query")? {
+    for batch in
+        statement.query_arrow(params![since.0, runs.0, runs.1, tests.0, tests.1]).doing("query")?
+    {
         let [runs, tests, workers] = [0, 1, 3].map(|at| numbers::<UInt32Type>(&batch, at));
         let (attempts, times) =
             (numbers::<UInt16Type>(&batch, 2), numbers::<UInt64Type>(&batch, 6));
@@ -117,15 +201,17 @@ fn ended(connection: &Connection, since: Timestamp) -> Result<Vec<Ended>, StoreE
     Ok(ended)
 }
 
-/// The cases of the tests of some runs. A test of an earlier version of the database may have none.
+/// The cases of the tests of a part. A test of an earlier version of the database may have none.
 struct Cases(Vec<(TestId, Option<CaseId>)>);
 
 impl Cases {
-    fn of(connection: &Connection, first: RunId, last: RunId) -> Result<Self, StoreError> {
-        let sql = "SELECT run, test, case_id FROM tests WHERE run BETWEEN ?1 AND ?2";
+    fn of(connection: &Connection, Part { runs, tests }: &Part) -> Result<Self, StoreError> {
+        let sql = "SELECT run, test, case_id FROM tests \
+            WHERE run BETWEEN ?1 AND ?2 AND test BETWEEN ?3 AND ?4";
         let mut statement = connection.prepare(sql).doing("query")?;
         let mut cases = Vec::new();
-        for batch in statement.query_arrow(params![first.0, last.0]).doing("query")? {
+        let bounds = params![runs.0, runs.1, tests.0, tests.1];
+        for batch in statement.query_arrow(bounds).doing("query")? {
             let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(&batch, at));
             let ids = numbers::<UInt64Type>(&batch, 2);
             cases.extend((0..batch.num_rows()).map(|row| {
@@ -138,22 +224,23 @@ impl Cases {
         Ok(Self(cases))
     }
 
-    /// The case of a test. `None`: there is no such test.
-    fn get(&self, test: TestId) -> Option<Option<CaseId>> {
+    /// A test with its case, if there is such a test.
+    fn get(&self, test: TestId) -> Option<&(TestId, Option<CaseId>)> {
         let found = self.0.binary_search_by_key(&test, |(known, _)| *known);
-        found.ok().map(|at| self.0[at].1)
+        found.ok().map(|at| &self.0[at])
     }
 }
 
-/// The tests of some runs that passed after an earlier attempt or a part of them had failed.
+/// The tests of a part that passed after an earlier attempt or a part of them had failed.
 fn recovered(
     connection: &Connection,
-    first: RunId,
-    last: RunId,
+    Part { runs, tests }: &Part,
 ) -> Result<HashSet<TestId>, StoreError> {
-    let sql = "SELECT run, test FROM test_outcomes WHERE flaky AND run BETWEEN ?1 AND ?2";
+    let sql = "SELECT run, test FROM test_outcomes \
+        WHERE flaky AND run BETWEEN ?1 AND ?2 AND test BETWEEN ?3 AND ?4";
     let mut statement = connection.prepare(sql).doing("query")?;
-    let rows = statement.query_and_then([first.0, last.0], |row| query::test_id(row, 0, 1));
+    let bounds = [runs.0, runs.1, tests.0, tests.1];
+    let rows = statement.query_and_then(bounds, |row| query::test_id(row, 0, 1));
     rows.doing("query")?.collect()
 }
 
@@ -229,4 +316,26 @@ fn quarantine(row: &Row<'_>, first: usize) -> Result<Option<QuarantineRefRow>, S
     let Some(id) = get::<Option<u32>>(row, first)? else { return Ok(None) };
     let (reason, expires_at) = (get(row, first + 1)?, Timestamp(get(row, first + 2)?));
     Ok(Some(QuarantineRefRow { quarantine: QuarantineId(id), reason, expires_at }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_divided_by_their_attempts() {
+        let part = |runs, tests| Part { runs, tests };
+        let all = (0, u32::MAX);
+        let runs = [(1, 2, 1), (7, 1, 0), (1_000_007, 1, 5), (1_000_008, 7, 6), (u32::MAX, 3, 2)];
+        let expected = [
+            part((1, 7), all),
+            part((1_000_007, 1_000_007), all),
+            part((1_000_008, 1_000_008), (0, 2)),
+            part((1_000_008, 1_000_008), (3, 5)),
+            part((1_000_008, 1_000_008), (6, 8)),
+            part((u32::MAX, u32::MAX), all),
+        ];
+        assert_eq!(divided(&runs, 3), expected);
+        assert_eq!(divided(&[], 3), []);
+    }
 }

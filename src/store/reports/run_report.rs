@@ -305,29 +305,31 @@ fn metrics(
     let mut by_test: HashMap<TestId, Vec<MetricRow>> = HashMap::new();
     of_tests.batches(connection, select, |batch| {
         let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(batch, at));
-        let numbers_of = numbers::<UInt16Type>(batch, 2);
+        let last = numbers::<UInt16Type>(batch, 2);
         let [names, units] = [3, 4].map(|at| texts(batch, at));
         let (counts, threads) = (numbers::<UInt64Type>(batch, 5), numbers::<UInt32Type>(batch, 6));
         let [min, p50, p90, p99, max, spread] =
             [7, 8, 9, 10, 11, 12].map(|at| numbers::<Float64Type>(batch, at));
         for row in 0..batch.num_rows() {
             let test = TestId { run: RunId(runs.value(row)), index: tests.value(row) };
-            if attempts.get(&test) != Some(&numbers_of.value(row)) {
+            if attempts.get(&test) != Some(&last.value(row)) {
                 continue;
             }
+            let missing = || StoreError::Value { what: "a metric", value: "NULL".to_owned() };
             by_test.entry(test).or_default().push(MetricRow {
                 name: names.value(row).to_owned(),
                 unit: units.value(row).to_owned(),
                 count: counts.value(row),
                 spread: spread.get(row),
                 threads: threads.get(row),
-                min: min.value(row),
-                p50: p50.value(row),
+                min: min.get(row).ok_or_else(missing)?,
+                p50: p50.get(row).ok_or_else(missing)?,
                 p90: p90.get(row),
                 p99: p99.get(row),
-                max: max.value(row),
+                max: max.get(row).ok_or_else(missing)?,
             });
         }
+        Ok(())
     })?;
     for metrics in by_test.values_mut() {
         metrics.sort_by(|one, other| one.name.cmp(&other.name));

@@ -166,7 +166,9 @@ fn checkpoints_are_made_while_a_query_runs() {
     let (place, mut opened) = small(100);
     opened.writer.connection().execute_batch("SET checkpoint_threshold = '1MB'").expect("set");
     let store = opened.store.clone();
-    let log = store.pool.read(|connection| {
+    let log = || fs::metadata(place.file.with_extension("duckdb.wal")).map_or(0, |file| file.len());
+    let mut sizes = Vec::new();
+    let read = store.pool.read(|connection| {
         let position = "SELECT last_seq FROM watermark";
         let read = |connection: &Connection| {
             connection.query_row(position, [], |row| row.get::<_, u64>(0)).doing("read")
@@ -175,12 +177,14 @@ fn checkpoints_are_made_while_a_query_runs() {
         for index in 0..100 {
             let fact = with_output(index, 50_000);
             opened.writer.project([(before + 1 + u64::from(index), [&fact])])?;
+            sizes.push(log());
         }
         assert_eq!(read(connection)?, before, "the query still runs");
-        Ok(fs::metadata(place.file.with_extension("duckdb.wal")).map_or(0, |file| file.len()))
+        Ok(())
     });
-    let log = log.expect("reads");
-    assert!(log < 2_000_000, "the write-ahead log has {log} of 5,000,000 bytes");
+    read.expect("reads");
+    let largest = sizes.into_iter().max();
+    assert!(largest.is_some_and(|size| (1..2_000_000).contains(&size)), "{largest:?} of 5,000,000");
     assert_eq!(opened.store.watermark().expect("reads"), opened.writer.watermark());
 }
 

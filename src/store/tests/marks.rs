@@ -2,13 +2,14 @@
 
 use super::fixture::*;
 use crate::domain::added::marks::{AcceptedSeries, Covered, Quarantine};
-use crate::domain::fact::Fact;
+use crate::domain::fact::{Fact, Next};
 use crate::domain::id::{AcceptanceId, QuarantineId, RunId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::series::{CaseId, SeriesId};
 use crate::domain::time::Timestamp;
 use crate::store::Opened;
 use crate::store::reports::selection::Runs;
+use serde_json::json;
 
 fn quarantine(id: u32, pattern: &str, worker: Option<&str>, expires: u64) -> Fact {
     let covered = Covered {
@@ -164,6 +165,49 @@ fn attempts_of_a_case_are_listed_over_runs() {
     let flaky = newest.cases.iter().find(|case| case.name == "flaky").expect("a case");
     assert_eq!(flaky.attempts.len(), 1);
     assert_eq!(opened.store.past_attempts(Timestamp(1 << 40), 64).expect("reads").cases, []);
+}
+
+/// The newest attempts are the last ones in time, in whatever parts and order they are read.
+#[test]
+fn the_newest_attempts_of_a_case_are_kept_in_the_order_of_time() {
+    // Run 3 ended last, and run 350 failed first.
+    let runs = [(1, 40), (2, 50), (3, 90), (350, 10), (351, 60), (352, 70), (1_000_353, 80)];
+    let mut facts = vec![registered(1, "lab")];
+    for (run, _) in runs {
+        facts.extend([submitted(run, 1), added(run, &["good", "other"])]);
+    }
+    for (run, ended) in runs {
+        let outcome = if run == 350 { Outcome::Failed } else { Outcome::Passed };
+        for test in 0..2 {
+            let next = Next::Done { flaky: run == 352 };
+            let mut fact = finished(id(run, test), 1, outcome, next, &json!({}));
+            if let Fact::AttemptFinished { at, .. } = &mut fact {
+                *at = Timestamp(ended);
+            }
+            facts.push(fact);
+        }
+    }
+    let (_place, opened) = with(&facts);
+    let forgotten = "UPDATE tests SET case_id = NULL WHERE run = 1 AND test = 1";
+    opened.writer.connection().execute_batch(forgotten).expect("updated");
+    let whole = opened.store.past_attempts(Timestamp(0), 3).expect("reads");
+    assert_eq!((whole.cases.len(), whole.unknown), (2, 1));
+    for case in &whole.cases {
+        let times: Vec<_> = case.attempts.iter().map(|attempt| attempt.at.0).collect();
+        assert_eq!((times.as_slice(), case.test.run), (&[70, 80, 90][..], RunId(3)));
+        let recovered: Vec<_> = case.attempts.iter().map(|attempt| attempt.recovered).collect();
+        assert_eq!(recovered, [true, false, false]);
+    }
+    for at_once in 1..=5 {
+        let parts = opened.store.past_attempts_in_parts(Timestamp(0), 3, at_once).expect("reads");
+        assert_eq!(parts, whole, "{at_once} attempts at once");
+    }
+    let all = opened.store.past_attempts(Timestamp(0), 64).expect("reads");
+    let mut counts: Vec<_> = all.cases.iter().map(|case| case.attempts.len()).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [6, 7]);
+    let newest = opened.store.past_attempts(Timestamp(60), 64).expect("reads");
+    assert_eq!((newest.cases[0].attempts.len(), newest.unknown), (4, 0));
 }
 
 #[test]

@@ -147,6 +147,30 @@ fn a_figure_has_the_conditions_of_its_measurement() {
 }
 
 #[test]
+fn a_row_has_the_metrics_of_the_last_attempt_in_the_order_of_their_names() {
+    let metrics = |seconds: f64| {
+        let metric = |name: &str, values: &[f64]| json!({ "name": name, "unit": "seconds", "better": "lower", "values": values });
+        json!({ "metrics": [metric("b", &[seconds]), metric("a", &[seconds, 9.0]), metric("none", &[])] })
+    };
+    let retry = Next::Retry { elsewhere: false };
+    let passed = Next::Done { flaky: true };
+    let (_place, opened) = with(&[
+        registered(1, "lab"),
+        submitted(1, 1),
+        added(1, &["first", "t"]),
+        finished(id(1, 1), 1, Outcome::Failed, retry, &metrics(5.0)),
+        finished(id(1, 1), 2, Outcome::Passed, passed, &metrics(2.0)),
+    ]);
+    let report = report_all(&opened.store);
+    let found = |row: usize| {
+        let metrics = report.rows[row].metrics.iter();
+        metrics.map(|of| (&*of.name, of.count, of.min, of.max)).collect::<Vec<_>>()
+    };
+    assert_eq!(found(0), []);
+    assert_eq!(found(1), [("a", 2, 2.0, 9.0), ("b", 1, 2.0, 2.0)]);
+}
+
+#[test]
 fn since_chooses_runs_by_their_submission() {
     let (_place, opened) = with(&history());
     let since = |ms| opened.store.run_report(Runs::Since(Timestamp(ms)), LIMIT).expect("reports");
