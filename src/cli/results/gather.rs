@@ -79,7 +79,7 @@ pub async fn report(
     let sections = Box::pin(async {
         if has_sections { Sections::of(source, &query).await.map(Some) } else { Ok(None) }
     });
-    // Those take longer than the rows, and begin before them.
+    // The sections take longer than the rows, so they begin first.
     let (sections, rows) = join(sections, Box::pin(rows_of(source, selection, &rows))).await;
     // The error about a run that does not exist precedes those of the sections.
     let mut report = Report::from(rows?);
