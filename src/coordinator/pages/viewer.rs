@@ -2,11 +2,11 @@
 
 use crate::api::error::Code;
 use crate::coordinator::http::app::App;
-use crate::coordinator::http::extract::query;
+use crate::coordinator::http::extract::{id_in_path, query};
 use crate::coordinator::http::respond::ApiError;
 use crate::coordinator::pages::text::shown;
 use crate::domain::access::{Permission, Principal};
-use axum::extract::{FromRequestParts, Path};
+use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -155,12 +155,7 @@ where
 {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let Path(text) = Path::<String>::from_request_parts(parts, app)
-            .await
-            .map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
-        let (_, id) = Form::of(&text);
-        let bad = |error: T::Err| ApiError::new(Code::BadRequest, error.to_string());
-        id.parse().map(Self).map_err(bad)
+        id_in_path(parts, app, |text| Form::of(text).1).await.map(Self)
     }
 }
 

@@ -30,13 +30,27 @@ where
 {
     type Rejection = ApiError;
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, ApiError> {
-        let Path(text) = Path::<String>::from_request_parts(parts, app)
-            .await
-            .map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
-        let id =
-            text.parse().map_err(|e: T::Err| ApiError::new(Code::BadRequest, e.to_string()))?;
-        Ok(Self(id))
+        id_in_path(parts, app, |text| text).await.map(Self)
     }
+}
+
+/// Reads the id in a path. `part` returns the part of the path's parameter that is the id.
+///
+/// # Errors
+/// The path is not UTF-8, or the part is not such an id.
+pub(crate) async fn id_in_path<T>(
+    parts: &mut Parts,
+    app: &Arc<App>,
+    part: impl Fn(&str) -> &str,
+) -> Result<T, ApiError>
+where
+    T: FromStr,
+    T::Err: std::fmt::Display,
+{
+    let Path(text) = Path::<String>::from_request_parts(parts, app)
+        .await
+        .map_err(|error| ApiError::new(Code::BadRequest, error.body_text()))?;
+    part(&text).parse().map_err(|error: T::Err| ApiError::new(Code::BadRequest, error.to_string()))
 }
 
 /// The parameters of the query. An unknown one is refused. A malformed value is refused as not acceptable, because a
