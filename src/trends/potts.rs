@@ -24,6 +24,7 @@ pub fn segment_starts(values: &[f64], penalty: f64, shortest: usize) -> Vec<usiz
             squares,
             before,
             total: 0.0,
+            limit: usize::MAX,
         });
         let ((sum, squares), place) = (sums[end], as_float(end));
         let (mut least, mut last, mut most) = (f64::INFINITY, 0, f64::NEG_INFINITY);
@@ -39,7 +40,12 @@ pub fn segment_starts(values: &[f64], penalty: f64, shortest: usize) -> Vec<usiz
         }
         best[end] = (least + penalty, last);
         if most > least + penalty {
-            candidates.retain(|candidate| candidate.total <= least + penalty);
+            candidates.retain_mut(|candidate| {
+                if candidate.total > least + penalty {
+                    candidate.limit = candidate.limit.min(end + shortest);
+                }
+                candidate.limit > end + 1
+            });
         }
     }
     let mut starts = Vec::new();
@@ -64,6 +70,9 @@ struct Candidate {
     before: f64,
     /// The cost with this start, without the penalty.
     total: f64,
+    /// The first end for which another start costs less: an end at which this one costs more than a change is
+    /// the start of a segment that is long enough by then.
+    limit: usize,
 }
 
 /// Sums and sums of squares of the first values, relative to the first value.
@@ -83,4 +92,55 @@ fn prefix_sums(values: &[f64]) -> Vec<(f64, f64)> {
 #[expect(clippy::cast_precision_loss, reason = "numbers of values are small")]
 fn as_float(count: usize) -> f64 {
     count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The cost of a segment of one level.
+    fn cost(values: &[f64]) -> f64 {
+        let mean = values.iter().sum::<f64>() / as_float(values.len());
+        values.iter().map(|value| (value - mean).powi(2)).sum()
+    }
+
+    /// The cost of all segments, with a penalty for each but the first.
+    fn total(values: &[f64], starts: &[usize], penalty: f64) -> f64 {
+        let ends = starts.iter().skip(1).copied().chain([values.len()]);
+        let costs = starts.iter().zip(ends).map(|(start, end)| cost(&values[*start..end]));
+        costs.sum::<f64>() + penalty * as_float(starts.len() - 1)
+    }
+
+    /// The least cost, of all possible segments.
+    fn least(values: &[f64], penalty: f64, shortest: usize) -> f64 {
+        let mut best = vec![f64::INFINITY; values.len() + 1];
+        best[0] = -penalty;
+        for end in shortest..=values.len() {
+            let of = |start: usize| best[start] + cost(&values[start..end]) + penalty;
+            best[end] = (0..=end - shortest).map(of).fold(f64::INFINITY, f64::min);
+        }
+        best[values.len()]
+    }
+
+    proptest! {
+        #[test]
+        fn no_other_segments_cost_less(
+            steps in proptest::collection::vec((0.0..10.0, 1_usize..12), 1..6),
+            noise in proptest::collection::vec(-1.0..1.0, 60),
+            penalty in 0.1..20.0,
+            shortest in 1_usize..4,
+        ) {
+            let levels = steps.iter().flat_map(|(level, count)| std::iter::repeat_n(*level, *count));
+            let values: Vec<f64> =
+                levels.zip(&noise).map(|(level, noise): (f64, &f64)| level + noise).collect();
+            prop_assume!(values.len() >= shortest);
+            let starts = segment_starts(&values, penalty, shortest);
+            prop_assert_eq!(starts[0], 0);
+            let ends = starts.iter().skip(1).copied().chain([values.len()]);
+            prop_assert!(starts.iter().zip(ends).all(|(start, end)| end - start >= shortest));
+            let (found, least) = (total(&values, &starts, penalty), least(&values, penalty, shortest));
+            prop_assert!((found - least).abs() <= 1e-9 * least.abs().max(1.0), "{found} {least}");
+        }
+    }
 }

@@ -106,7 +106,8 @@ impl Proposal {
         let noise = Noise::of(&scaled, floor);
         let penalty = PROPOSED.powi(2) * noise.long_run_variance();
         let starts = segment_starts(&noise.clipped(&scaled), penalty, MIN_SEGMENT);
-        let ranks = Ranks::of(&scaled);
+        // A history with one level needs no ranks.
+        let ranks = Ranks::of(if starts.len() > 1 { &scaled } else { &[] });
         let sides = (1..starts.len()).map(|at| Sides::around(&ranks, &starts, at, scaled.len()));
         let sides = sides.collect();
         Self { scaled, largest, least, floor, ranks, starts, sides }

@@ -62,7 +62,7 @@ fn stored_verdicts_give_the_same_answers() {
 fn verdicts_that_do_not_hold_or_cannot_be_read_are_judged_again() {
     for change in [
         "UPDATE judged SET rules = rules + 1",
-        "UPDATE judged SET attempts_digest = 1",
+        "UPDATE judged SET attempts = 0",
         "UPDATE verdicts SET direction = 'sideways'",
     ] {
         let (place, opened) = with(&history(&SLOWER));
@@ -249,5 +249,5 @@ fn a_change_of_verdicts_needs_another_number_of_the_rules() {
         digest.update(format!("{words:?} {counts:?} {:?}\n", figures.map(rounded)));
     }
     let digest: String = digest.finalize().iter().take(8).map(|b| format!("{b:02x}")).collect();
-    assert_eq!((RULES, &*digest), (1, "8a0de9bc0712e942"));
+    assert_eq!((RULES, &*digest), (2, "8a0de9bc0712e942"));
 }
