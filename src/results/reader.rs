@@ -50,6 +50,14 @@ impl Reader {
         Ok(runs.into_iter().map(run_view).collect())
     }
 
+    /// Whether there is a run with this id.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn has_run(&self, run: RunId) -> Result<bool, StoreError> {
+        self.store().has_run(run)
+    }
+
     /// The run with this id, if there is one.
     ///
     /// # Errors

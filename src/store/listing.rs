@@ -1,6 +1,6 @@
 //! Queries for runs and tests: one by its id, or many by a filter and in pages.
 
-use super::error::StoreError;
+use super::error::{Doing, StoreError};
 use super::query::{self, Conditions, get};
 use super::reports::quarantined;
 use super::rows::{MAX_ROWS, RunRow, TestFilter, TestRow};
@@ -94,6 +94,16 @@ impl Store {
         let mut conditions = Conditions::default();
         conditions.and("runs.run = ?", [run.0]);
         Ok(self.runs_where(&conditions, 1)?.into_iter().next())
+    }
+
+    /// Whether there is a run with this id.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn has_run(&self, run: RunId) -> Result<bool, StoreError> {
+        let sql = "SELECT count(*) > 0 FROM runs WHERE run = ?";
+        self.pool
+            .read(|connection| connection.query_row(sql, [run.0], |row| row.get(0)).doing("query"))
     }
 
     /// Numbers of ended tests in quarantine by run and outcome, of the runs from `first` to `last`.

@@ -65,6 +65,7 @@ pub async fn run(console: Console, global: &Global, args: DiffArgs) -> Result<Ex
         let named = from.map(|from| format!("{from} or ")).unwrap_or_default();
         return Err(CliError::new(format!("there is no run {named}{to}")).with_exit(Exit::NoTest));
     };
+    source.leave_open();
     match args.output {
         DiffOutput::Table => {
             let style = Style { colour: false, width: console.width() };

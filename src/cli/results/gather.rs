@@ -79,8 +79,8 @@ pub async fn report(
     let sections = Box::pin(async {
         if has_sections { Sections::of(source, &query).await.map(Some) } else { Ok(None) }
     });
-    // The sections take longer than the rows, so they begin first.
-    let (sections, rows) = join(sections, Box::pin(rows_of(source, selection, &rows))).await;
+    // The questions that take longest begin first: the rows, then the changes.
+    let (rows, sections) = join(Box::pin(rows_of(source, selection, &rows)), sections).await;
     // The error about a run that does not exist precedes those of the sections.
     let mut report = Report::from(rows?);
     if let Some(sections) = sections? {

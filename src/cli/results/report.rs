@@ -152,6 +152,7 @@ pub async fn run(console: Console, global: &Global, args: ReportArgs) -> Result<
     let printed = Printed { format: args.output, sections: true };
     let Published { view, is_complete } =
         publish(console, &source, &selection, printed, &args.files).await?;
+    source.leave_open();
     let exit = match view.totals {
         _ if view.rows.is_empty() => Exit::NoTest,
         Totals { pending: 1.., .. } if args.exit_code => Exit::Pending,

@@ -40,6 +40,7 @@ pub async fn run(console: Console, global: &Global, args: WhyArgs) -> Result<Exi
         What::Test(test) => test,
     };
     let why = source.why(test).await?;
+    source.leave_open();
     match args.output {
         Shape::Json => console.json(&why)?,
         Shape::Table => console.result(&sentences(&why))?,
