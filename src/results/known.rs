@@ -6,8 +6,9 @@
 
 use crate::domain::id::AttemptId;
 use crate::domain::series::SeriesId;
-use crate::store::reports::judged::{Basis, JudgedSeries};
+use crate::store::reports::judged::{Basis, Given, JudgedSeries};
 use crate::store::reports::verdicts::Judged;
+use crate::store::{Store, StoreError};
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -37,16 +38,31 @@ impl KnownVerdicts {
     }
 
     /// Moves the verdicts about these series that still hold to `verdicts`, and leaves the other series.
-    pub fn find(&self, series: &mut Unknown<'_>, verdicts: &mut Vec<Judged>) {
+    ///
+    /// # Errors
+    /// The database, which has `store`, cannot be read.
+    pub fn find(
+        &self,
+        store: &Store,
+        series: &mut Unknown<'_>,
+        verdicts: &mut Vec<Judged>,
+    ) -> Result<(), StoreError> {
+        let (mut found, mut given) = (HashMap::new(), Vec::new());
         let known = self.lock();
-        series.retain(|id, judged| {
+        for (id, judged) in series.iter() {
             let of_series = known.get(&(*id, judged.newest));
-            let Some(of_series) = of_series.filter(|of| of.basis == judged.basis) else {
-                return true;
-            };
-            verdicts.extend(of_series.metrics.iter().cloned());
-            false
-        });
+            if let Some(of) = of_series.filter(|of| of.basis.has_same_settings(&judged.basis)) {
+                let attempts = of.basis.attempts;
+                given.push(Given { series: *id, newest: judged.newest, attempts });
+                found.insert(*id, of.metrics.clone());
+            }
+        }
+        drop(known);
+        let outdated = store.outdated(&given)?;
+        found.retain(|id, _| !outdated.contains(id));
+        series.retain(|id, _| !found.contains_key(id));
+        verdicts.extend(found.into_values().flatten());
+        Ok(())
     }
 
     /// Keeps the verdicts about all metrics of these series.

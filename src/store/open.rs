@@ -15,7 +15,8 @@ use std::thread::available_parallelism;
 
 /// Working memory of the database. Queries that need more use temporary files beside it.
 const MEMORY: &str = "256MB";
-/// The same for a command that reads a database which no coordinator has open, and its maximum number of threads.
+/// The same for a command that reads a database which no coordinator has open, and its maximum number of threads: half
+/// of the processors, because a report asks several questions at the same time.
 const MEMORY_ALONE: &str = "1GB";
 const MAX_THREADS_ALONE: usize = 8;
 /// Oldest version of DuckDB that reads new files.
@@ -69,7 +70,8 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     }
     let connection = connect_read_only(path)?;
     let foreign = |reason| StoreError::Foreign { path: path.to_owned(), reason };
-    let threads = available_parallelism().map_or(1, usize::from).min(MAX_THREADS_ALONE);
+    let processors = available_parallelism().map_or(1, usize::from);
+    let threads = processors.div_ceil(2).min(MAX_THREADS_ALONE);
     let settings = format!("SET threads = {threads}; SET memory_limit = '{MEMORY_ALONE}'");
     connection.execute_batch(&settings).map_err(|source| opening(path, source))?;
     match migrate::inspect(&connection).map_err(|source| opening(path, source))? {
@@ -168,7 +170,10 @@ pub(super) fn connect_read_only(path: &Path) -> Result<Connection, StoreError> {
 /// Opens a file, or creates it. It is attached, because only then the size of row groups can be set.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = || {
-        let config = config()?.with("checkpoint_threshold", CHECKPOINT)?;
+        let config = config()?
+            .with("checkpoint_threshold", CHECKPOINT)?
+            // Memory that a query has freed returns to the system, although no other query follows.
+            .with("allocator_background_threads", "true")?;
         // A statement contains only UTF-8. A file with another name has large row groups.
         let Some(file) = path.to_str() else { return Connection::open_with_flags(path, config) };
         let config = config.with("temp_directory", format!("{file}.tmp"))?;

@@ -20,12 +20,16 @@ use crate::trends::robust::geometric_mean;
 use crate::trends::workers::{Measured, SharedShift, shared_shifts};
 use std::collections::{BTreeMap, HashMap};
 use std::panic::resume_unwind;
+use std::thread::ScopedJoinHandle;
 
 /// Maximum number of threads that judge, and minimum number of metrics for each.
 const MAX_THREADS: usize = 8;
 const MIN_PER_THREAD: usize = 500;
-/// Maximum number of series whose histories are in memory together: 77 MB with 25 metrics of 256 values each.
-const MAX_AT_ONCE: usize = 500;
+/// Maximum number of series whose stored verdicts are read at once.
+const MAX_READ: usize = 2_000;
+/// Maximum number of series whose histories are read at once. Those of two parts are in memory together: 77 MB with
+/// 25 metrics of 256 values for each series.
+const MAX_AT_ONCE: usize = 250;
 
 /// The judged metrics of all series.
 #[derive(Default)]
@@ -88,23 +92,9 @@ fn judgements(
     let series = store.judged_series(to, &accepted)?;
     let mut metrics = Vec::new();
     let mut unknown: Unknown<'_> = series.iter().map(|(id, judged)| (*id, judged)).collect();
-    known.find(&mut unknown, &mut metrics);
-    let mut unknown: Vec<(SeriesId, &JudgedSeries)> = unknown.into_iter().collect();
-    unknown.sort_unstable_by_key(|(series, _)| series.0);
-    let mut may_store = true;
-    for part in unknown.chunks(MAX_AT_ONCE) {
-        let mut part: Unknown<'_> = part.iter().copied().collect();
-        read(store, known, &mut part, &mut metrics)?;
-        if part.is_empty() {
-            continue;
-        }
-        let _turn = known.turn();
-        known.find(&mut part, &mut metrics);
-        let judged = judged_in_threads(&store.values_of(&part)?, &accepted);
-        known.keep(&part, &judged);
-        may_store = may_store && store_verdicts(store, &part, &judged)?;
-        metrics.extend(judged);
-    }
+    known.find(store, &mut unknown, &mut metrics)?;
+    let unknown = read(store, known, &unknown.into_iter().collect::<Vec<_>>(), &mut metrics)?;
+    judge_unknown(store, known, &accepted, &unknown, &mut metrics)?;
     metrics.retain(|metric| metric.newest.run >= to.0);
     metrics.sort_unstable_by(|one, other| {
         let place = |of: &SeriesMetric| (of.series.0, of.is_figure);
@@ -124,21 +114,67 @@ fn judgements(
     Ok((metrics, shifts))
 }
 
-/// Moves the stored verdicts about these series to `verdicts`, and leaves the other series.
-fn read(
+/// Adds the verdicts about these series. While one part of them is judged, the next one is read.
+fn judge_unknown(
     store: &Store,
     known: &KnownVerdicts,
-    series: &mut Unknown<'_>,
+    accepted: &AcceptedRuns,
+    series: &[(SeriesId, &JudgedSeries)],
     verdicts: &mut Vec<Judged>,
 ) -> Result<(), StoreError> {
-    let stored = store.verdicts(series)?;
-    let (read, unknown): (Unknown<'_>, Unknown<'_>) =
-        series.drain().partition(|(id, _)| stored.contains_key(id));
-    *series = unknown;
-    let stored: Vec<Judged> = stored.into_values().flatten().collect();
-    known.keep(&read, &stored);
-    verdicts.extend(stored);
-    Ok(())
+    let mut may_store = true;
+    let mut finish = |part: &Unknown<'_>, judged: Vec<Judged>, verdicts: &mut Vec<Judged>| {
+        known.keep(part, &judged);
+        may_store = may_store && store_verdicts(store, part, &judged)?;
+        verdicts.extend(judged);
+        Ok::<_, StoreError>(())
+    };
+    let mut turn = None;
+    std::thread::scope(|scope| {
+        let mut judging: Option<(Unknown<'_>, ScopedJoinHandle<'_, Vec<Judged>>)> = None;
+        for part in series.chunks(MAX_AT_ONCE) {
+            let mut part: Unknown<'_> = part.iter().copied().collect();
+            turn.get_or_insert_with(|| known.turn());
+            known.find(store, &mut part, verdicts)?;
+            let values = store.values_of(&part)?;
+            if let Some((part, judging)) = judging.take() {
+                finish(&part, joined(judging), verdicts)?;
+            }
+            let judge = scope.spawn(move || judged_in_threads(&values, accepted));
+            judging = Some((part, judge));
+        }
+        match judging {
+            Some((part, judging)) => finish(&part, joined(judging), verdicts),
+            None => Ok(()),
+        }
+    })
+}
+
+/// The result of a thread.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// Adds the stored verdicts about these series, and returns the other series, in the order of their ids.
+fn read<'s>(
+    store: &Store,
+    known: &KnownVerdicts,
+    series: &[(SeriesId, &'s JudgedSeries)],
+    verdicts: &mut Vec<Judged>,
+) -> Result<Vec<(SeriesId, &'s JudgedSeries)>, StoreError> {
+    let mut unknown = Vec::new();
+    for part in series.chunks(MAX_READ) {
+        let part: Unknown<'_> = part.iter().copied().collect();
+        let stored = store.verdicts(&part)?;
+        let (read, left): (Unknown<'_>, Unknown<'_>) =
+            part.into_iter().partition(|(id, _)| stored.contains_key(id));
+        let first = verdicts.len();
+        verdicts.extend(stored.into_values().flatten());
+        known.keep(&read, &verdicts[first..]);
+        unknown.extend(left);
+    }
+    unknown.sort_unstable_by_key(|(series, _)| series.0);
+    Ok(unknown)
 }
 
 /// Stores verdicts. Returns false if that fails, which only means that they will be judged again.
@@ -196,9 +232,7 @@ fn judged_in_threads(rows: &[ValuesRow], accepted: &AcceptedRuns) -> Vec<Judged>
     std::thread::scope(|scope| {
         let parts: Vec<_> =
             rows.chunks(size).map(|part| scope.spawn(move || judge(part))).collect();
-        let joined =
-            parts.into_iter().map(|part| part.join().unwrap_or_else(|panic| resume_unwind(panic)));
-        joined.flatten().collect()
+        parts.into_iter().flat_map(joined).collect()
     })
 }
 

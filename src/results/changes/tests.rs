@@ -234,7 +234,7 @@ fn a_verdict_is_given_again_until_its_series_its_limits_or_its_marks_change() {
         let series = store.judged_series((RunId(run), RunId(run)), &accepted).expect("reads");
         let mut unknown = series.iter().map(|(id, judged)| (*id, judged)).collect();
         let stored = store.verdicts(&unknown).expect("reads").len();
-        known.find(&mut unknown, &mut Vec::new());
+        known.find(&store, &mut unknown, &mut Vec::new()).expect("reads");
         assert_eq!(stored, series.len() - unknown.len(), "as many are stored as known");
         unknown.len()
     };

@@ -23,6 +23,7 @@ const STEPS: &[Step] = &[
     Step::new(include_str!("../migrations/0011_verdicts.sql")),
     Step::new(include_str!("../migrations/0012_values.sql")),
     Step { sql: include_str!("../migrations/0013_medians.sql"), fill: Some(medians::fill) },
+    Step::new(include_str!("../migrations/0014_judged.sql")),
 ];
 
 /// The tables of which the content follows from the others. They may be empty at any time, and archives leave them

@@ -8,7 +8,7 @@ use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, get};
 use crate::store::reports::marks::AcceptedRuns;
 use duckdb::params;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// A series of the judged runs.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,17 +22,33 @@ pub struct JudgedSeries {
     pub basis: Basis,
 }
 
-/// Basis of verdicts, besides the rules: they are the same while it is.
+/// Basis of verdicts, besides the rules. Verdicts hold while limits and accepted changes are the same, and no passed
+/// attempt of the series up to the newest one was stored since ([`Store::outdated`]).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Basis {
-    /// Number of the passed attempts of the series up to the newest one.
+    /// Number of the first row of the table `attempts` that was not stored yet.
     pub attempts: u64,
-    /// Digest of which ones they are.
-    pub digest: u64,
     /// The label with the limits of changes.
     pub limits: String,
     /// The accepted changes.
     pub accepted: String,
+}
+
+impl Basis {
+    /// Whether limits and accepted changes are the same.
+    #[must_use]
+    pub fn has_same_settings(&self, other: &Self) -> bool {
+        (&self.limits, &self.accepted) == (&other.limits, &other.accepted)
+    }
+}
+
+/// Verdicts that were given about a series.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Given {
+    pub series: SeriesId,
+    pub newest: AttemptId,
+    /// As in [`Basis`].
+    pub attempts: u64,
 }
 
 /// A metric of a judged series.
@@ -67,25 +83,34 @@ impl JudgedSeries {
     }
 }
 
-/// The parameters are the first and the last judged run. The digest is the sum of the hashes of the attempts. Another
-/// version of DuckDB may have other hashes: verdicts are given again then.
-const JUDGED: &str = "WITH judged AS MATERIALIZED (SELECT attempts.series_id, \
-    max({'run': attempts.run, 'test': attempts.test, 'attempt': attempts.attempt, \
-    'worker': attempts.worker, 'case_id': tests.case_id, \
-    'limits': CASE WHEN contains(tests.labels, '\"change_limits\":') \
-    THEN tests.labels ->> '$.change_limits' END}) AS newest \
-    FROM attempts JOIN tests ON tests.run = attempts.run AND tests.test = attempts.test \
-    WHERE attempts.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER \
-    AND tests.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND attempts.outcome = 'passed' \
-    AND attempts.series_id IS NOT NULL AND tests.case_id IS NOT NULL GROUP BY attempts.series_id), \
-    counted AS (SELECT attempts.series_id, count(*) AS attempts, \
-    (sum(hash(attempts.run, attempts.test, attempts.attempt)) \
-    % 18446744073709551616)::UBIGINT AS digest FROM attempts \
-    SEMI JOIN judged ON judged.series_id = attempts.series_id \
-    WHERE attempts.run <= ?2::UINTEGER AND attempts.outcome = 'passed' GROUP BY attempts.series_id) \
-    SELECT judged.series_id, newest.run, newest.test, newest.attempt, newest.worker, newest.case_id, \
-    coalesce(newest.limits, ''), counted.attempts, counted.digest \
-    FROM judged JOIN counted ON counted.series_id = judged.series_id";
+/// The newest attempts first, then their tests, because labels are long. The parameters are the first and the last
+/// judged run.
+const JUDGED: &str = "WITH judged AS MATERIALIZED (SELECT series_id, \
+        max({'run': run, 'test': test, 'attempt': attempt, 'worker': worker}) AS newest \
+        FROM attempts WHERE run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND outcome = 'passed' \
+        AND series_id IS NOT NULL GROUP BY series_id) \
+    SELECT judged.series_id, tests.run, tests.test, newest.attempt, newest.worker, tests.case_id, \
+    CASE WHEN contains(tests.labels, '\"change_limits\":') \
+    THEN coalesce(tests.labels ->> '$.change_limits', '') ELSE '' END \
+    FROM judged JOIN tests ON tests.run = newest.run AND tests.test = newest.test \
+    WHERE tests.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND tests.case_id IS NOT NULL";
+
+/// Rows are only added to `attempts`, so that their numbers are in the order in which they were stored.
+const STORED: &str = "SELECT coalesce(max(rowid) + 1, 0)::UBIGINT FROM attempts";
+
+/// The series with a passed attempt that was stored since. The parameters are the columns of [`Given`], the smallest
+/// number of attempts, and the last run of the newest attempts.
+const OUTDATED: &str = "WITH given AS MATERIALIZED (SELECT \
+        unnest(string_split(?1::VARCHAR, ','))::UBIGINT AS series_id, \
+        unnest(string_split(?2::VARCHAR, ','))::UINTEGER AS run, \
+        unnest(string_split(?3::VARCHAR, ','))::UINTEGER AS test, \
+        unnest(string_split(?4::VARCHAR, ','))::USMALLINT AS attempt, \
+        unnest(string_split(?5::VARCHAR, ','))::UBIGINT AS attempts) \
+    SELECT DISTINCT own.series_id \
+    FROM (SELECT rowid AS number, series_id, run, test, attempt FROM attempts \
+        WHERE rowid >= ?6 AND run <= ?7 AND outcome = 'passed') AS own \
+    JOIN given ON given.series_id = own.series_id WHERE own.number >= given.attempts \
+    AND row(own.run, own.test, own.attempt) <= row(given.run, given.test, given.attempt)";
 
 impl Store {
     /// Lists the series of the passed attempts of the judged runs. A series without a case, which belongs to a
@@ -99,16 +124,13 @@ impl Store {
         accepted: &AcceptedRuns,
     ) -> Result<HashMap<SeriesId, JudgedSeries>, StoreError> {
         self.pool.read(|connection| {
+            let stored = connection.query_row(STORED, [], |row| row.get(0)).doing("query")?;
             let mut statement = connection.prepare(JUDGED).doing("query")?;
             let rows = statement.query_and_then(params![first.0, last.0], |row| {
                 let series = SeriesId(get(row, 0)?);
                 let newest = AttemptId { test: query::test_id(row, 1, 2)?, number: get(row, 3)? };
-                let basis = Basis {
-                    attempts: get(row, 7)?,
-                    digest: get(row, 8)?,
-                    limits: get(row, 6)?,
-                    accepted: text(accepted, series),
-                };
+                let limits = get(row, 6)?;
+                let basis = Basis { attempts: stored, limits, accepted: text(accepted, series) };
                 let judged = JudgedSeries {
                     case: CaseId(get(row, 5)?),
                     newest,
@@ -119,6 +141,33 @@ impl Store {
                 };
                 Ok((series, judged))
             });
+            rows.doing("query")?.collect()
+        })
+    }
+
+    /// The series whose verdicts do not hold any more, because a passed attempt up to the newest one was stored since:
+    /// runs overlap, and results may be late.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn outdated(&self, given: &[Given]) -> Result<HashSet<SeriesId>, StoreError> {
+        let first = given.iter().map(|given| given.attempts).min();
+        let last = given.iter().map(|given| given.newest.test.run.0).max();
+        let (Some(first), Some(last)) = (first, last) else { return Ok(HashSet::new()) };
+        let list = |number: fn(&Given) -> u64| {
+            let numbers: Vec<String> =
+                given.iter().map(|given| number(given).to_string()).collect();
+            numbers.join(",")
+        };
+        let series = list(|given| given.series.0);
+        let runs = list(|given| given.newest.test.run.0.into());
+        let tests = list(|given| given.newest.test.index.into());
+        let attempts = list(|given| given.newest.number.into());
+        let stored = list(|given| given.attempts);
+        self.pool.read(|connection| {
+            let mut statement = connection.prepare(OUTDATED).doing("query")?;
+            let parameters = params![series, runs, tests, attempts, stored, first, last];
+            let rows = statement.query_and_then(parameters, |row| get(row, 0).map(SeriesId));
             rows.doing("query")?.collect()
         })
     }

@@ -9,8 +9,8 @@ use crate::domain::series::SeriesId;
 use crate::store::Store;
 use crate::store::columns::{self, numbers, texts, truths};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::get;
-use crate::store::reports::judged::{Basis, JudgedSeries, SeriesMetric};
+use crate::store::query::{self, get};
+use crate::store::reports::judged::{Basis, Given, JudgedSeries, SeriesMetric};
 use crate::trends::RULES;
 use crate::trends::judgement::Judgement;
 use duckdb::arrow::array::{
@@ -38,8 +38,8 @@ pub struct Judged {
 
 /// The parameters are the first and the last run of the newest attempts, the number of the rules, and the ids of
 /// the series.
-const JUDGED: &str = "SELECT id, series_id, run, test, attempt, attempts, attempts_digest, limits, \
-    accepted FROM judged WHERE run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND rules = ?3 \
+const JUDGED: &str = "SELECT id, series_id, run, test, attempt, attempts, limits, accepted \
+    FROM judged WHERE run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND rules = ?3 \
     AND series_id IN (SELECT unnest(string_split(?4::VARCHAR, ','))::UBIGINT) ORDER BY id";
 
 /// The parameter has ids of the table `judged`.
@@ -60,10 +60,13 @@ impl Store {
         let (Some(first), Some(last)) = (runs().min(), runs().max()) else {
             return Ok(HashMap::new());
         };
+        let mut found = self.pool.read(|connection| found(connection, series, (first, last)))?;
+        let given: Vec<Given> = found.values().copied().collect();
+        let outdated = self.outdated(&given)?;
+        found.retain(|_, given| !outdated.contains(&given.series));
         self.pool.read(|connection| {
-            let found = found(connection, series, (first, last))?;
             let mut verdicts: HashMap<SeriesId, Vec<Judged>> =
-                found.values().map(|series| (*series, Vec::new())).collect();
+                found.values().map(|given| (given.series, Vec::new())).collect();
             if found.is_empty() {
                 return Ok(verdicts);
             }
@@ -120,36 +123,28 @@ impl Store {
     }
 }
 
-/// The rows of the table `judged` that hold for these series.
+/// The verdicts about these series, with the same settings, by their id in the table `judged`.
 fn found(
     connection: &Connection,
     series: &HashMap<SeriesId, &JudgedSeries>,
     (first, last): (u32, u32),
-) -> Result<HashMap<u64, SeriesId>, StoreError> {
+) -> Result<HashMap<u64, Given>, StoreError> {
     let mut statement = connection.prepare(JUDGED).doing("query")?;
-    let mut newest: HashMap<SeriesId, u64> = HashMap::new();
+    let mut newest: HashMap<SeriesId, (u64, Given)> = HashMap::new();
     let ids: Vec<String> = series.keys().map(|id| id.0.to_string()).collect();
     let mut rows = statement.query(params![first, last, RULES, ids.join(",")]).doing("query")?;
     while let Some(row) = rows.next().doing("query")? {
         let id = SeriesId(get(row, 1)?);
         let Some(judged) = series.get(&id) else { continue };
-        let AttemptId { test, number } = judged.newest;
-        let is_newest = (get::<u32>(row, 2)?, get::<u32>(row, 3)?, get::<u16>(row, 4)?)
-            == (test.run.0, test.index, number);
-        if !is_newest {
-            continue;
-        }
-        let basis = Basis {
-            attempts: get(row, 5)?,
-            digest: get(row, 6)?,
-            limits: get(row, 7)?,
-            accepted: get(row, 8)?,
-        };
-        if basis == judged.basis {
-            newest.insert(id, get(row, 0)?);
+        let attempt = AttemptId { test: query::test_id(row, 2, 3)?, number: get(row, 4)? };
+        let (attempts, limits, accepted) = (get(row, 5)?, get(row, 6)?, get(row, 7)?);
+        let basis = Basis { attempts, limits, accepted };
+        if attempt == judged.newest && basis.has_same_settings(&judged.basis) {
+            let given = Given { series: id, newest: attempt, attempts };
+            newest.insert(id, (get(row, 0)?, given));
         }
     }
-    Ok(newest.into_iter().map(|(series, id)| (id, series)).collect())
+    Ok(newest.into_values().collect())
 }
 
 fn append(
@@ -159,9 +154,9 @@ fn append(
     judged: &JudgedSeries,
 ) -> duckdb::Result<()> {
     let AttemptId { test, number } = judged.newest;
-    let Basis { attempts, digest, limits, accepted } = &judged.basis;
+    let Basis { attempts, limits, accepted } = &judged.basis;
     rows.append_row(params![
-        id, series.0, test.run.0, test.index, number, attempts, digest, limits, accepted, RULES
+        id, series.0, test.run.0, test.index, number, attempts, limits, accepted, RULES
     ])
 }
 
@@ -169,7 +164,7 @@ fn append(
 /// series with a word that this version does not know is removed: it is judged again.
 fn add(
     batch: &RecordBatch,
-    found: &HashMap<u64, SeriesId>,
+    found: &HashMap<u64, Given>,
     series: &HashMap<SeriesId, &JudgedSeries>,
     verdicts: &mut HashMap<SeriesId, Vec<Judged>>,
 ) {
@@ -181,11 +176,16 @@ fn add(
     let figures = [9, 10, 11, 12].map(|at| numbers::<Float64Type>(batch, at));
     let [n_before, n_after, since, since_run] =
         [13, 14, 15, 16].map(|at| numbers::<UInt32Type>(batch, at));
+    // The verdicts about a series follow each other.
+    let mut last = None;
     for row in 0..batch.num_rows() {
-        let Some(id) = found.get(&judged.value(row)) else { continue };
-        let (Some(of_series), Some(list)) = (series.get(id), verdicts.get_mut(id)) else {
-            continue;
-        };
+        let id = judged.value(row);
+        if last.as_ref().is_none_or(|(before, _)| *before != id) {
+            let of_id = found.get(&id).and_then(|given| series.get_key_value(&given.series));
+            last = Some((id, of_id));
+        }
+        let Some((_, Some((id, of_series)))) = last else { continue };
+        let Some(list) = verdicts.get_mut(id) else { continue };
         let (verdict, direction) =
             (words.word(row, "a verdict"), directions.word(row, "a direction"));
         let (Ok(Some(verdict)), Ok(Some(direction))) = (verdict, direction) else {
