@@ -135,6 +135,13 @@ impl Conditions {
     }
 }
 
+/// Whether a table has rows. Queries about those that are rarely used are left out if it has none.
+pub(super) fn has_rows(connection: &Connection, table: &'static str) -> Result<bool, StoreError> {
+    let select = format!("SELECT 1 FROM {table}");
+    let found = Conditions::default().query(connection, &select, " LIMIT 1", |_| Ok(()))?;
+    Ok(!found.is_empty())
+}
+
 /// The last attempt of each test. Few tests have several attempts, so that this is faster than to group all of them.
 pub(super) const LAST_ATTEMPTS: &str = "SELECT attempts.* FROM attempts \
     ANTI JOIN (SELECT run, test, attempt FROM attempts WHERE attempt > 1) AS later \

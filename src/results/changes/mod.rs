@@ -18,15 +18,16 @@ use crate::api::v1::changes::{
     ChangeTotals, ChangesQuery, ChangesView, MAX_CHANGES, MAX_PACKAGES, MetricChange,
     PackageChange, TestChange,
 };
-use crate::domain::id::RunId;
 use crate::domain::time::Timestamp;
 use crate::results::changes::metrics::JudgedMetrics;
 use crate::results::quarantined::reference;
 use crate::results::reader::Reader;
-use crate::store::StoreError;
-use crate::store::reports::changes::{Before, PackageRow, PairRow, SideRow, Sides};
+use crate::store::reports::changes::{Before, EndRow, PackageRow, PairRow, SideRow, Sides};
+use crate::store::{Store, StoreError};
+
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::{Status, StatusChange};
+use std::collections::BTreeMap;
 
 pub use metrics::Changed;
 pub use series::History;
@@ -41,9 +42,8 @@ impl Reader {
         let since = query.since_ms.filter(|_| query.to.is_none()).map(Timestamp);
         let Some(range) = store.range_of_runs(since)? else { return Ok(None) };
         let to = query.to.map_or(range, |run| (run, run));
-        let is_known = |run: RunId| store.run(run).map(|run| run.is_some());
         for run in query.to.into_iter().chain(query.from) {
-            if !is_known(run)? {
+            if !store.has_run(run)? {
                 return Ok(None);
             }
         }
@@ -65,14 +65,21 @@ impl Reader {
         };
         view.totals.verdicts = verdicts;
         view.totals.without_case = store.count_without_case(to)?;
-        let limit = query.limit.unwrap_or(MAX_CHANGES).min(MAX_CHANGES) as usize;
-        store.pairs(Sides { to, before }, &mut |pair| {
+        let mut listed = Vec::new();
+        for pair in store.pairs(Sides { to, before })? {
             let is_within = pair.before.as_ref().is_some_and(|side| side.test.run >= to.0);
             view.within_period |= before == Before::Period && is_within;
             let is_alone = pair.after.is_none() || pair.before.is_none();
             let metrics = changed.remove(&pair.case).unwrap_or_default();
-            add(&mut view, test_change(pair, metrics), is_alone, limit);
-        })?;
+            let change = test_change(pair, metrics);
+            count(&mut view.totals, &change, is_alone);
+            if is_listed(&change) {
+                listed.push(change);
+            }
+        }
+        let limit = query.limit.unwrap_or(MAX_CHANGES).min(MAX_CHANGES) as usize;
+        view.truncated = listed.len() > limit;
+        view.tests = described(&store, listed, limit)?;
         if let (Some(from), Some(to)) = (query.from, query.to) {
             let rows = store.package_changes(from, to, MAX_PACKAGES)?;
             let change =
@@ -83,18 +90,41 @@ impl Reader {
     }
 }
 
-/// Counts a test, and lists it unless it is steady.
-fn add(view: &mut ChangesView, change: TestChange, is_alone: bool, limit: usize) {
-    count(&mut view.totals, &change, is_alone);
+/// Whether something about the test changed.
+fn is_listed(change: &TestChange) -> bool {
     let is_quiet = matches!(change.status, StatusChange::Steady | StatusChange::New);
-    if is_quiet && change.metrics.is_empty() {
-        return;
+    !is_quiet || !change.metrics.is_empty()
+}
+
+/// The first changes in the order of their names, with what is shown of their tests.
+fn described(
+    store: &Store,
+    changes: Vec<TestChange>,
+    limit: usize,
+) -> Result<Vec<TestChange>, StoreError> {
+    let shown = |change: &TestChange| change.test.or(change.test_before);
+    let mut names = store.names(&changes.iter().filter_map(shown).collect::<Vec<_>>())?;
+    let mut changes: Vec<TestChange> = changes
+        .into_iter()
+        .map(|change| {
+            let name = shown(&change).and_then(|test| names.remove(&test)).unwrap_or_default();
+            TestChange { name, ..change }
+        })
+        .collect();
+    changes
+        .sort_unstable_by(|one, other| (&one.name, one.case.0).cmp(&(&other.name, other.case.0)));
+    changes.truncate(limit);
+    let mut sides = store.sides(&changes.iter().filter_map(shown).collect::<Vec<_>>())?;
+    for change in &mut changes {
+        let Some(side) = shown(change).and_then(|test| sides.remove(&test)) else { continue };
+        let SideRow { labels, message, worker, series } = side;
+        (change.labels, change.series) = (labels, series);
+        let only_before = change.test_before.filter(|_| change.test.is_none());
+        let is_left_out = |before| format!("{before} is not part of the judged run");
+        change.message = only_before.map_or(message, is_left_out);
+        change.worker = worker.filter(|_| change.test.is_some());
     }
-    if view.tests.len() < limit {
-        view.tests.push(change);
-    } else {
-        view.truncated = true;
-    }
+    Ok(changes)
 }
 
 fn count(totals: &mut ChangeTotals, change: &TestChange, is_alone: bool) {
@@ -114,29 +144,22 @@ fn count(totals: &mut ChangeTotals, change: &TestChange, is_alone: bool) {
     }
 }
 
+/// The change of a case, without what is shown of its tests.
 fn test_change(pair: PairRow, metrics: Vec<MetricChange>) -> TestChange {
-    let status =
-        |side: &Option<SideRow>| side.as_ref().map(|side| Status::of(side.outcome, side.flaky));
-    let change = StatusChange::of(status(&pair.before), status(&pair.after));
     let PairRow { case, after, before, quarantined } = pair;
-    let shown = after.as_ref().or(before.as_ref());
-    let message = match (&after, &before) {
-        (Some(after), _) => after.message.clone(),
-        (None, Some(before)) => format!("{} is not part of the judged run", before.test),
-        (None, None) => String::new(),
-    };
+    let status = |end: EndRow| Status::of(end.outcome, end.flaky);
     TestChange {
         case,
-        series: shown.and_then(|side| side.series),
-        name: shown.map(|side| side.name.clone()).unwrap_or_default(),
-        labels: shown.map(|side| side.labels.clone()).unwrap_or_default(),
-        status: change,
-        test: after.as_ref().map(|side| side.test),
-        outcome: after.as_ref().map(|side| side.outcome),
-        message,
-        worker: after.and_then(|side| side.worker),
-        test_before: before.as_ref().map(|side| side.test),
-        outcome_before: before.as_ref().map(|side| side.outcome),
+        series: None,
+        name: String::new(),
+        labels: BTreeMap::new(),
+        status: StatusChange::of(before.map(status), after.map(status)),
+        test: after.map(|end| end.test),
+        outcome: after.map(|end| end.outcome),
+        message: String::new(),
+        worker: None,
+        test_before: before.map(|end| end.test),
+        outcome_before: before.map(|end| end.outcome),
         quarantined: quarantined.map(reference),
         metrics,
     }

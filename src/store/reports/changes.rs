@@ -5,9 +5,11 @@ use crate::domain::outcome::Outcome;
 use crate::domain::series::{CaseId, SeriesId};
 use crate::domain::time::Timestamp;
 use crate::store::Store;
+use crate::store::columns::{numbers, texts, truths};
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, Conditions, LAST_ATTEMPTS, PLACES, get};
 use crate::store::reports::quarantined::{self, QuarantineRefRow};
+use duckdb::arrow::datatypes::UInt32Type;
 use duckdb::{Connection, Row, params};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -30,39 +32,41 @@ pub enum Before {
     Period,
 }
 
-/// One test of a side.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SideRow {
+/// How a test of a side ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct EndRow {
     pub test: TestId,
-    pub name: String,
-    pub labels: BTreeMap<String, String>,
     pub outcome: Outcome,
     pub flaky: bool,
+}
+
+/// One case with how its test of each side ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PairRow {
+    pub case: CaseId,
+    pub after: Option<EndRow>,
+    pub before: Option<EndRow>,
+    /// The quarantine of the judged test; of the one before if the case is not on the judged side.
+    pub quarantined: Option<QuarantineRefRow>,
+}
+
+/// Details of a test of a side, for those that are listed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SideRow {
+    pub labels: BTreeMap<String, String>,
     pub message: String,
     pub worker: Option<String>,
     pub series: Option<SeriesId>,
 }
 
-/// One case with its test of each side.
-#[derive(Debug, Clone, PartialEq)]
-pub struct PairRow {
-    pub case: CaseId,
-    pub after: Option<SideRow>,
-    pub before: Option<SideRow>,
-    /// The quarantine of the judged test; of the one before if the case is not on the judged side.
-    pub quarantined: Option<QuarantineRefRow>,
-}
-
-/// Maximum number of pairs whose sides are in memory.
-const MAX_PAIRS: usize = 10_000;
+/// Maximum number of tests that one query is about.
+const AT_ONCE: usize = 20_000;
 
 /// The tests of a pair. At least one of them is there.
 struct Chosen {
     case: CaseId,
     after: Option<TestId>,
     before: Option<TestId>,
-    /// Name of the judged test, or of the one before.
-    name: String,
 }
 
 /// Number of runs before the judged ones in which every case is searched. Older ones are searched for the cases that
@@ -158,7 +162,7 @@ fn chosen(connection: &Connection, Sides { to, before }: Sides) -> Result<Vec<Ch
     let choose = |Found { case, after, strong, outside, within }: Found| {
         let (older, oldest) = older.get(&case).copied().unwrap_or_default();
         let before = strong.or(older).or(outside).or(oldest).or(within);
-        Chosen { case, after, before, name: String::new() }
+        Chosen { case, after, before }
     };
     Ok(found.into_iter().map(choose).collect())
 }
@@ -195,9 +199,9 @@ fn places<const N: usize>(
     Ok(tests)
 }
 
-/// The side of a pair that a test is.
-const SIDES: &str = "SELECT tests.run, tests.test, tests.name, tests.labels, ended.outcome, \
-    ended.flaky, coalesce(ended.message, tried.message, ''), names.name, tried.series_id FROM tests \
+/// The columns of [`SideRow`].
+const SIDES: &str = "SELECT tests.run, tests.test, tests.labels, \
+    coalesce(ended.message, tried.message, ''), names.name, tried.series_id FROM tests \
     JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test";
 
 /// A package whose versions differ between two runs.
@@ -261,31 +265,52 @@ impl Store {
         })
     }
 
-    /// Pairs the tests of each case on both sides, in the order of their names, and passes each pair to
-    /// `visit`.
+    /// Pairs the tests of each case on both sides, in any order.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn pairs(&self, sides: Sides, visit: &mut dyn FnMut(PairRow)) -> Result<(), StoreError> {
+    pub fn pairs(&self, sides: Sides) -> Result<Vec<PairRow>, StoreError> {
         self.pool.read(|connection| {
-            let mut chosen = chosen(connection, sides)?;
-            add_names(connection, &mut chosen)?;
-            chosen.sort_unstable_by(|one, other| {
-                (&one.name, one.case.0).cmp(&(&other.name, other.case.0))
-            });
-            for part in chosen.chunks(MAX_PAIRS) {
-                let tests: Vec<TestId> =
-                    part.iter().flat_map(|pair| [pair.after, pair.before]).flatten().collect();
-                let known = described(connection, &tests)?;
-                let marks = quarantined::of(connection, &known.keys().copied().collect())?;
-                let side = |test: Option<TestId>| test.and_then(|test| known.get(&test)).cloned();
-                for Chosen { case, after, before, .. } in part {
-                    let quarantined = after.or(*before).and_then(|test| marks.get(&test)).cloned();
-                    let (after, before) = (side(*after), side(*before));
-                    visit(PairRow { case: *case, after, before, quarantined });
-                }
+            let chosen = chosen(connection, sides)?;
+            let tests: Vec<TestId> =
+                chosen.iter().flat_map(|pair| [pair.after, pair.before]).flatten().collect();
+            let ends = ends(connection, &tests)?;
+            let marks = quarantined::of(connection, &tests.into_iter().collect())?;
+            let end = |test: Option<TestId>| test.and_then(|test| ends.get(&test)).copied();
+            let pair = |Chosen { case, after, before }: Chosen| PairRow {
+                case,
+                after: end(after),
+                before: end(before),
+                quarantined: after.or(before).and_then(|test| marks.get(&test)).cloned(),
+            };
+            Ok(chosen.into_iter().map(pair).collect())
+        })
+    }
+
+    /// Reads the details of tests that have ended, at most about ten thousand.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn sides(&self, tests: &[TestId]) -> Result<HashMap<TestId, SideRow>, StoreError> {
+        self.pool.read(|connection| described(connection, tests))
+    }
+
+    /// The names of tests.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn names(&self, tests: &[TestId]) -> Result<HashMap<TestId, String>, StoreError> {
+        let select = "SELECT tests.run, tests.test, tests.name FROM tests";
+        self.pool.read(|connection| {
+            let mut names = HashMap::new();
+            for part in tests.chunks(AT_ONCE) {
+                let mut conditions = Conditions::default();
+                conditions.tests("tests", part);
+                names.extend(conditions.query(connection, select, "", |row| {
+                    Ok((query::test_id(row, 0, 1)?, get::<String>(row, 2)?))
+                })?);
             }
-            Ok(())
+            Ok(names)
         })
     }
 
@@ -294,8 +319,9 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn count_without_case(&self, (first, last): (RunId, RunId)) -> Result<u64, StoreError> {
-        let sql = "SELECT count(*) FROM test_states WHERE run BETWEEN ? AND ? \
-            AND case_id IS NULL AND outcome IS NOT NULL";
+        let sql = "SELECT count(*) FROM tests JOIN test_outcomes AS ended \
+            ON ended.run = tests.run AND ended.test = tests.test \
+            WHERE tests.run BETWEEN ? AND ? AND tests.case_id IS NULL";
         self.pool.read(|connection| {
             connection.query_row(sql, [first.0, last.0], |row| row.get(0)).doing("query")
         })
@@ -315,24 +341,30 @@ impl Store {
     }
 }
 
-/// Adds the names of the tests that are shown.
-fn add_names(connection: &Connection, pairs: &mut [Chosen]) -> Result<(), StoreError> {
-    let shown: Vec<TestId> = pairs.iter().filter_map(|pair| pair.after.or(pair.before)).collect();
-    let mut conditions = Conditions::default();
-    conditions.tests("tests", &shown);
-    let select = "SELECT tests.run, tests.test, tests.name FROM tests";
-    let names = conditions.query(connection, select, "", |row| {
-        Ok((query::test_id(row, 0, 1)?, get::<String>(row, 2)?))
-    })?;
-    let mut names: HashMap<TestId, String> = names.into_iter().collect();
-    for pair in pairs {
-        let name = pair.after.or(pair.before).and_then(|test| names.remove(&test));
-        pair.name = name.unwrap_or_default();
+/// How each of these tests ended.
+fn ends(connection: &Connection, tests: &[TestId]) -> Result<HashMap<TestId, EndRow>, StoreError> {
+    let select = "SELECT ended.run, ended.test, ended.outcome, ended.flaky \
+        FROM test_outcomes AS ended";
+    let mut ends = HashMap::with_capacity(tests.len());
+    for part in tests.chunks(AT_ONCE) {
+        let mut conditions = Conditions::default();
+        conditions.tests("ended", part);
+        conditions.batches(connection, select, |batch| {
+            let [runs, indices] = [0, 1].map(|at| numbers::<UInt32Type>(batch, at));
+            let (outcomes, flaky) = (texts(batch, 2), truths(batch, 3));
+            for row in 0..batch.num_rows() {
+                let test = TestId { run: RunId(runs.value(row)), index: indices.value(row) };
+                let missing = || StoreError::Value { what: "outcome", value: "NULL".to_owned() };
+                let outcome = outcomes.word(row, "outcome")?.ok_or_else(missing)?;
+                ends.insert(test, EndRow { test, outcome, flaky: flaky.value(row) });
+            }
+            Ok(())
+        })?;
     }
-    Ok(())
+    Ok(ends)
 }
 
-/// The side that each test is.
+/// Details of tests.
 fn described(
     connection: &Connection,
     tests: &[TestId],
@@ -345,18 +377,13 @@ fn described(
          LEFT JOIN worker_names AS names ON names.worker = tried.worker"
     );
     let rows = conditions.query(connection, &select, "", |row| {
-        let missing = || StoreError::Value { what: "outcome", value: "NULL".to_owned() };
         let side = SideRow {
-            test: query::test_id(row, 0, 1)?,
-            name: get(row, 2)?,
-            labels: query::labels(row, 3)?,
-            outcome: query::outcome(row, 4)?.ok_or_else(missing)?,
-            flaky: get(row, 5)?,
-            message: get(row, 6)?,
-            worker: get(row, 7)?,
-            series: get::<Option<u64>>(row, 8)?.map(SeriesId),
+            labels: query::labels(row, 2)?,
+            message: get(row, 3)?,
+            worker: get(row, 4)?,
+            series: get::<Option<u64>>(row, 5)?.map(SeriesId),
         };
-        Ok((side.test, side))
+        Ok((query::test_id(row, 0, 1)?, side))
     })?;
     Ok(rows.into_iter().collect())
 }

@@ -114,9 +114,7 @@ pub(in crate::store) fn by_run(
     Ok(counts)
 }
 
-/// Whether a test was ever in quarantine. If not, the other queries are left out.
+/// Whether a test was ever in quarantine.
 fn any(connection: &Connection) -> Result<bool, StoreError> {
-    let plain = Conditions::default();
-    let found = plain.query(connection, "SELECT 1 FROM quarantined", " LIMIT 1", |_| Ok(()))?;
-    Ok(!found.is_empty())
+    query::has_rows(connection, "quarantined")
 }

@@ -182,15 +182,9 @@ fn totals(connection: &Connection, of_runs: &Conditions) -> Result<TotalRows, St
             *totals.errors.entry(class).or_default() += count;
         }
     }
-    let cases = "SELECT count(*), sum(cases.total)::UBIGINT, sum(cases.failed)::UBIGINT, \
-        sum(cases.errors)::UBIGINT, sum(cases.skipped)::UBIGINT, sum(cases.flaky)::UBIGINT \
-        FROM test_states AS states JOIN cases ON cases.run = states.run \
-        AND cases.test = states.test AND cases.attempt = states.attempt";
-    let ended = " AND states.outcome IS NOT NULL";
-    let counts = of_runs.query(connection, cases, ended, |row| {
-        Ok((get::<u64>(row, 0)?, case_counts(row, 1)?.unwrap_or_default()))
-    })?;
-    (totals.tests_with_cases, totals.cases) = counts.into_iter().next().unwrap_or_default();
+    if query::has_rows(connection, "cases")? {
+        (totals.tests_with_cases, totals.cases) = cases(connection, of_runs)?;
+    }
     let noisy = "SELECT count(DISTINCT (states.run, states.test)) FROM test_states AS states \
         JOIN metrics ON metrics.run = states.run AND metrics.test = states.test \
         AND metrics.attempt = states.attempt";
@@ -199,6 +193,19 @@ fn totals(connection: &Connection, of_runs: &Conditions) -> Result<TotalRows, St
     totals.noisy = noisy.into_iter().sum();
     totals.quarantined = quarantined::totals(connection, of_runs)?;
     Ok(totals)
+}
+
+/// Number of ended tests with cases, and the counts of these cases.
+fn cases(connection: &Connection, of_runs: &Conditions) -> Result<(u64, CaseRows), StoreError> {
+    let select = "SELECT count(*), sum(cases.total)::UBIGINT, sum(cases.failed)::UBIGINT, \
+        sum(cases.errors)::UBIGINT, sum(cases.skipped)::UBIGINT, sum(cases.flaky)::UBIGINT \
+        FROM test_states AS states JOIN cases ON cases.run = states.run \
+        AND cases.test = states.test AND cases.attempt = states.attempt";
+    let ended = " AND states.outcome IS NOT NULL";
+    let counts = of_runs.query(connection, select, ended, |row| {
+        Ok((get::<u64>(row, 0)?, case_counts(row, 1)?.unwrap_or_default()))
+    })?;
+    Ok(counts.into_iter().next().unwrap_or_default())
 }
 
 /// Reads five columns with counts of cases, beginning at `first`. `None` if they are NULL.
