@@ -2,7 +2,7 @@
 //!
 //! A verdict about the newest value of a metric follows from the passed attempts of its series, the limits of
 //! its test, and the accepted changes. It is given again while these are the same. Limit: [`MAX_KNOWN`] verdicts;
-//! all are forgotten beyond it. One question at a time judges, as many series as are in memory together.
+//! all are forgotten beyond it. One question at a time judges.
 
 use crate::domain::id::AttemptId;
 use crate::domain::series::SeriesId;
@@ -10,7 +10,7 @@ use crate::store::reports::judged::{Basis, Given, JudgedSeries};
 use crate::store::reports::verdicts::Judged;
 use crate::store::{Store, StoreError};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Maximum number of verdicts: those of a run and of a week of several thousand tests with 25 metrics each.
 const MAX_KNOWN: usize = 100_000;
@@ -32,9 +32,15 @@ pub struct KnownVerdicts {
 pub type Unknown<'a> = HashMap<SeriesId, &'a JudgedSeries>;
 
 impl KnownVerdicts {
-    /// Waits until no other question judges.
-    pub fn turn(&self) -> MutexGuard<'_, ()> {
-        self.turn.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Waits until no other question judges. Also returns whether one did.
+    pub fn turn(&self) -> (MutexGuard<'_, ()>, bool) {
+        match self.turn.try_lock() {
+            Ok(turn) => (turn, false),
+            Err(TryLockError::Poisoned(poisoned)) => (poisoned.into_inner(), true),
+            Err(TryLockError::WouldBlock) => {
+                (self.turn.lock().unwrap_or_else(PoisonError::into_inner), true)
+            }
+        }
     }
 
     /// Moves the verdicts about these series that still hold to `verdicts`, and leaves the other series.

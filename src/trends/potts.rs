@@ -70,8 +70,8 @@ struct Candidate {
     before: f64,
     /// The cost with this start, without the penalty.
     total: f64,
-    /// The first end for which another start costs less: an end at which this one costs more than a change is
-    /// the start of a segment that is long enough by then.
+    /// The first end for which another start is better. If this start costs more than the best one and a penalty at
+    /// some end, then a segment that starts at that end is better, once it can be long enough.
     limit: usize,
 }
 

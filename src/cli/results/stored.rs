@@ -78,10 +78,14 @@ impl Source {
     }
 
     /// Leaves the results open, for a command that ends now: to close them takes about 20 ms, because DuckDB
-    /// gives its memory back piece by piece. Nothing is lost, because they are open for reading only.
+    /// gives its memory back piece by piece. Nothing is lost, because they are open for reading only. They are closed
+    /// if there may be temporary files, which DuckDB removes then.
     pub fn leave_open(self) {
-        if let Self::Stored(Stored { reader, _copy: None, .. }) = self {
-            std::mem::forget(reader);
+        if let Self::Stored(Stored { directory, reader, _copy: None, .. }) = self {
+            let temporary = directory.join(format!("{}.tmp", store::FILE_NAME));
+            if matches!(temporary.try_exists(), Ok(false)) {
+                std::mem::forget(reader);
+            }
         }
     }
 

@@ -91,10 +91,16 @@ fn judgements(
     let accepted = store.accepted_runs()?;
     let series = store.judged_series(to, &accepted)?;
     let mut metrics = Vec::new();
-    let mut unknown: Unknown<'_> = series.iter().map(|(id, judged)| (*id, judged)).collect();
-    known.find(store, &mut unknown, &mut metrics)?;
-    let unknown = read(store, known, &unknown.into_iter().collect::<Vec<_>>(), &mut metrics)?;
-    judge_unknown(store, known, &accepted, &unknown, &mut metrics)?;
+    let of_series: Vec<(SeriesId, &JudgedSeries)> =
+        series.iter().map(|(id, judged)| (*id, judged)).collect();
+    let mut unknown = find(store, known, &of_series, &mut metrics)?;
+    if !unknown.is_empty() {
+        let (_turn, has_waited) = known.turn();
+        if has_waited {
+            unknown = find(store, known, &unknown, &mut metrics)?;
+        }
+        judge_unknown(store, known, &accepted, &unknown, &mut metrics)?;
+    }
     metrics.retain(|metric| metric.newest.run >= to.0);
     metrics.sort_unstable_by(|one, other| {
         let place = |of: &SeriesMetric| (of.series.0, of.is_figure);
@@ -129,13 +135,10 @@ fn judge_unknown(
         verdicts.extend(judged);
         Ok::<_, StoreError>(())
     };
-    let mut turn = None;
     std::thread::scope(|scope| {
         let mut judging: Option<(Unknown<'_>, ScopedJoinHandle<'_, Vec<Judged>>)> = None;
         for part in series.chunks(MAX_AT_ONCE) {
-            let mut part: Unknown<'_> = part.iter().copied().collect();
-            turn.get_or_insert_with(|| known.turn());
-            known.find(store, &mut part, verdicts)?;
+            let part: Unknown<'_> = part.iter().copied().collect();
             let values = store.values_of(&part)?;
             if let Some((part, judging)) = judging.take() {
                 finish(&part, joined(judging), verdicts)?;
@@ -155,8 +158,8 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Adds the stored verdicts about these series, and returns the other series, in the order of their ids.
-fn read<'s>(
+/// Adds the known and the stored verdicts about these series, and returns the other series, in the order of their ids.
+fn find<'s>(
     store: &Store,
     known: &KnownVerdicts,
     series: &[(SeriesId, &'s JudgedSeries)],
@@ -164,7 +167,8 @@ fn read<'s>(
 ) -> Result<Vec<(SeriesId, &'s JudgedSeries)>, StoreError> {
     let mut unknown = Vec::new();
     for part in series.chunks(MAX_READ) {
-        let part: Unknown<'_> = part.iter().copied().collect();
+        let mut part: Unknown<'_> = part.iter().copied().collect();
+        known.find(store, &mut part, verdicts)?;
         let stored = store.verdicts(&part)?;
         let (read, left): (Unknown<'_>, Unknown<'_>) =
             part.into_iter().partition(|(id, _)| stored.contains_key(id));

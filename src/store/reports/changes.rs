@@ -287,12 +287,18 @@ impl Store {
         })
     }
 
-    /// Reads the details of tests that have ended, at most about ten thousand.
+    /// Reads the details of tests that have ended.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn sides(&self, tests: &[TestId]) -> Result<HashMap<TestId, SideRow>, StoreError> {
-        self.pool.read(|connection| described(connection, tests))
+        self.pool.read(|connection| {
+            let mut sides = HashMap::new();
+            for part in tests.chunks(AT_ONCE) {
+                sides.extend(described(connection, part)?);
+            }
+            Ok(sides)
+        })
     }
 
     /// The names of tests.

@@ -7,7 +7,7 @@ use crate::store::Store;
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, get};
 use crate::store::reports::marks::AcceptedRuns;
-use duckdb::params;
+use duckdb::{Connection, params};
 use std::collections::{HashMap, HashSet};
 
 /// A series of the judged runs.
@@ -145,32 +145,37 @@ impl Store {
         })
     }
 
-    /// The series whose verdicts do not hold any more, because a passed attempt up to the newest one was stored since:
-    /// runs overlap, and results may be late.
+    /// As [`outdated`], of the present state.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn outdated(&self, given: &[Given]) -> Result<HashSet<SeriesId>, StoreError> {
-        let first = given.iter().map(|given| given.attempts).min();
-        let last = given.iter().map(|given| given.newest.test.run.0).max();
-        let (Some(first), Some(last)) = (first, last) else { return Ok(HashSet::new()) };
-        let list = |number: fn(&Given) -> u64| {
-            let numbers: Vec<String> =
-                given.iter().map(|given| number(given).to_string()).collect();
-            numbers.join(",")
-        };
-        let series = list(|given| given.series.0);
-        let runs = list(|given| given.newest.test.run.0.into());
-        let tests = list(|given| given.newest.test.index.into());
-        let attempts = list(|given| given.newest.number.into());
-        let stored = list(|given| given.attempts);
-        self.pool.read(|connection| {
-            let mut statement = connection.prepare(OUTDATED).doing("query")?;
-            let parameters = params![series, runs, tests, attempts, stored, first, last];
-            let rows = statement.query_and_then(parameters, |row| get(row, 0).map(SeriesId));
-            rows.doing("query")?.collect()
-        })
+        self.pool.read(|connection| outdated(connection, given))
     }
+}
+
+/// The series whose verdicts do not hold any more, because a passed attempt up to the newest one was stored since:
+/// runs overlap, and results may be late.
+pub(super) fn outdated(
+    connection: &Connection,
+    given: &[Given],
+) -> Result<HashSet<SeriesId>, StoreError> {
+    let first = given.iter().map(|given| given.attempts).min();
+    let last = given.iter().map(|given| given.newest.test.run.0).max();
+    let (Some(first), Some(last)) = (first, last) else { return Ok(HashSet::new()) };
+    let list = |number: fn(&Given) -> u64| {
+        let numbers: Vec<String> = given.iter().map(|given| number(given).to_string()).collect();
+        numbers.join(",")
+    };
+    let series = list(|given| given.series.0);
+    let runs = list(|given| given.newest.test.run.0.into());
+    let tests = list(|given| given.newest.test.index.into());
+    let attempts = list(|given| given.newest.number.into());
+    let stored = list(|given| given.attempts);
+    let mut statement = connection.prepare(OUTDATED).doing("query")?;
+    let parameters = params![series, runs, tests, attempts, stored, first, last];
+    let rows = statement.query_and_then(parameters, |row| get(row, 0).map(SeriesId));
+    rows.doing("query")?.collect()
 }
 
 /// The accepted changes of a series, the same whatever order they are in. Empty without any.

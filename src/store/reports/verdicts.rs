@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::store::columns::{self, numbers, texts, truths};
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, get};
-use crate::store::reports::judged::{Basis, Given, JudgedSeries, SeriesMetric};
+use crate::store::reports::judged::{Basis, Given, JudgedSeries, SeriesMetric, outdated};
 use crate::trends::RULES;
 use crate::trends::judgement::Judgement;
 use duckdb::arrow::array::{
@@ -60,11 +60,12 @@ impl Store {
         let (Some(first), Some(last)) = (runs().min(), runs().max()) else {
             return Ok(HashMap::new());
         };
-        let mut found = self.pool.read(|connection| found(connection, series, (first, last)))?;
-        let given: Vec<Given> = found.values().copied().collect();
-        let outdated = self.outdated(&given)?;
-        found.retain(|_, given| !outdated.contains(&given.series));
+        // In one transaction, because verdicts beyond the limit are removed meanwhile.
         self.pool.read(|connection| {
+            let mut found = found(connection, series, (first, last))?;
+            let given: Vec<Given> = found.values().copied().collect();
+            let outdated = outdated(connection, &given)?;
+            found.retain(|_, given| !outdated.contains(&given.series));
             let mut verdicts: HashMap<SeriesId, Vec<Judged>> =
                 found.values().map(|given| (given.series, Vec::new())).collect();
             if found.is_empty() {
