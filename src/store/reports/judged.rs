@@ -145,7 +145,8 @@ impl Store {
         })
     }
 
-    /// As [`outdated`], of the present state.
+    /// The series whose verdicts do not hold any more, because a passed attempt up to the newest one was stored since:
+    /// runs overlap, and results may be late.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -154,8 +155,7 @@ impl Store {
     }
 }
 
-/// The series whose verdicts do not hold any more, because a passed attempt up to the newest one was stored since:
-/// runs overlap, and results may be late.
+/// As [`Store::outdated`], in a transaction.
 pub(super) fn outdated(
     connection: &Connection,
     given: &[Given],
