@@ -32,7 +32,8 @@ pub struct KnownVerdicts {
 pub type Unknown<'a> = HashMap<SeriesId, &'a JudgedSeries>;
 
 impl KnownVerdicts {
-    /// Waits until no other question judges. Also returns whether one did.
+    /// Waits until no other question judges. Also returns whether it waited, or a question before it panicked: verdicts
+    /// may be known now.
     pub fn turn(&self) -> (MutexGuard<'_, ()>, bool) {
         match self.turn.try_lock() {
             Ok(turn) => (turn, false),
@@ -46,7 +47,7 @@ impl KnownVerdicts {
     /// Moves the verdicts about these series that still hold to `verdicts`, and leaves the other series.
     ///
     /// # Errors
-    /// The database, which has `store`, cannot be read.
+    /// The database cannot be read.
     pub fn find(
         &self,
         store: &Store,

@@ -24,7 +24,6 @@ use crate::results::quarantined::reference;
 use crate::results::reader::Reader;
 use crate::store::reports::changes::{Before, EndRow, PackageRow, PairRow, SideRow, Sides};
 use crate::store::{Store, StoreError};
-
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::{Status, StatusChange};
 use std::collections::BTreeMap;
@@ -96,7 +95,8 @@ fn is_listed(change: &TestChange) -> bool {
     !is_quiet || !change.metrics.is_empty()
 }
 
-/// The first changes in the order of their names, with what is shown of their tests.
+/// The first changes in the order of their names, with labels, message, worker and series of the judged test; of the one
+/// before if the case is not on the judged side.
 fn described(
     store: &Store,
     changes: Vec<TestChange>,
@@ -144,7 +144,7 @@ fn count(totals: &mut ChangeTotals, change: &TestChange, is_alone: bool) {
     }
 }
 
-/// The change of a case, without what is shown of its tests.
+/// The change of a case, without the texts that [`described`] adds.
 fn test_change(pair: PairRow, metrics: Vec<MetricChange>) -> TestChange {
     let PairRow { case, after, before, quarantined } = pair;
     let status = |end: EndRow| Status::of(end.outcome, end.flaky);
