@@ -143,6 +143,25 @@ def test_a_killed_supervisor_is_noticed(installed):
     assert control("start").returncode == 0
 
 
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda words: "-".join(words))
+def test_a_helper_that_loses_a_signal_ends(tmp_path, shell):
+    """A process that has just been forked may lose a signal for which its parent has a trap."""
+    out = generate(tmp_path, "--target=linux", "--mode=nohup", url=LOCAL)
+    text = (out / "control.sh").read_text()
+    function = text[text.index("end_helper() {"):]
+    function = function[:function.index("\n}\n") + 3]
+    script = tmp_path / "helper.sh"
+    script.write_text(
+        function
+        + "(lost=0; trap '[ \"$lost\" -lt 2 ] || exit 0; lost=$((lost + 1))' TERM\n"
+        + ' : >"$HOME/ready"; while :; do sleep 0.05; done) &\n'
+        + 'until [ -e "$HOME/ready" ]; do sleep 0.05; done\n'
+        + 'end_helper "$!"\n'
+    )
+    assert run(shell, script, home=tmp_path).returncode == 0
+    assert not processes_below(tmp_path)
+
+
 def test_uninstall_keeps_results_unless_they_are_purged(installed):
     control, out, prefix = installed
     (prefix / "work" / "spool").mkdir()
