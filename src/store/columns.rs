@@ -5,7 +5,7 @@ use super::error::StoreError;
 use super::query::word;
 use duckdb::Appender;
 use duckdb::arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, PrimitiveArray, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, ListArray, PrimitiveArray, RecordBatch, StringArray,
 };
 use duckdb::arrow::datatypes::ArrowPrimitiveType;
 use serde::Deserialize;
@@ -27,7 +27,7 @@ pub(super) struct Numbers<'a, T: ArrowPrimitiveType>(&'a PrimitiveArray<T>);
 
 /// A column of lists of numbers.
 pub(super) struct Lists<'a, T: ArrowPrimitiveType> {
-    offsets: &'a [i32],
+    lists: &'a ListArray,
     numbers: &'a PrimitiveArray<T>,
 }
 
@@ -42,7 +42,7 @@ pub(super) fn numbers<T: ArrowPrimitiveType>(batch: &RecordBatch, at: usize) -> 
 
 pub(super) fn lists<T: ArrowPrimitiveType>(batch: &RecordBatch, at: usize) -> Lists<'_, T> {
     let lists = batch.column(at).as_list();
-    Lists { offsets: lists.value_offsets(), numbers: lists.values().as_primitive() }
+    Lists { lists, numbers: lists.values().as_primitive() }
 }
 
 pub(super) fn texts(batch: &RecordBatch, at: usize) -> Texts<'_> {
@@ -53,10 +53,15 @@ pub(super) fn truths(batch: &RecordBatch, at: usize) -> &BooleanArray {
     batch.column(at).as_boolean()
 }
 
-impl<T: ArrowPrimitiveType> Numbers<'_, T> {
+impl<'a, T: ArrowPrimitiveType> Numbers<'a, T> {
     /// The number of a row. `None`: NULL.
     pub fn get(&self, row: usize) -> Option<T::Native> {
         self.0.is_valid(row).then(|| self.0.value(row))
+    }
+
+    /// The numbers of a column without NULL.
+    pub fn all(&self) -> &'a [T::Native] {
+        self.0.values()
     }
 
     /// The number of a row of a column without NULL.
@@ -68,8 +73,18 @@ impl<T: ArrowPrimitiveType> Numbers<'_, T> {
 impl<'a, T: ArrowPrimitiveType> Lists<'a, T> {
     /// The numbers of a row of a column without NULL, neither as a list nor in it.
     pub fn value(&self, row: usize) -> &'a [T::Native] {
-        let [begin, end] = [row, row + 1].map(|at| self.offsets[at] as usize);
+        let offsets = self.lists.value_offsets();
+        let [begin, end] = [row, row + 1].map(|at| offsets[at] as usize);
         &self.numbers.values()[begin..end]
+    }
+
+    /// A number in the list of a row. `None`: NULL, as a list or in it, or the list is shorter.
+    pub fn get(&self, row: usize, place: usize) -> Option<T::Native> {
+        let offsets = self.lists.value_offsets();
+        let at = offsets[row] as usize + place;
+        let has_number =
+            self.lists.is_valid(row) && at < offsets[row + 1] as usize && self.numbers.is_valid(at);
+        has_number.then(|| self.numbers.value(at))
     }
 }
 

@@ -16,16 +16,15 @@ pub struct Old {
 }
 
 /// Tables with one row for each run, test or attempt.
-pub(super) const OF_RUNS: [&str; 14] = [
+pub(super) const OF_RUNS: [&str; 13] = [
     "runs",
     "run_parts",
     "run_cancellations",
     "tests",
     "test_outcomes",
     "attempts",
-    "attempt_medians",
+    "attempt_metrics",
     "detail_parts",
-    "metrics",
     "checks",
     "check_values",
     "cases",
@@ -53,7 +52,7 @@ impl Old {
                 " AND environment_id IN (SELECT environment_id FROM attempts WHERE {YOUNG})"
             ),
             "metric_sets" => {
-                format!(" AND metric_set IN (SELECT metric_set FROM attempt_medians WHERE {YOUNG})")
+                format!(" AND metric_set IN (SELECT metric_set FROM attempt_metrics WHERE {YOUNG})")
             }
             "quarantined" => format!(" AND {YOUNG}"),
             table if OF_RUNS.contains(&table) => format!(" AND {YOUNG}"),

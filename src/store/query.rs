@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// Conditions of a query, joined by "and", together with the values that they compare with.
 #[derive(Default)]
@@ -22,9 +23,9 @@ pub(super) struct Conditions {
     runs: Option<(RunId, RunId)>,
 }
 
-/// The largest tables, which are joined to the selected tests.
+/// The largest tables and views, which are joined to the selected tests.
 const LARGE: [&str; 6] =
-    ["attempts", "attempt_medians", "metrics", "cases", "check_values", "test_outcomes"];
+    ["attempts", "attempt_metrics", "metrics", "cases", "check_values", "test_outcomes"];
 
 impl Conditions {
     /// Adds a condition with one `?` for each value. The text is part of the program, never input.
@@ -71,11 +72,8 @@ impl Conditions {
             "({table}.run, {table}.test) IN (SELECT (unnest(string_split(?, ','))::UINTEGER, \
              unnest(string_split(?, ','))::UINTEGER))"
         ));
-        let list = |number: fn(&TestId) -> u32| {
-            let numbers: Vec<String> = tests.iter().map(|test| number(test).to_string()).collect();
-            Value::Text(numbers.join(","))
-        };
-        self.values.extend([list(|test| test.run.0), list(|test| test.index)]);
+        self.values.push(Value::Text(joined(tests.iter().map(|test| test.run.0))));
+        self.values.push(Value::Text(joined(tests.iter().map(|test| test.index))));
     }
 
     fn push(&mut self, condition: &str) {
@@ -140,6 +138,11 @@ pub(super) fn has_rows(connection: &Connection, table: &'static str) -> Result<b
     let select = format!("SELECT 1 FROM {table}");
     let found = Conditions::default().query(connection, &select, " LIMIT 1", |_| Ok(()))?;
     Ok(!found.is_empty())
+}
+
+/// Numbers as one text, which a query divides with `string_split` at each comma.
+pub(super) fn joined(numbers: impl Iterator<Item: Display>) -> String {
+    numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(",")
 }
 
 /// The last attempt of each test. Few tests have several attempts, so that this is faster than to group all of them.

@@ -10,7 +10,7 @@ use crate::results::known::{KnownVerdicts, Unknown};
 use crate::results::reader::Reader;
 use crate::store::reports::judged::{JudgedSeries, SeriesMetric};
 use crate::store::reports::marks::AcceptedRuns;
-use crate::store::reports::values::ValuesRow;
+use crate::store::reports::values::{Histories, SeriesAttempts, ValuesRow};
 use crate::store::reports::verdicts::Judged;
 use crate::store::{Store, StoreError};
 use crate::trends::judgement::{Direction, Judgement, Verdict};
@@ -22,14 +22,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::panic::resume_unwind;
 use std::thread::ScopedJoinHandle;
 
-/// Maximum number of threads that judge, and minimum number of metrics for each.
+/// Maximum number of threads that judge, and minimum number of series for each.
 const MAX_THREADS: usize = 8;
-const MIN_PER_THREAD: usize = 500;
+const MIN_PER_THREAD: usize = 20;
 /// Maximum number of series whose stored verdicts are read at once.
 const MAX_READ: usize = 2_000;
-/// Maximum number of series whose histories are read at once. Those of two parts are in memory together: 77 MB with
-/// 25 metrics of 256 values for each series.
-const MAX_AT_ONCE: usize = 250;
+/// Maximum number of series whose histories are read at once: each part of them reads the medians of all runs. Those
+/// of two parts are in memory together: 62 MB with 25 metrics of 256 values for each series.
+const MAX_AT_ONCE: usize = 500;
 
 /// The judged metrics of all series.
 #[derive(Default)]
@@ -136,18 +136,20 @@ fn judge_unknown(
         Ok::<_, StoreError>(())
     };
     std::thread::scope(|scope| {
-        let mut judging: Option<(Unknown<'_>, ScopedJoinHandle<'_, Vec<Judged>>)> = None;
+        let mut judging: Option<ScopedJoinHandle<'_, (Unknown<'_>, Vec<Judged>)>> = None;
         for part in series.chunks(MAX_AT_ONCE) {
             let part: Unknown<'_> = part.iter().copied().collect();
-            let values = store.values_of(&part)?;
-            if let Some((part, judging)) = judging.take() {
-                finish(&part, joined(judging), verdicts)?;
+            let histories = store.histories(&part)?;
+            if let Some((part, judged)) = judging.take().map(joined) {
+                finish(&part, judged, verdicts)?;
             }
-            let judge = scope.spawn(move || judged_in_threads(&values, accepted));
-            judging = Some((part, judge));
+            judging = Some(scope.spawn(move || {
+                let judged = judged_in_threads(&histories, &part, accepted);
+                (part, judged)
+            }));
         }
-        match judging {
-            Some((part, judging)) => finish(&part, joined(judging), verdicts),
+        match judging.map(joined) {
+            Some((part, judged)) => finish(&part, judged, verdicts),
             None => Ok(()),
         }
     })
@@ -226,16 +228,23 @@ pub fn judge(
     Ok(metrics)
 }
 
-/// The verdicts about the last values of all rows. A run of 1,000 tests may have 25,000 rows.
-fn judged_in_threads(rows: &[ValuesRow], accepted: &AcceptedRuns) -> Vec<Judged> {
+/// The verdicts about the last values of all metrics. A run of 1,000 tests may have 25,000 metrics.
+fn judged_in_threads(
+    histories: &Histories,
+    series: &Unknown<'_>,
+    accepted: &AcceptedRuns,
+) -> Vec<Judged> {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
-    let size = rows.len().div_ceil(threads).max(MIN_PER_THREAD);
-    let judge = |part: &[ValuesRow]| -> Vec<Judged> {
-        part.iter().filter_map(|row| judged(row, accepted)).collect()
+    let size = histories.series.len().div_ceil(threads).max(MIN_PER_THREAD);
+    let judge = |part: &[SeriesAttempts]| -> Vec<Judged> {
+        let known = part.iter().filter_map(|of| Some((of, series.get(&of.series)?)));
+        let metrics = known.flat_map(|(of, judged)| histories.metrics(of, judged));
+        metrics.filter_map(|metric| judged(&metric, accepted)).collect()
     };
+    let judge = &judge;
     std::thread::scope(|scope| {
         let parts: Vec<_> =
-            rows.chunks(size).map(|part| scope.spawn(move || judge(part))).collect();
+            histories.series.chunks(size).map(|part| scope.spawn(move || judge(part))).collect();
         parts.into_iter().flat_map(joined).collect()
     })
 }

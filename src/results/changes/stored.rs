@@ -50,7 +50,7 @@ fn stored_verdicts_give_the_same_answers() {
 
     // Without the history, only the stored verdicts can answer.
     let connection = Connection::open(&place.file).expect("opens");
-    connection.execute_batch("UPDATE metrics SET p50 = NULL").expect("removed");
+    connection.execute_batch("UPDATE attempt_metrics SET medians = []").expect("removed");
     drop(connection);
     let stored = Store::open_read_only(&place.file).expect("opens");
     assert_eq!(answers(&stored, 7), first);
@@ -188,9 +188,11 @@ fn values_after_the_judged_attempt_are_left_out() {
     let next = opened.writer.watermark() + 1;
     opened.writer.project([(next, &[measured(7, 1, 1.5).remove(2)])]).expect("projects");
     let unknown = series.iter().map(|(id, judged)| (*id, judged)).collect();
-    let values = opened.store.values_of(&unknown).expect("reads");
+    let histories = opened.store.histories(&unknown).expect("reads");
+    let of_series = histories.series.iter();
+    let metrics = of_series.flat_map(|of| histories.metrics(of, &series[&of.series]));
     let newest: Vec<TestId> =
-        values.iter().filter_map(|row| row.values.last()).map(|value| value.test).collect();
+        metrics.filter_map(|metric| metric.values.last().map(|value| value.test)).collect();
     assert!(newest.contains(&id(6, 0)) && !newest.contains(&id(7, 0)), "{newest:?}");
 }
 

@@ -1,4 +1,4 @@
-//! Fills the columns of schemas 5 and 6 for rows of earlier versions.
+//! Fills the columns of schemas 5, 6 and 13 for rows of earlier versions.
 //!
 //! Limits: at most [`MAX_STEP`] rows in one transaction, fewer where they do not fit into the memory of
 //! DuckDB. Promises: rows that are filled are not changed again, so an interrupted migration continues.
@@ -70,6 +70,15 @@ pub(in crate::store) fn fill(connection: &Connection) -> duckdb::Result<()> {
 /// Fills all rows for schema 6.
 pub(in crate::store) fn fill_spreads(connection: &Connection) -> duckdb::Result<()> {
     fill_tables(connection, &[("metrics", SPREADS)])
+}
+
+/// The tests that confirm a change, from their labels.
+const CONFIRMS: &[&str] = &["UPDATE tests SET confirms = labels ->> '$.confirms' \
+    WHERE rowid BETWEEN ?1 AND ?2 AND contains(labels, '\"confirms\":')"];
+
+/// Fills all rows for schema 13.
+pub(super) fn fill_confirms(connection: &Connection) -> duckdb::Result<()> {
+    fill_tables(connection, &[("tests", CONFIRMS)])
 }
 
 pub(super) fn fill_tables(

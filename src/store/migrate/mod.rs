@@ -2,10 +2,10 @@
 //! columns: it is not a part of the schema, and files keep the one with which they were created.
 
 pub(super) mod fill;
-mod medians;
+mod metrics;
 mod typed;
 
-use self::fill::{fill, fill_spreads};
+use self::fill::{fill, fill_confirms, fill_spreads};
 use duckdb::{Connection, params};
 
 /// The steps in order. The version of a schema is the number of steps that were applied.
@@ -14,16 +14,22 @@ const STEPS: &[Step] = &[
     Step::new(include_str!("../migrations/0002_templates.sql")),
     Step::new(include_str!("../migrations/0003_weights.sql")),
     Step::new(include_str!("../migrations/0004_cases.sql")),
-    Step { sql: include_str!("../migrations/0005_bounded.sql"), fill: Some(fill) },
-    Step { sql: include_str!("../migrations/0006_figures.sql"), fill: Some(fill_spreads) },
+    Step::filled(include_str!("../migrations/0005_bounded.sql"), fill),
+    Step::filled(include_str!("../migrations/0006_figures.sql"), fill_spreads),
     Step::new(include_str!("../migrations/0007_findings.sql")),
     Step::new(include_str!("../migrations/0008_weights_id.sql")),
     Step::new(include_str!("../migrations/0009_capabilities.sql")),
-    Step { sql: include_str!("../migrations/0010_typed.sql"), fill: Some(typed::fill) },
+    Step::filled(include_str!("../migrations/0010_typed.sql"), typed::fill),
     Step::new(include_str!("../migrations/0011_verdicts.sql")),
     Step::new(include_str!("../migrations/0012_values.sql")),
-    Step { sql: include_str!("../migrations/0013_medians.sql"), fill: Some(medians::fill) },
+    // Its medians are not filled, because step 15 replaces them.
+    Step::filled(include_str!("../migrations/0013_medians.sql"), fill_confirms),
     Step::new(include_str!("../migrations/0014_judged.sql")),
+    Step {
+        sql: include_str!("../migrations/0015_metrics.sql"),
+        fill: Some(metrics::fill),
+        end: include_str!("../migrations/0015_metrics_end.sql"),
+    },
 ];
 
 /// The tables of which the content follows from the others. They may be empty at any time, and archives leave them
@@ -34,12 +40,20 @@ struct Step {
     sql: &'static str,
     /// Fills existing rows, in several transactions. The SQL of such a step can be repeated, because
     /// an interrupted migration begins it again.
-    fill: Option<fn(&Connection) -> duckdb::Result<()>>,
+    fill: Option<Fill>,
+    /// The SQL after rows were filled, which is not repeated.
+    end: &'static str,
 }
+
+type Fill = fn(&Connection) -> duckdb::Result<()>;
 
 impl Step {
     const fn new(sql: &'static str) -> Self {
-        Self { sql, fill: None }
+        Self { sql, fill: None, end: "" }
+    }
+
+    const fn filled(sql: &'static str, fill: Fill) -> Self {
+        Self { sql, fill: Some(fill), end: "" }
     }
 }
 
@@ -90,11 +104,9 @@ pub(super) fn migrate_to(connection: &Connection, from: u32, to: u32) -> duckdb:
         if let Some(fill) = step.fill {
             connection.execute_batch(step.sql)?;
             fill(connection)?;
-            connection.execute("INSERT INTO schema_version VALUES (?)", params![version])?;
-            continue;
         }
         let transaction = connection.unchecked_transaction()?;
-        transaction.execute_batch(step.sql)?;
+        transaction.execute_batch(if step.fill.is_some() { step.end } else { step.sql })?;
         transaction.execute("INSERT INTO schema_version VALUES (?)", params![version])?;
         transaction.commit()?;
     }

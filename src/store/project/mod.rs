@@ -1,10 +1,9 @@
 //! Projects facts of the event log to rows.
 
+pub(super) mod attempt_metrics;
 pub(super) mod detail;
 mod known;
 pub(super) mod marks;
-pub(super) mod medians;
-mod metric_rows;
 mod software;
 pub(super) mod summary;
 pub(super) mod tables;
@@ -13,10 +12,9 @@ pub(super) mod traits;
 pub(super) use known::{Hardware, Held, Known};
 pub(super) use software::Software;
 
-use self::detail::{Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Memory, Metric, cut};
+use self::attempt_metrics::{Measured, Metrics};
+use self::detail::{Detail, MAX_MESSAGE_BYTES, MAX_NAME_BYTES, MAX_ROWS, Memory, cut};
 use self::known::Cases;
-use self::medians::{Measured, Medians};
-use self::metric_rows::MetricRow;
 use self::software::Softwares;
 use self::summary::Summary;
 use self::tables::{Table, Tables};
@@ -354,8 +352,8 @@ impl<'a> Projection<'a> {
             let row = params![run, index, number, memory_bytes, device_memory_bytes, peak, at];
             self.tables.append(Table::OutOfMemory, row)?;
         }
-        let mut medians = self.measured(attempt, series, &detail)?;
-        self.medians(attempt, series, ended.outcome, &mut medians)?;
+        let mut metrics = self.measured(attempt, series, &detail)?;
+        self.metrics(attempt, series, ended.outcome, &mut metrics)?;
         match ended.next {
             Next::Done { flaky } => {
                 self.ended(attempt.test, ended.outcome, ended.class, flaky, None, ended.at)
@@ -364,14 +362,14 @@ impl<'a> Projection<'a> {
         }
     }
 
-    /// The cases, metrics and checks of an attempt. Returns its medians.
+    /// The cases and checks of an attempt. Returns its metrics.
     fn measured<'d>(
         &mut self,
         attempt: AttemptId,
         series: Option<u64>,
         detail: &'d Detail<'_>,
-    ) -> duckdb::Result<Medians<'d>> {
-        let mut medians = Medians::default();
+    ) -> duckdb::Result<Metrics<'d>> {
+        let mut metrics = Metrics::default();
         let AttemptId { test: TestId { run: RunId(run), index }, number } = attempt;
         if let Some(cases) = &detail.junit {
             let (total, failed, errors) = (cases.tests, cases.failures, cases.errors);
@@ -380,7 +378,10 @@ impl<'a> Projection<'a> {
             self.tables.append(Table::Cases, row)?;
         }
         for metric in detail.metrics.iter().take(MAX_ROWS) {
-            self.metric(attempt, series, metric, &mut medians)?;
+            let [name, unit, better] =
+                [&metric.name, &metric.unit, &metric.better].map(|text| cut(text, MAX_NAME_BYTES));
+            let of = Measured { is_figure: false, name, unit, better };
+            metrics.push(of, Summary::of(&metric.values), metric.threads);
         }
         for check in detail.checks.iter().take(MAX_ROWS) {
             let name = cut(&check.name, MAX_NAME_BYTES);
@@ -389,24 +390,24 @@ impl<'a> Projection<'a> {
             self.tables.append(Table::Checks, row)?;
         }
         for (name, figure) in detail.figures() {
-            medians.push(Measured::figure(&name, &figure.name), figure.value);
+            metrics.push_figure(Measured::figure(&name, &figure.name), figure.value);
             let (of, value, most) = (figure.name, figure.value, figure.tolerance);
             let row = params![run, index, number, name, of, value, most, series];
             self.tables.append(Table::CheckValues, row)?;
         }
-        Ok(medians)
+        Ok(metrics)
     }
 
-    /// The rows of the medians of an attempt, and of sets of metrics that have none.
-    fn medians(
+    /// The rows of the metrics of an attempt, and of sets of metrics that have none.
+    fn metrics(
         &mut self,
         attempt: AttemptId,
         series: Option<u64>,
         outcome: Outcome,
-        medians: &mut Medians<'_>,
+        metrics: &mut Metrics<'_>,
     ) -> duckdb::Result<()> {
-        for part in medians.parts() {
-            self.tables.append_medians(attempt, series, outcome.name(), &part)?;
+        for part in metrics.parts() {
+            self.tables.append_metrics(attempt, series, outcome.name(), &part)?;
             // The query sees only rows that are flushed.
             self.tables.flush_one(Table::MetricSets)?;
             if self.known.has_metric_set(self.tables.connection(), part.set)? {
@@ -433,31 +434,6 @@ impl<'a> Projection<'a> {
             }
         }
         Ok(Some(*id))
-    }
-
-    fn metric<'d>(
-        &mut self,
-        attempt: AttemptId,
-        series: Option<u64>,
-        metric: &'d Metric<'_>,
-        medians: &mut Medians<'d>,
-    ) -> duckdb::Result<()> {
-        let [name, unit, better] =
-            [&metric.name, &metric.unit, &metric.better].map(|text| cut(text, MAX_NAME_BYTES));
-        let summary = Summary::of(&metric.values);
-        self.tables.append_metric(&MetricRow {
-            attempt,
-            name: &name,
-            unit: &unit,
-            better: &better,
-            summary,
-            threads: metric.threads,
-            series,
-        })?;
-        if let Some(median) = summary.p50 {
-            medians.push(Measured { is_figure: false, name, unit, better }, median);
-        }
-        Ok(())
     }
 
     /// The text of a detail for its row. A text that is too large for one row is stored in parts.

@@ -1,8 +1,7 @@
 //! Appends rows to tables, with one appender per table and batch.
 
 use crate::domain::id::AttemptId;
-use crate::store::project::medians::{MedianRows, Part};
-use crate::store::project::metric_rows::{MetricRow, MetricRows};
+use crate::store::project::attempt_metrics::{MetricRows, Part};
 use duckdb::{Appender, Connection, ToSql};
 
 #[derive(Debug, Clone, Copy)]
@@ -14,7 +13,6 @@ pub(in crate::store) enum Table {
     TestOutcomes,
     Attempts,
     DetailParts,
-    Metrics,
     Checks,
     Cases,
     LateResults,
@@ -28,11 +26,11 @@ pub(in crate::store) enum Table {
     Quarantines,
     Acceptances,
     MarkRemovals,
-    AttemptMedians,
+    AttemptMetrics,
     MetricSets,
 }
 
-const TABLES: [&str; 23] = [
+const TABLES: [&str; 22] = [
     "runs",
     "run_parts",
     "run_cancellations",
@@ -40,7 +38,6 @@ const TABLES: [&str; 23] = [
     "test_outcomes",
     "attempts",
     "detail_parts",
-    "metrics",
     "checks",
     "cases",
     "late_results",
@@ -54,7 +51,7 @@ const TABLES: [&str; 23] = [
     "quarantines",
     "acceptances",
     "mark_removals",
-    "attempt_medians",
+    "attempt_metrics",
     "metric_sets",
 ];
 
@@ -63,14 +60,12 @@ pub(in crate::store) struct Tables<'a> {
     connection: &'a Connection,
     open: [Option<Appender<'a>>; TABLES.len()],
     metrics: MetricRows,
-    medians: MedianRows,
 }
 
 impl<'a> Tables<'a> {
     pub fn new(connection: &'a Connection) -> Self {
         let open = [const { None }; TABLES.len()];
-        let (metrics, medians) = (MetricRows::default(), MedianRows::default());
-        Self { connection, open, metrics, medians }
+        Self { connection, open, metrics: MetricRows::default() }
     }
 
     pub fn connection(&self) -> &'a Connection {
@@ -82,32 +77,21 @@ impl<'a> Tables<'a> {
         self.appender(table)?.append_row(values)
     }
 
-    /// Appends a row to the table of metrics.
-    pub(super) fn append_metric(&mut self, row: &MetricRow<'_>) -> duckdb::Result<()> {
-        self.metrics.push(row);
-        if self.metrics.is_full() { self.write_metrics() } else { Ok(()) }
-    }
-
-    fn write_metrics(&mut self) -> duckdb::Result<()> {
-        let mut rows = std::mem::take(&mut self.metrics);
-        rows.write(self.appender(Table::Metrics)?)
-    }
-
-    /// Appends a row to the table of the medians of attempts.
-    pub fn append_medians(
+    /// Appends a row to the table of the metrics of attempts.
+    pub fn append_metrics(
         &mut self,
         attempt: AttemptId,
         series: Option<u64>,
         outcome: &str,
         part: &Part<'_, '_>,
     ) -> duckdb::Result<()> {
-        self.medians.push(attempt, series, outcome, part);
-        if self.medians.is_full() { self.write_medians() } else { Ok(()) }
+        self.metrics.push(attempt, series, outcome, part);
+        if self.metrics.is_full() { self.write_metrics() } else { Ok(()) }
     }
 
-    fn write_medians(&mut self) -> duckdb::Result<()> {
-        let mut rows = std::mem::take(&mut self.medians);
-        rows.write(self.appender(Table::AttemptMedians)?)
+    fn write_metrics(&mut self) -> duckdb::Result<()> {
+        let mut rows = std::mem::take(&mut self.metrics);
+        rows.write(self.appender(Table::AttemptMetrics)?)
     }
 
     fn appender(&mut self, table: Table) -> duckdb::Result<&mut Appender<'a>> {
@@ -126,9 +110,6 @@ impl<'a> Tables<'a> {
     pub fn flush(&mut self) -> duckdb::Result<()> {
         if !self.metrics.is_empty() {
             self.write_metrics()?;
-        }
-        if !self.medians.is_empty() {
-            self.write_medians()?;
         }
         self.open.iter_mut().flatten().try_for_each(Appender::flush)
     }

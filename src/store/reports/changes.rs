@@ -7,7 +7,7 @@ use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::columns::{numbers, texts, truths};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, Conditions, LAST_ATTEMPTS, PLACES, get};
+use crate::store::query::{self, Conditions, LAST_ATTEMPTS, PLACES, get, joined};
 use crate::store::reports::quarantined::{self, QuarantineRefRow};
 use duckdb::arrow::datatypes::UInt32Type;
 use duckdb::{Connection, Row, params};
@@ -69,9 +69,10 @@ struct Chosen {
     before: Option<TestId>,
 }
 
-/// Number of runs before the judged ones in which every case is searched. Older ones are searched for the cases that
-/// have no test there.
-const RECENT: u32 = 30;
+/// Number of runs before the judged ones in which every case is searched.
+const RECENT: u32 = 4;
+/// Numbers of older runs that are searched, one after the other, for the cases that have no test until then.
+const OLDER: [u32; 2] = [30, u32::MAX];
 
 /// Whether a test that ended in this way proves nothing about its case.
 const IS_WEAK: &str = "ended.outcome IN ('cancelled', 'skipped', 'expired', 'worker_lost')";
@@ -113,12 +114,14 @@ fn chosen_sql() -> String {
     )
 }
 
-/// The newest tests of some cases, up to a run. The parameters are the cases and the run.
+/// The newest tests of some cases in some runs. The parameters are the cases, and the first and the last run.
 fn older_sql() -> String {
     format!(
         "SELECT case_id, max(place) FILTER (NOT is_weak), max(place) FROM ({} \
          AND tests.case_id IN (SELECT unnest(string_split(?1::VARCHAR, ','))::UBIGINT) \
-         AND tests.run <= ?2::UINTEGER) WHERE confirms IS NULL GROUP BY case_id",
+         AND tests.run BETWEEN ?2::UINTEGER AND ?3::UINTEGER \
+         AND ended.run BETWEEN ?2::UINTEGER AND ?3::UINTEGER) \
+         WHERE confirms IS NULL GROUP BY case_id",
         ended()
     )
 }
@@ -150,15 +153,7 @@ fn chosen(connection: &Connection, Sides { to, before }: Sides) -> Result<Vec<Ch
     });
     let found: Result<Vec<Found>, StoreError> = rows.doing("query")?.collect();
     let found = found?;
-    let mut older = HashMap::new();
-    if !is_named && from.0 > 0 {
-        let missing: Vec<String> = found
-            .iter()
-            .filter(|found| found.strong.is_none())
-            .map(|found| found.case.0.to_string())
-            .collect();
-        older = self::older(connection, &missing, from.0 - 1)?;
-    }
+    let older = if is_named { HashMap::new() } else { older(connection, &found, from.0)? };
     let choose = |Found { case, after, strong, outside, within }: Found| {
         let (older, oldest) = older.get(&case).copied().unwrap_or_default();
         let before = strong.or(older).or(outside).or(oldest).or(within);
@@ -170,21 +165,37 @@ fn chosen(connection: &Connection, Sides { to, before }: Sides) -> Result<Vec<Ch
 /// The newest test of a case that is not weak, and the newest one of any kind.
 type Newest = (Option<TestId>, Option<TestId>);
 
-/// The newest tests up to a run of each of these cases.
+/// The newest tests before the run `end` of the cases that have no test that is not weak, each with the newest one of
+/// any kind.
 fn older(
     connection: &Connection,
-    cases: &[String],
-    last: u32,
+    found: &[Found],
+    mut end: u32,
 ) -> Result<HashMap<CaseId, Newest>, StoreError> {
-    if cases.is_empty() {
-        return Ok(HashMap::new());
+    let mut older: HashMap<CaseId, Newest> = HashMap::new();
+    for runs in OLDER {
+        let is_missing = |found: &&Found| {
+            let has_older = older.get(&found.case).is_some_and(|(strong, _)| strong.is_some());
+            found.strong.is_none() && !has_older
+        };
+        let missing = joined(found.iter().filter(is_missing).map(|found| found.case.0));
+        if missing.is_empty() || end == 0 {
+            break;
+        }
+        let first = end.saturating_sub(runs);
+        let mut statement = connection.prepare(&older_sql()).doing("query")?;
+        let rows = statement.query_and_then(params![missing, first, end - 1], |row| {
+            let [strong, any] = places(row, [1, 2])?;
+            Ok::<_, StoreError>((CaseId(get(row, 0)?), (strong, any)))
+        });
+        for row in rows.doing("query")? {
+            let (case, (strong, any)) = row?;
+            let newest = older.entry(case).or_default();
+            *newest = (newest.0.or(strong), newest.1.or(any));
+        }
+        end = first;
     }
-    let mut statement = connection.prepare(&older_sql()).doing("query")?;
-    let rows = statement.query_and_then(params![cases.join(","), last], |row| {
-        let [strong, any] = places(row, [1, 2])?;
-        Ok((CaseId(get(row, 0)?), (strong, any)))
-    });
-    rows.doing("query")?.collect()
+    Ok(older)
 }
 
 /// Reads columns with places of tests.

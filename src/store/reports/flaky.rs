@@ -9,11 +9,11 @@ use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::columns::{numbers, texts};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, get};
+use crate::store::query::{self, get, joined};
 use crate::store::reports::quarantined::QuarantineRefRow;
 use duckdb::arrow::datatypes::{UInt16Type, UInt32Type, UInt64Type};
 use duckdb::{Connection, Row, params};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
 /// Maximum number of attempts that are read at once. Those of one test are not divided.
 const AT_ONCE: u64 = 100_000;
@@ -77,6 +77,7 @@ impl Store {
             let mut cases = of_cases
                 .filter_map(|(case, newest)| newest.finish(case, limit))
                 .collect::<Vec<_>>();
+            cases.sort_unstable_by_key(|row| row.case);
             describe(connection, &mut cases)?;
             Ok(PastRows { cases, unknown: gathered.unknown })
         })
@@ -130,7 +131,7 @@ fn divided(runs: &[(u32, u64, u32)], at_once: u64) -> Vec<Part> {
 /// The attempts of the runs so far, by case.
 #[derive(Default)]
 struct Gathered {
-    by_case: BTreeMap<CaseId, Newest>,
+    by_case: HashMap<CaseId, Newest>,
     unknown: u64,
     /// Number of attempts of a case that are kept.
     limit: usize,
@@ -202,32 +203,49 @@ fn ended(
 }
 
 /// The cases of the tests of a part. A test of an earlier version of the database may have none.
-struct Cases(Vec<(TestId, Option<CaseId>)>);
+#[derive(Default)]
+struct Cases {
+    /// In the order of the tests.
+    tests: Vec<(TestId, Option<CaseId>)>,
+    /// Position of the first test of each run.
+    firsts: HashMap<RunId, usize>,
+}
 
 impl Cases {
     fn of(connection: &Connection, Part { runs, tests }: &Part) -> Result<Self, StoreError> {
         let sql = "SELECT run, test, case_id FROM tests \
             WHERE run BETWEEN ?1 AND ?2 AND test BETWEEN ?3 AND ?4";
         let mut statement = connection.prepare(sql).doing("query")?;
-        let mut cases = Vec::new();
+        let mut cases = Self::default();
         let bounds = params![runs.0, runs.1, tests.0, tests.1];
         for batch in statement.query_arrow(bounds).doing("query")? {
             let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(&batch, at));
             let ids = numbers::<UInt64Type>(&batch, 2);
-            cases.extend((0..batch.num_rows()).map(|row| {
+            cases.tests.extend((0..batch.num_rows()).map(|row| {
                 let test = TestId { run: RunId(runs.value(row)), index: tests.value(row) };
                 (test, ids.get(row).map(CaseId))
             }));
         }
         // Nearly sorted already.
-        cases.sort_by_key(|(test, _)| *test);
-        Ok(Self(cases))
+        cases.tests.sort_by_key(|(test, _)| *test);
+        let mut at = 0;
+        for of_run in cases.tests.chunk_by(|(one, _), (other, _)| one.run == other.run) {
+            cases.firsts.insert(of_run[0].0.run, at);
+            at += of_run.len();
+        }
+        Ok(cases)
     }
 
     /// A test with its case, if there is such a test.
     fn get(&self, test: TestId) -> Option<&(TestId, Option<CaseId>)> {
-        let found = self.0.binary_search_by_key(&test, |(known, _)| *known);
-        found.ok().map(|at| &self.0[at])
+        let first = *self.firsts.get(&test.run)?;
+        // The tests of a run are numbered without gaps, from the first one of the part on.
+        let distance = test.index.checked_sub(self.tests[first].0.index)?;
+        let near = self.tests.get(first + distance as usize);
+        near.filter(|(found, _)| *found == test).or_else(|| {
+            let found = self.tests.binary_search_by_key(&test, |(known, _)| *known);
+            found.ok().map(|at| &self.tests[at])
+        })
     }
 }
 
@@ -283,11 +301,9 @@ fn describe(connection: &Connection, cases: &mut [CaseRow]) -> Result<(), StoreE
     if cases.is_empty() {
         return Ok(());
     }
-    let column = |number: fn(&CaseRow) -> u32| {
-        let numbers: Vec<String> = cases.iter().map(|case| number(case).to_string()).collect();
-        numbers.join(",")
-    };
-    let ids = params![column(|case| case.test.run.0), column(|case| case.test.index)];
+    let tests = || cases.iter().map(|case| case.test);
+    let ids =
+        params![joined(tests().map(|test| test.run.0)), joined(tests().map(|test| test.index))];
     let mut statement = connection.prepare(NAMES).doing("query")?;
     let described = statement.query_and_then(ids, |row| {
         let quarantined = quarantine(row, 4)?;

@@ -5,7 +5,7 @@ use crate::domain::id::{AttemptId, RunId, WorkerId};
 use crate::domain::series::{CaseId, SeriesId};
 use crate::store::Store;
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, get};
+use crate::store::query::{self, get, joined};
 use crate::store::reports::marks::AcceptedRuns;
 use duckdb::{Connection, params};
 use std::collections::{HashMap, HashSet};
@@ -163,15 +163,12 @@ pub(super) fn outdated(
     let first = given.iter().map(|given| given.attempts).min();
     let last = given.iter().map(|given| given.newest.test.run.0).max();
     let (Some(first), Some(last)) = (first, last) else { return Ok(HashSet::new()) };
-    let list = |number: fn(&Given) -> u64| {
-        let numbers: Vec<String> = given.iter().map(|given| number(given).to_string()).collect();
-        numbers.join(",")
-    };
-    let series = list(|given| given.series.0);
-    let runs = list(|given| given.newest.test.run.0.into());
-    let tests = list(|given| given.newest.test.index.into());
-    let attempts = list(|given| given.newest.number.into());
-    let stored = list(|given| given.attempts);
+    let newest = || given.iter().map(|given| given.newest);
+    let series = joined(given.iter().map(|given| given.series.0));
+    let runs = joined(newest().map(|newest| newest.test.run.0));
+    let tests = joined(newest().map(|newest| newest.test.index));
+    let attempts = joined(newest().map(|newest| newest.number));
+    let stored = joined(given.iter().map(|given| given.attempts));
     let mut statement = connection.prepare(OUTDATED).doing("query")?;
     let parameters = params![series, runs, tests, attempts, stored, first, last];
     let rows = statement.query_and_then(parameters, |row| get(row, 0).map(SeriesId));

@@ -240,7 +240,7 @@ fn last_attempts(metric: &str) -> String {
         "WITH sets AS MATERIALIZED (SELECT metric_set, position, unit, better FROM metric_sets \
            WHERE name = {} AND NOT is_figure), \
          measured AS (SELECT own.run, own.test, own.attempt, own.metric_set, \
-           own.medians[sets.position] AS median FROM attempt_medians AS own \
+           own.medians[sets.position] AS median FROM attempt_metrics AS own \
            JOIN sets ON sets.metric_set = own.metric_set WHERE own.outcome = 'passed' \
            AND isfinite(own.medians[sets.position]) AND own.medians[sets.position] > 0), \
          last AS (SELECT own.run, own.test, own.worker, \

@@ -13,5 +13,6 @@ pub mod quarantined;
 pub mod run_report;
 pub mod selection;
 pub mod series;
+mod sets;
 pub mod values;
 pub mod verdicts;

@@ -5,16 +5,18 @@ use super::selection::Selection;
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
-use crate::store::columns::{numbers, texts};
+use crate::store::columns::{Lists, lists, numbers};
 use crate::store::error::StoreError;
 use crate::store::listing::{TEST_COLUMNS, test_row};
 use crate::store::query::{self, Conditions, get};
 use crate::store::reports::quarantined::{self, QuarantinedRows};
+use crate::store::reports::sets::{SetMetric, Sets};
 use crate::store::rows::{MAX_ROWS, TestRow};
 use crate::store::{MAX_SPREAD, Store};
+use duckdb::arrow::array::RecordBatch;
 use duckdb::arrow::datatypes::{Float64Type, UInt16Type, UInt32Type, UInt64Type};
 use duckdb::{Connection, Row};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportRows {
@@ -186,9 +188,9 @@ fn totals(connection: &Connection, of_runs: &Conditions) -> Result<TotalRows, St
         (totals.tests_with_cases, totals.cases) = cases(connection, of_runs)?;
     }
     let noisy = "SELECT count(DISTINCT (states.run, states.test)) FROM test_states AS states \
-        JOIN metrics ON metrics.run = states.run AND metrics.test = states.test \
-        AND metrics.attempt = states.attempt";
-    let noisy_only = format!(" AND metrics.spread > {MAX_SPREAD}");
+        JOIN attempt_metrics AS own ON own.run = states.run AND own.test = states.test \
+        AND own.attempt = states.attempt";
+    let noisy_only = format!(" AND own.max_spread > {MAX_SPREAD}");
     let noisy = of_runs.query(connection, noisy, &noisy_only, |row| get::<u64>(row, 0))?;
     totals.noisy = noisy.into_iter().sum();
     totals.quarantined = quarantined::totals(connection, of_runs)?;
@@ -298,46 +300,76 @@ fn rows(
     Ok(rows.into_iter().map(complete).collect())
 }
 
-/// The metrics of these attempts of tests, in the order of their names. They are read after the tests, because few of
-/// the many rows of a period belong to the tests of a report.
+/// The lists with the numbers of metrics.
+struct Summaries<'a> {
+    medians: Lists<'a, Float64Type>,
+    counts: Lists<'a, UInt32Type>,
+    threads: Lists<'a, UInt32Type>,
+    figures: [Lists<'a, Float64Type>; 5],
+}
+
+impl<'a> Summaries<'a> {
+    /// The lists are the columns from `first` on.
+    fn of(batch: &'a RecordBatch, first: usize) -> Self {
+        Self {
+            medians: lists(batch, first),
+            counts: lists(batch, first + 1),
+            threads: lists(batch, first + 2),
+            figures: [3, 4, 5, 6, 7].map(|at| lists(batch, first + at)),
+        }
+    }
+
+    /// A metric at its place in the lists of a row. `None` if it has no values.
+    fn metric(&self, row: usize, place: usize, of: &SetMetric) -> Option<MetricRow> {
+        let [min, p90, p99, max, spread] = self.figures.each_ref().map(|of| of.get(row, place));
+        Some(MetricRow {
+            name: of.name.clone(),
+            unit: of.unit.clone(),
+            count: self.counts.get(row, place)?.into(),
+            spread,
+            threads: self.threads.get(row, place),
+            min: min?,
+            p50: self.medians.get(row, place)?,
+            p90,
+            p99,
+            max: max?,
+        })
+    }
+}
+
+/// The metrics with values of these attempts of tests, in the order of their names. They are read after the tests,
+/// because few of the many rows of a period belong to the tests of a report.
 fn metrics(
     connection: &Connection,
     attempts: &HashMap<TestId, u16>,
 ) -> Result<HashMap<TestId, Vec<MetricRow>>, StoreError> {
     let mut of_tests = Conditions::default();
-    of_tests.tests("metrics", &attempts.keys().copied().collect::<Vec<_>>());
-    of_tests.and_plain("metrics.count > 0");
-    let select = "SELECT run, test, attempt, name, unit, count::UBIGINT, threads::UINTEGER, \
-        min, p50, p90, p99, max, spread FROM metrics";
-    let mut by_test: HashMap<TestId, Vec<MetricRow>> = HashMap::new();
+    of_tests.tests("own", &attempts.keys().copied().collect::<Vec<_>>());
+    let select = "SELECT run, test, attempt, metric_set, medians, counts, threads, minima, p90s, \
+        p99s, maxima, spreads FROM attempt_metrics AS own";
+    let mut batches = Vec::new();
     of_tests.batches(connection, select, |batch| {
+        batches.push(batch.clone());
+        Ok(())
+    })?;
+    let ids: HashSet<u64> =
+        batches.iter().flat_map(|batch| numbers::<UInt64Type>(batch, 3).all()).copied().collect();
+    let sets = Sets::read(connection, &ids)?;
+    let mut by_test: HashMap<TestId, Vec<MetricRow>> = HashMap::new();
+    for batch in &batches {
         let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(batch, at));
-        let last = numbers::<UInt16Type>(batch, 2);
-        let [names, units] = [3, 4].map(|at| texts(batch, at));
-        let (counts, threads) = (numbers::<UInt64Type>(batch, 5), numbers::<UInt32Type>(batch, 6));
-        let [min, p50, p90, p99, max, spread] =
-            [7, 8, 9, 10, 11, 12].map(|at| numbers::<Float64Type>(batch, at));
+        let (last, ids) = (numbers::<UInt16Type>(batch, 2), numbers::<UInt64Type>(batch, 3));
+        let lists = Summaries::of(batch, 4);
         for row in 0..batch.num_rows() {
             let test = TestId { run: RunId(runs.value(row)), index: tests.value(row) };
             if attempts.get(&test) != Some(&last.value(row)) {
                 continue;
             }
-            let missing = || StoreError::Value { what: "a metric", value: "NULL".to_owned() };
-            by_test.entry(test).or_default().push(MetricRow {
-                name: names.value(row).to_owned(),
-                unit: units.value(row).to_owned(),
-                count: counts.value(row),
-                spread: spread.get(row),
-                threads: threads.get(row),
-                min: min.get(row).ok_or_else(missing)?,
-                p50: p50.get(row).ok_or_else(missing)?,
-                p90: p90.get(row),
-                p99: p99.get(row),
-                max: max.get(row).ok_or_else(missing)?,
-            });
+            let of_set = sets.of(ids.value(row)).iter().enumerate();
+            let of_set = of_set.filter_map(|(place, of)| lists.metric(row, place, of));
+            by_test.entry(test).or_default().extend(of_set);
         }
-        Ok(())
-    })?;
+    }
     for metrics in by_test.values_mut() {
         metrics.sort_by(|one, other| one.name.cmp(&other.name));
     }

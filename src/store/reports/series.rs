@@ -95,13 +95,15 @@ impl Store {
         })
     }
 
-    /// Lists the metrics of a series, in the order of their names; figures of checks are the last.
+    /// Lists the metrics of a series that have values, in the order of their names; figures of checks are the last.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn series_metrics(&self, series: SeriesId) -> Result<Vec<SeriesMetricRow>, StoreError> {
-        let sql = "SELECT name, max(unit), max(better), is_figure FROM metric_sets WHERE metric_set IN \
-            (SELECT metric_set FROM attempt_medians WHERE series_id = ?1) \
+        let sql = "SELECT name, max(unit), max(better), is_figure FROM metric_sets AS sets \
+            JOIN (SELECT metric_set, max(len(medians)) AS last FROM attempt_metrics \
+                WHERE series_id = ?1 GROUP BY metric_set) AS own \
+            ON own.metric_set = sets.metric_set AND sets.position <= own.last \
             GROUP BY name, is_figure ORDER BY is_figure, name";
         self.pool.read(|connection| {
             let mut statement = connection.prepare(sql).doing("query")?;
@@ -159,8 +161,7 @@ impl Store {
         })
     }
 
-    /// Reads the number and the spread of the values of a metric in the attempts of a series, from a run on. They are
-    /// in a larger table than the medians.
+    /// Reads the number and the spread of the values of a metric in the attempts of a series, from a run on.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -194,8 +195,9 @@ const ATTEMPTS: &str = "SELECT attempts.run, attempts.test, attempts.attempt, at
 const VALUES: &str = "WITH wanted AS (SELECT metric_set, position, name, is_figure FROM metric_sets \
     WHERE name IN (SELECT unnest(from_json(?2::VARCHAR, '[\"VARCHAR\"]')))) \
     SELECT own.run, own.test, own.attempt, wanted.name, wanted.is_figure, own.medians[wanted.position] \
-    FROM attempt_medians AS own JOIN wanted ON wanted.metric_set = own.metric_set \
-    WHERE own.series_id = ?1 AND own.run >= ?3::UINTEGER";
+    FROM attempt_metrics AS own JOIN wanted ON wanted.metric_set = own.metric_set \
+    WHERE own.series_id = ?1 AND own.run >= ?3::UINTEGER \
+    AND own.medians[wanted.position] IS NOT NULL";
 
 /// The median of each attempt.
 type OfAttempts = HashMap<AttemptId, f64>;

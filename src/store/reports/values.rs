@@ -2,18 +2,20 @@
 //!
 //! Limit: of each series, the values of at most [`MAX_HISTORY`] attempts are read, the newest. A run of 1,000
 //! tests may have the history of 25,000 metrics, with millions of values: they are read by column, and grouped
-//! here, because the database would sort all of them.
+//! here, because the database would sort all of them. They are kept by attempt, and those of a metric are gathered
+//! when they are judged.
 
 use crate::domain::id::{RunId, TestId};
 use crate::domain::series::SeriesId;
 use crate::store::Store;
 use crate::store::columns::{lists, numbers};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::get;
+use crate::store::query::joined;
 use crate::store::reports::judged::{JudgedSeries, SeriesMetric};
+use crate::store::reports::sets::{SetMetric, Sets};
 use duckdb::arrow::array::RecordBatch;
 use duckdb::arrow::datatypes::{Float64Type, UInt16Type, UInt32Type, UInt64Type};
-use duckdb::{Connection, params, params_from_iter};
+use duckdb::params_from_iter;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -35,22 +37,26 @@ pub struct ValueRow {
     pub value: f64,
 }
 
-/// A metric of a set, or a figure of a check.
-struct SetMetric {
-    name: String,
-    unit: String,
-    better: String,
-    is_figure: bool,
-}
-
-/// The metrics of a set, in the order of the medians.
-type Set = Vec<SetMetric>;
-
 /// The medians of one row of an attempt.
 struct Row {
     place: (u32, u32, u16),
     set: u64,
     medians: Range<usize>,
+}
+
+/// The attempts of a series, the oldest first.
+pub struct SeriesAttempts {
+    pub series: SeriesId,
+    rows: Vec<Row>,
+}
+
+/// The values of the metrics of several series. A value takes 8 bytes.
+#[derive(Default)]
+pub struct Histories {
+    /// The series that have values, in any order.
+    pub series: Vec<SeriesAttempts>,
+    medians: Vec<f64>,
+    sets: Sets,
 }
 
 /// The rows of each series, in any order.
@@ -71,28 +77,28 @@ fn history() -> String {
              unnest(string_split(?3::VARCHAR, ','))::UINTEGER AS test, \
              unnest(string_split(?4::VARCHAR, ','))::USMALLINT AS attempt), \
          recent AS MATERIALIZED (SELECT own.run, own.test, own.attempt \
-             FROM attempt_medians AS own JOIN judged ON judged.series_id = own.series_id \
+             FROM attempt_metrics AS own JOIN judged ON judged.series_id = own.series_id \
              WHERE own.outcome = 'passed' AND own.run <= (SELECT max(run) FROM judged) \
              AND row(own.run, own.test, own.attempt) <= row(judged.run, judged.test, judged.attempt) \
              QUALIFY dense_rank() OVER (PARTITION BY own.series_id \
              ORDER BY own.run DESC, own.test DESC, own.attempt DESC) <= {MAX_HISTORY}) \
          SELECT own.series_id, own.run, own.test, own.attempt, own.metric_set, own.medians \
-             FROM attempt_medians AS own SEMI JOIN recent ON recent.run = own.run \
+             FROM attempt_metrics AS own SEMI JOIN recent ON recent.run = own.run \
              AND recent.test = own.test AND recent.attempt = own.attempt"
     )
 }
 
 impl Store {
-    /// Lists the values of all metrics of these series, up to their newest attempts.
+    /// Reads the values of all metrics of these series, up to their newest attempts.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn values_of(
+    pub fn histories(
         &self,
         series: &HashMap<SeriesId, &JudgedSeries>,
-    ) -> Result<Vec<ValuesRow>, StoreError> {
+    ) -> Result<Histories, StoreError> {
         if series.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Histories::default());
         }
         let parameters = parameters(series);
         self.pool.read(|connection| {
@@ -101,87 +107,60 @@ impl Store {
             for batch in statement.query_arrow(params_from_iter(&parameters)).doing("query")? {
                 gathered.add(&batch);
             }
-            let sets = sets(connection, &gathered.sets())?;
+            let sets = Sets::read(connection, &gathered.sets())?;
             let Gathered { of_series, medians } = gathered;
-            let mut rows = Vec::new();
-            for (id, mut of_series) in of_series {
-                let Some(judged) = series.get(&SeriesId(id)) else { continue };
-                of_series.sort_unstable_by_key(|row| row.place);
-                add_series(SeriesId(id), judged, (&of_series, &medians), &sets, &mut rows)?;
-            }
-            Ok(rows)
+            let sorted = |(id, mut rows): (u64, Vec<Row>)| {
+                rows.sort_unstable_by_key(|row| row.place);
+                SeriesAttempts { series: SeriesId(id), rows }
+            };
+            Ok(Histories { series: of_series.into_iter().map(sorted).collect(), medians, sets })
         })
+    }
+}
+
+impl Histories {
+    /// The values of each metric of a series. The newest attempt that has a metric states its unit and direction.
+    #[must_use]
+    pub fn metrics(&self, of: &SeriesAttempts, judged: &JudgedSeries) -> Vec<ValuesRow> {
+        let mut metrics: Vec<ValuesRow> = Vec::new();
+        let mut by_name: HashMap<(&str, bool), usize> = HashMap::new();
+        // The places in `metrics` of the metrics of each set.
+        let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
+        for row in of.rows.iter().rev() {
+            let Entry::Vacant(missing) = places.entry(row.set) else { continue };
+            let mut of_set = Vec::new();
+            for SetMetric { name, unit, better, is_figure } in self.sets.of(row.set) {
+                of_set.push(*by_name.entry((name, *is_figure)).or_insert_with(|| {
+                    let words = (unit.clone(), better.clone());
+                    let of_metric = judged.metric(of.series, name.clone(), words, *is_figure);
+                    let values = Vec::with_capacity(of.rows.len());
+                    metrics.push(ValuesRow { of: of_metric, values });
+                    metrics.len() - 1
+                }));
+            }
+            missing.insert(of_set);
+        }
+        for Row { place: (run, index, _), set, medians } in &of.rows {
+            let test = TestId { run: RunId(*run), index: *index };
+            // Metrics without a value are the last of a set.
+            for (place, value) in places[set].iter().zip(&self.medians[medians.clone()]) {
+                metrics[*place].values.push(ValueRow { test, value: *value });
+            }
+        }
+        metrics.retain(|metric| !metric.values.is_empty());
+        metrics
     }
 }
 
 /// The parameters of [`history`].
 fn parameters(series: &HashMap<SeriesId, &JudgedSeries>) -> [String; 4] {
-    let list = |number: fn(&SeriesId, &JudgedSeries) -> u64| {
-        let numbers: Vec<String> =
-            series.iter().map(|(id, judged)| number(id, judged).to_string()).collect();
-        numbers.join(",")
-    };
+    let newest = || series.values().map(|judged| judged.newest);
     [
-        list(|id, _| id.0),
-        list(|_, judged| judged.newest.test.run.0.into()),
-        list(|_, judged| judged.newest.test.index.into()),
-        list(|_, judged| judged.newest.number.into()),
+        joined(series.keys().map(|id| id.0)),
+        joined(newest().map(|newest| newest.test.run.0)),
+        joined(newest().map(|newest| newest.test.index)),
+        joined(newest().map(|newest| newest.number)),
     ]
-}
-
-/// Reads sets of metrics.
-fn sets(connection: &Connection, ids: &[u64]) -> Result<HashMap<u64, Set>, StoreError> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let ids: Vec<String> = ids.iter().map(u64::to_string).collect();
-    let sql = "SELECT metric_set, name, unit, better, is_figure FROM metric_sets \
-        WHERE metric_set IN (SELECT unnest(string_split(?::VARCHAR, ','))::UBIGINT) \
-        ORDER BY metric_set, position";
-    let mut statement = connection.prepare(sql).doing("query")?;
-    let mut rows = statement.query(params![ids.join(",")]).doing("query")?;
-    let mut sets: HashMap<u64, Set> = HashMap::new();
-    while let Some(row) = rows.next().doing("query")? {
-        let (name, unit) = (get(row, 1)?, get(row, 2)?);
-        let metric = SetMetric { name, unit, better: get(row, 3)?, is_figure: get(row, 4)? };
-        sets.entry(get(row, 0)?).or_default().push(metric);
-    }
-    Ok(sets)
-}
-
-/// Adds the metrics of a series, whose rows are the oldest first. The newest row that has a metric states its unit and
-/// direction.
-fn add_series(
-    id: SeriesId,
-    judged: &JudgedSeries,
-    (of_series, medians): (&[Row], &[f64]),
-    sets: &HashMap<u64, Set>,
-    rows: &mut Vec<ValuesRow>,
-) -> Result<(), StoreError> {
-    let mut by_name: HashMap<(&str, bool), usize> = HashMap::new();
-    // The places of the metrics of each set in `rows`.
-    let mut places: HashMap<u64, Vec<usize>> = HashMap::new();
-    for row in of_series.iter().rev() {
-        let Entry::Vacant(missing) = places.entry(row.set) else { continue };
-        let unknown = || StoreError::Value { what: "a set of metrics", value: row.set.to_string() };
-        let mut of_set = Vec::new();
-        for SetMetric { name, unit, better, is_figure } in sets.get(&row.set).ok_or_else(unknown)? {
-            of_set.push(*by_name.entry((name, *is_figure)).or_insert_with(|| {
-                let words = (unit.clone(), better.clone());
-                let of = judged.metric(id, name.clone(), words, *is_figure);
-                rows.push(ValuesRow { of, values: Vec::with_capacity(of_series.len()) });
-                rows.len() - 1
-            }));
-        }
-        missing.insert(of_set);
-    }
-    for Row { place: (run, index, _), set, medians: range } in of_series {
-        let test = TestId { run: RunId(*run), index: *index };
-        for (place, value) in places[set].iter().zip(&medians[range.clone()]) {
-            rows[*place].values.push(ValueRow { test, value: *value });
-        }
-    }
-    Ok(())
 }
 
 impl Gathered {
@@ -201,8 +180,7 @@ impl Gathered {
     }
 
     /// The ids of all sets.
-    fn sets(&self) -> Vec<u64> {
-        let ids: HashSet<u64> = self.of_series.values().flatten().map(|row| row.set).collect();
-        ids.into_iter().collect()
+    fn sets(&self) -> HashSet<u64> {
+        self.of_series.values().flatten().map(|row| row.set).collect()
     }
 }

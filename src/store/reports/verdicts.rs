@@ -9,7 +9,7 @@ use crate::domain::series::SeriesId;
 use crate::store::Store;
 use crate::store::columns::{self, numbers, texts, truths};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, get};
+use crate::store::query::{self, get, joined};
 use crate::store::reports::judged::{Basis, Given, JudgedSeries, SeriesMetric, outdated};
 use crate::trends::RULES;
 use crate::trends::judgement::Judgement;
@@ -71,9 +71,9 @@ impl Store {
             if found.is_empty() {
                 return Ok(verdicts);
             }
-            let ids: Vec<String> = found.keys().map(u64::to_string).collect();
+            let ids = joined(found.keys());
             let mut statement = connection.prepare(VERDICTS).doing("query")?;
-            for batch in statement.query_arrow(params![ids.join(",")]).doing("query")? {
+            for batch in statement.query_arrow(params![ids]).doing("query")? {
                 add(&batch, &found, series, &mut verdicts);
             }
             Ok(verdicts)
@@ -132,8 +132,8 @@ fn found(
 ) -> Result<HashMap<u64, Given>, StoreError> {
     let mut statement = connection.prepare(JUDGED).doing("query")?;
     let mut newest: HashMap<SeriesId, (u64, Given)> = HashMap::new();
-    let ids: Vec<String> = series.keys().map(|id| id.0.to_string()).collect();
-    let mut rows = statement.query(params![first, last, RULES, ids.join(",")]).doing("query")?;
+    let ids = joined(series.keys().map(|id| id.0));
+    let mut rows = statement.query(params![first, last, RULES, ids]).doing("query")?;
     while let Some(row) = rows.next().doing("query")? {
         let id = SeriesId(get(row, 1)?);
         let Some(judged) = series.get(&id) else { continue };

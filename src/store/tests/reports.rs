@@ -147,6 +147,33 @@ fn a_figure_has_the_conditions_of_its_measurement() {
 }
 
 #[test]
+fn a_metric_has_a_row_whatever_the_others_of_its_attempt_have() {
+    let metric = |name, values: Vec<f64>, threads: Option<u32>| json!({ "name": name, "unit": "s", "better": "lower", "values": values, "threads": threads });
+    let ten = (1..=10).map(f64::from).collect();
+    let detail = json!({
+        "metrics": [metric("c", vec![2.0], None), metric("b", vec![], Some(5)), metric("a", ten, Some(3))],
+        "checks": [{ "name": "k", "passed": true, "values": { "error": 0.5 } }],
+    });
+    let passed = Next::Done { flaky: false };
+    let (_place, opened) = with(&[
+        submitted(1, 1),
+        added(1, &["t"]),
+        finished(id(1, 0), 1, Outcome::Passed, passed, &detail),
+    ]);
+    let sql = "SELECT row(name, count, min, p50, p90, p99, max, spread, threads)::VARCHAR FROM metrics ORDER BY name";
+    let mut statement = opened.writer.connection().prepare(sql).expect("prepared");
+    let rows = statement.query_map([], |row| row.get(0)).expect("read");
+    let rows: Vec<String> = rows.map(|row| row.expect("a row")).collect();
+    let expected = [
+        "(a, 10, 1.0, 5.0, 9.0, NULL, 10.0, 1.0, 3)",
+        "(b, 0, NULL, NULL, NULL, NULL, NULL, NULL, NULL)",
+        "(c, 1, 2.0, 2.0, NULL, NULL, 2.0, NULL, NULL)",
+    ];
+    assert_eq!(rows, expected);
+    assert_eq!(report_all(&opened.store).totals.noisy, 1);
+}
+
+#[test]
 fn a_row_has_the_metrics_of_the_last_attempt_in_the_order_of_their_names() {
     let metrics = |seconds: f64| {
         let metric = |name: &str, values: &[f64]| json!({ "name": name, "unit": "seconds", "better": "lower", "values": values });

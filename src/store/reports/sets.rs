@@ -1,0 +1,50 @@
+//! The sets of metrics that rows of `attempt_metrics` have.
+
+use crate::store::error::{Doing, StoreError};
+use crate::store::query::{get, joined};
+use duckdb::{Connection, params};
+use std::collections::{HashMap, HashSet};
+
+/// A metric of a set, or a figure of a check.
+pub(super) struct SetMetric {
+    pub name: String,
+    pub unit: String,
+    pub better: String,
+    pub is_figure: bool,
+}
+
+/// The metrics of sets by the id of the set, in the order of the lists of `attempt_metrics`.
+#[derive(Default)]
+pub(super) struct Sets(HashMap<u64, Vec<SetMetric>>);
+
+impl Sets {
+    /// Reads these sets.
+    ///
+    /// # Errors
+    /// The database cannot be read, or does not have one of them.
+    pub fn read(connection: &Connection, ids: &HashSet<u64>) -> Result<Self, StoreError> {
+        if ids.is_empty() {
+            return Ok(Self::default());
+        }
+        let sql = "SELECT metric_set, name, unit, better, is_figure FROM metric_sets \
+            WHERE metric_set IN (SELECT unnest(string_split(?::VARCHAR, ','))::UBIGINT) \
+            ORDER BY metric_set, position";
+        let mut statement = connection.prepare(sql).doing("query")?;
+        let mut rows = statement.query(params![joined(ids.iter())]).doing("query")?;
+        let mut sets: HashMap<u64, Vec<SetMetric>> = HashMap::new();
+        while let Some(row) = rows.next().doing("query")? {
+            let (name, unit) = (get(row, 1)?, get(row, 2)?);
+            let metric = SetMetric { name, unit, better: get(row, 3)?, is_figure: get(row, 4)? };
+            sets.entry(get(row, 0)?).or_default().push(metric);
+        }
+        match ids.iter().find(|id| !sets.contains_key(id)) {
+            Some(id) => Err(StoreError::Value { what: "a set of metrics", value: id.to_string() }),
+            None => Ok(Self(sets)),
+        }
+    }
+
+    /// The metrics of a set that was read.
+    pub fn of(&self, id: u64) -> &[SetMetric] {
+        self.0.get(&id).map_or(&[], Vec::as_slice)
+    }
+}
