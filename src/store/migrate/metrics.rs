@@ -64,7 +64,7 @@ fn fill_rows(
             if !added.insert(part.set) {
                 continue;
             }
-            for (position, measured) in (1_u32..).zip(part.metrics()) {
+            for (position, measured) in part.metrics() {
                 let Measured { is_figure, name, unit, better } = measured;
                 of_sets.append_row(params![part.set, position, name, unit, better, is_figure])?;
             }

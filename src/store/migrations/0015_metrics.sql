@@ -8,8 +8,8 @@ CREATE TABLE IF NOT EXISTS attempt_metrics (
     series_id UBIGINT, -- that of the attempt
     outcome VARCHAR NOT NULL,
     metric_set UBIGINT NOT NULL,
-    -- In the order of the set: of metrics with finite values, then the values of figures. Metrics without a finite
-    -- value are the last of a set, and are in no list.
+    -- In the order of the set: of metrics with finite values, then the values of figures. A metric without a finite
+    -- value is in no list, and has the position 0 in its set.
     medians DOUBLE[] NOT NULL,
     -- Of metrics with finite values. NULL: no number of the list is known.
     counts UINTEGER[],

@@ -51,8 +51,12 @@ struct Entry<'a> {
 }
 
 impl Entry<'_> {
+    fn has_median(&self) -> bool {
+        self.summary.p50.is_some()
+    }
+
     fn has_summary(&self) -> bool {
-        self.summary.p50.is_some() && !self.of.is_figure
+        self.has_median() && !self.of.is_figure
     }
 }
 
@@ -70,11 +74,12 @@ impl<'a> Metrics<'a> {
         self.push(of, Summary { p50: Some(value), ..Summary::default() }, None);
     }
 
-    /// Divides the metrics into the parts that have a row each. The positions in a set are those of metrics with
-    /// values, then those of figures, then those of metrics without a finite value.
+    /// Divides the metrics into the parts that have a row each. Metrics with finite values are the first ones of a
+    /// set, then figures, and metrics without a finite value are the last.
     pub fn parts(&mut self) -> impl Iterator<Item = Part<'_, 'a>> {
         self.0.sort_by(|one, other| {
-            (one.summary.p50.is_none(), &one.of).cmp(&(other.summary.p50.is_none(), &other.of))
+            let (has, other_has) = (one.has_median(), other.has_median());
+            other_has.cmp(&has).then_with(|| one.of.cmp(&other.of))
         });
         self.0.chunks(MAX_PER_ROW).map(|entries| Part { set: digest(entries), entries })
     }
@@ -88,15 +93,20 @@ pub(in crate::store) struct Part<'m, 'a> {
 }
 
 impl<'m, 'a> Part<'m, 'a> {
-    pub fn metrics(&self) -> impl Iterator<Item = &'m Measured<'a>> + use<'m, 'a> {
-        self.entries.iter().map(|entry| &entry.of)
+    /// The metrics with their positions in the lists, from 1 on; 0 for a metric without a finite value.
+    pub fn metrics(&self) -> impl Iterator<Item = (u32, &'m Measured<'a>)> + use<'m, 'a> {
+        let place = |(position, entry): (u32, &'m Entry<'a>)| {
+            (if entry.has_median() { position } else { 0 }, &entry.of)
+        };
+        (1..).zip(self.entries).map(place)
     }
 }
 
 fn digest(entries: &[Entry<'_>]) -> u64 {
     let mut hash = Sha256::new();
-    for Entry { of: Measured { is_figure, name, unit, better }, .. } in entries {
-        hash.update([u8::from(*is_figure)]);
+    for entry in entries {
+        let Measured { is_figure, name, unit, better } = &entry.of;
+        hash.update([u8::from(*is_figure), u8::from(entry.has_median())]);
         for text in [name, unit, better] {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text.as_bytes());
@@ -235,9 +245,12 @@ mod tests {
         push(&mut metrics, "a", &[]);
         metrics.push_figure(Measured::figure("c", "error"), 0.5);
         push(&mut metrics, "b", &[f64::NAN, 1.0]);
-        let names: Vec<String> =
-            metrics.parts().flat_map(|part| part.metrics()).map(|of| of.name.to_string()).collect();
-        assert_eq!(names, ["b", "c.error", "a"]);
+        let listed: Vec<(u32, &str)> = metrics
+            .parts()
+            .flat_map(|part| part.metrics())
+            .map(|(at, of)| (at, &*of.name))
+            .collect();
+        assert_eq!(listed, [(1, "b"), (2, "c.error"), (0, "a")]);
     }
 
     #[test]
@@ -249,7 +262,7 @@ mod tests {
         }
         let listed: Vec<Vec<String>> = metrics
             .parts()
-            .map(|part| part.metrics().map(|measured| measured.name.to_string()).collect())
+            .map(|part| part.metrics().map(|(_, measured)| measured.name.to_string()).collect())
             .collect();
         assert_eq!((listed.len(), listed.concat()), (11, names));
     }

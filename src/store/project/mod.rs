@@ -413,7 +413,7 @@ impl<'a> Projection<'a> {
             if self.known.has_metric_set(self.tables.connection(), part.set)? {
                 continue;
             }
-            for (position, measured) in (1_u32..).zip(part.metrics()) {
+            for (position, measured) in part.metrics() {
                 let Measured { is_figure, name, unit, better } = measured;
                 let row = params![part.set, position, name, unit, better, is_figure];
                 self.tables.append(Table::MetricSets, row)?;

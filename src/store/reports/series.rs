@@ -100,10 +100,9 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn series_metrics(&self, series: SeriesId) -> Result<Vec<SeriesMetricRow>, StoreError> {
-        let sql = "SELECT name, max(unit), max(better), is_figure FROM metric_sets AS sets \
-            JOIN (SELECT metric_set, max(len(medians)) AS last FROM attempt_metrics \
-                WHERE series_id = ?1 GROUP BY metric_set) AS own \
-            ON own.metric_set = sets.metric_set AND sets.position <= own.last \
+        let sql = "SELECT name, max(unit), max(better), is_figure FROM metric_sets \
+            WHERE position > 0 AND metric_set IN \
+            (SELECT metric_set FROM attempt_metrics WHERE series_id = ?1) \
             GROUP BY name, is_figure ORDER BY is_figure, name";
         self.pool.read(|connection| {
             let mut statement = connection.prepare(sql).doing("query")?;
@@ -193,11 +192,10 @@ const ATTEMPTS: &str = "SELECT attempts.run, attempts.test, attempts.attempt, at
 
 /// The parameters are the series, the names of the metrics as JSON, and the first run.
 const VALUES: &str = "WITH wanted AS (SELECT metric_set, position, name, is_figure FROM metric_sets \
-    WHERE name IN (SELECT unnest(from_json(?2::VARCHAR, '[\"VARCHAR\"]')))) \
+    WHERE position > 0 AND name IN (SELECT unnest(from_json(?2::VARCHAR, '[\"VARCHAR\"]')))) \
     SELECT own.run, own.test, own.attempt, wanted.name, wanted.is_figure, own.medians[wanted.position] \
     FROM attempt_metrics AS own JOIN wanted ON wanted.metric_set = own.metric_set \
-    WHERE own.series_id = ?1 AND own.run >= ?3::UINTEGER \
-    AND own.medians[wanted.position] IS NOT NULL";
+    WHERE own.series_id = ?1 AND own.run >= ?3::UINTEGER";
 
 /// The median of each attempt.
 type OfAttempts = HashMap<AttemptId, f64>;

@@ -13,7 +13,7 @@ pub(super) struct SetMetric {
     pub is_figure: bool,
 }
 
-/// The metrics of sets by the id of the set, in the order of the lists of `attempt_metrics`.
+/// The metrics with values of sets by the id of the set, in the order of the lists of `attempt_metrics`.
 #[derive(Default)]
 pub(super) struct Sets(HashMap<u64, Vec<SetMetric>>);
 
@@ -26,16 +26,19 @@ impl Sets {
         if ids.is_empty() {
             return Ok(Self::default());
         }
-        let sql = "SELECT metric_set, name, unit, better, is_figure FROM metric_sets \
+        let sql = "SELECT metric_set, name, unit, better, is_figure, position FROM metric_sets \
             WHERE metric_set IN (SELECT unnest(string_split(?::VARCHAR, ','))::UBIGINT) \
             ORDER BY metric_set, position";
         let mut statement = connection.prepare(sql).doing("query")?;
         let mut rows = statement.query(params![joined(ids.iter())]).doing("query")?;
         let mut sets: HashMap<u64, Vec<SetMetric>> = HashMap::new();
         while let Some(row) = rows.next().doing("query")? {
-            let (name, unit) = (get(row, 1)?, get(row, 2)?);
-            let metric = SetMetric { name, unit, better: get(row, 3)?, is_figure: get(row, 4)? };
-            sets.entry(get(row, 0)?).or_default().push(metric);
+            let of_set = sets.entry(get(row, 0)?).or_default();
+            if get::<u32>(row, 5)? > 0 {
+                let (name, unit) = (get(row, 1)?, get(row, 2)?);
+                let (better, is_figure) = (get(row, 3)?, get(row, 4)?);
+                of_set.push(SetMetric { name, unit, better, is_figure });
+            }
         }
         match ids.iter().find(|id| !sets.contains_key(id)) {
             Some(id) => Err(StoreError::Value { what: "a set of metrics", value: id.to_string() }),

@@ -142,12 +142,10 @@ impl Histories {
         }
         for Row { place: (run, index, _), set, medians } in &of.rows {
             let test = TestId { run: RunId(*run), index: *index };
-            // Metrics without a value are the last of a set.
             for (place, value) in places[set].iter().zip(&self.medians[medians.clone()]) {
                 metrics[*place].values.push(ValueRow { test, value: *value });
             }
         }
-        metrics.retain(|metric| !metric.values.is_empty());
         metrics
     }
 }
