@@ -11,7 +11,7 @@ use duckdb::{Connection, Row, params};
 use std::collections::HashSet;
 
 /// Number of attempts whose metrics are in memory. There are fewer where they do not fit into the memory of DuckDB.
-const MAX_READ: u64 = 2048;
+const MAX_READ: u64 = 512;
 
 /// The runs of the rows from `?1` to `?2` of `attempts`.
 const RUNS: &str = "SELECT min(run), max(run) FROM attempts WHERE rowid BETWEEN ?1 AND ?2";
@@ -38,10 +38,13 @@ type Of = (AttemptId, Option<u64>, String);
 
 /// Fills all rows.
 pub(super) fn fill(connection: &Connection) -> duckdb::Result<()> {
-    connection.execute_batch("DELETE FROM attempt_metrics; DELETE FROM metric_sets")?;
+    connection.execute_batch("DELETE FROM attempt_metrics")?;
     let sql = "SELECT coalesce(max(rowid) + 1, 0) FROM attempts";
     let rows: u64 = connection.query_row(sql, [], |row| row.get(0))?;
-    let mut sets = HashSet::new();
+    // Those of the schema before are removed at the end: the version before reads them until then.
+    let mut statement = connection.prepare("SELECT DISTINCT metric_set FROM metric_sets")?;
+    let known = statement.query_map([], |row| row.get(0))?;
+    let mut sets = known.collect::<duckdb::Result<HashSet<u64>>>()?;
     in_steps(rows, MAX_READ, |first, last| fill_rows(connection, &mut sets, first, last))
 }
 
@@ -61,6 +64,9 @@ fn fill_rows(
     for ((attempt, series, outcome), mut metrics) in attempts(&transaction, first, last)? {
         for part in metrics.parts() {
             rows.push(attempt, series, &outcome, &part);
+            if rows.is_full() {
+                rows.write(&mut of_rows)?;
+            }
             if !added.insert(part.set) {
                 continue;
             }

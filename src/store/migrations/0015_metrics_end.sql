@@ -1,5 +1,6 @@
 DROP TABLE metrics;
 DROP TABLE attempt_medians;
+DELETE FROM metric_sets WHERE metric_set NOT IN (SELECT metric_set FROM attempt_metrics);
 
 -- One row for each metric of an attempt.
 CREATE VIEW metrics AS

@@ -238,7 +238,7 @@ fn place() -> String {
 fn last_attempts(metric: &str) -> String {
     format!(
         "WITH sets AS MATERIALIZED (SELECT metric_set, position, unit, better FROM metric_sets \
-           WHERE name = {} AND NOT is_figure), \
+           WHERE name = {} AND NOT is_figure AND position > 0), \
          measured AS (SELECT own.run, own.test, own.attempt, own.metric_set, \
            own.medians[sets.position] AS median FROM attempt_metrics AS own \
            JOIN sets ON sets.metric_set = own.metric_set WHERE own.outcome = 'passed' \

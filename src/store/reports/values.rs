@@ -79,6 +79,7 @@ fn history() -> String {
          recent AS MATERIALIZED (SELECT own.run, own.test, own.attempt \
              FROM attempt_metrics AS own JOIN judged ON judged.series_id = own.series_id \
              WHERE own.outcome = 'passed' AND own.run <= (SELECT max(run) FROM judged) \
+             AND own.metric_set IN (SELECT metric_set FROM metric_sets WHERE position > 0) \
              AND row(own.run, own.test, own.attempt) <= row(judged.run, judged.test, judged.attempt) \
              QUALIFY dense_rank() OVER (PARTITION BY own.series_id \
              ORDER BY own.run DESC, own.test DESC, own.attempt DESC) <= {MAX_HISTORY}) \
