@@ -82,7 +82,9 @@ def test_every_shell_reads_the_scripts(sets):
         for script in scripts_of(out):
             for shell in SHELLS:
                 done = subprocess.run([*shell, "-n", str(script)], capture_output=True, text=True)
-                assert done.returncode == 0 and not done.stderr, f"{shell} {script}: {done.stderr}"
+                # ksh advises a form of arithmetic that other shells do not have.
+                found = [line for line in done.stderr.splitlines() if " is slower than ((" not in line]
+                assert done.returncode == 0 and not found, f"{shell} {script}: {found}"
 
 
 def test_modes_of_files(sets):
