@@ -196,6 +196,21 @@ fn values_after_the_judged_attempt_are_left_out() {
     assert!(newest.contains(&id(6, 0)) && !newest.contains(&id(7, 0)), "{newest:?}");
 }
 
+/// The newest attempts that count are those with values.
+#[test]
+fn attempts_without_values_are_no_part_of_a_history() {
+    let without = std::iter::repeat_n(f64::NAN, MAX_HISTORY as usize);
+    let values: Vec<f64> = [1.0; 3].into_iter().chain(without).chain([2.0]).collect();
+    let (_place, opened) = with(&history(&values));
+    let last = RunId(MAX_HISTORY + 4);
+    let series = opened.store.judged_series((last, last), &AcceptedRuns::new()).expect("reads");
+    let unknown = series.iter().map(|(id, judged)| (*id, judged)).collect();
+    let histories = opened.store.histories(&unknown).expect("reads");
+    let of_series = histories.series.iter();
+    let metrics = of_series.flat_map(|of| histories.metrics(of, &series[&of.series]));
+    assert_eq!(metrics.map(|metric| metric.values.len()).collect::<Vec<_>>(), [4]);
+}
+
 /// Values with noise of several sizes, and with steps.
 fn values(number: u32, random: &mut impl FnMut() -> f64) -> Vec<ValueRow> {
     let (length, noise) = (number % 97, [0.0, 0.001, 0.02, 0.1][number as usize % 4]);

@@ -1,5 +1,5 @@
--- The metrics of an attempt in one row: reports read it many times as fast as one row for each metric, which took most
--- of the file. The names are in `metric_sets`. All statements can be repeated.
+-- The metrics of an attempt in one row instead of one for each metric. The names are in `metric_sets`. All statements
+-- can be repeated.
 
 CREATE TABLE IF NOT EXISTS attempt_metrics (
     run UINTEGER NOT NULL,
