@@ -244,6 +244,6 @@ fn launch(
         inputs,
         labels: settings.labels.clone(),
     };
-    launch.check().map_err(|error| FieldError::new(&entry.path, error.to_string()))?;
+    launch.check_submitted().map_err(|error| FieldError::new(&entry.path, error.to_string()))?;
     Ok(launch)
 }

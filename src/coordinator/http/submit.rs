@@ -222,7 +222,7 @@ impl Checked {
         }
         let launch: Launch = serde_json::from_str(text)
             .map_err(|error| Refused::test(format!("launch: {error}")))?;
-        launch.check().map_err(|error| Refused::test(error.to_string()))?;
+        launch.check_submitted().map_err(|error| Refused::test(error.to_string()))?;
         if let Some(Weights::Folder { manifest, in_place, .. }) = &launch.weights
             && self.weights.insert((manifest.clone(), *in_place))
         {
