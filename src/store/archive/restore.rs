@@ -4,6 +4,7 @@ use super::error::ArchiveError;
 use super::export::{GROUP_ROWS, names};
 use super::manifest::Part;
 use super::{Archive, quoted, text};
+use crate::store::check::WITH_IDENTITY;
 use crate::store::error::Doing;
 use crate::store::{migrate, open, remove_database, writer};
 use duckdb::Connection;
@@ -40,6 +41,10 @@ impl Archive {
         if let Some(part) = manifest.parts.iter().find(|part| !tables.contains(&part.table)) {
             let reason = format!("its schema has no table {}", part.table);
             return Err(ArchiveError::damaged(&self.path.join(&part.file), reason));
+        }
+        if manifest.schema >= WITH_IDENTITY {
+            let identity = manifest.identity.to_string();
+            connection.execute("INSERT INTO identity VALUES (?)", [identity]).doing("write to")?;
         }
         // The schema has inserted the row of a new database.
         connection.execute_batch("DELETE FROM watermark").doing("write to")?;

@@ -14,7 +14,7 @@ use duckdb::Connection;
 use std::path::{Path, PathBuf};
 
 /// First version of the schema whose databases have an identity.
-const WITH_IDENTITY: u32 = 5;
+pub(super) const WITH_IDENTITY: u32 = 5;
 
 /// A database that is open for a check.
 pub struct Checked {

@@ -5,8 +5,8 @@ use crate::domain::fact::{Fact, Next};
 use crate::domain::outcome::Outcome;
 use crate::domain::storage_id::StorageId;
 use crate::domain::time::Timestamp;
-use crate::store::Opened;
 use crate::store::archive::{Archive, ArchiveError};
+use crate::store::{Opened, Store};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,6 +52,21 @@ fn a_restored_database_has_every_row_and_continues() {
     rebuilt.writer.project(numbered(&facts)).expect("projects");
     let (_whole, whole) = with(&facts);
     assert_eq!(rows(&rebuilt), rows(&whole));
+}
+
+/// A copy that is opened for reading only is exported itself: `dtf results export` of a coordinator.
+#[test]
+fn a_copy_has_the_identity_and_is_exported_again() {
+    let (of_history, opened) = with(&history());
+    let archive = export(&of_history, &opened);
+    let other = place();
+    archive.restore(&other.file).expect("restores");
+    let copy = Store::open_read_only(&other.file).expect("opens");
+    let directory = other.file.with_file_name("exported");
+    fs::create_dir(&directory).expect("a directory");
+    let again = copy.export_to(&directory, Timestamp(9)).expect("exports");
+    assert_eq!(again.manifest.identity, identity());
+    assert_eq!(again.manifest.rows(), archive.manifest.rows());
 }
 
 #[test]
@@ -138,7 +153,10 @@ fn an_archive_can_get_another_identity() {
     archive.adopt(other).expect("stored");
     let read = Archive::newest(&archives(&place)).expect("reads").expect("there is one");
     assert_eq!(read.manifest.identity, other);
-    assert_eq!(rows(&restored(&read).1), rows(&opened));
+    let target = super::fixture::place();
+    read.restore(&target.file).expect("restores");
+    let adopted = Store::open(&target.file, other).expect("opens");
+    assert_eq!((adopted.rebuilt.clone(), rows(&adopted)), (None, rows(&opened)));
 }
 
 #[test]
