@@ -57,6 +57,19 @@ pub fn restore_open_files(child: rustix::process::Pid) {
     }
 }
 
+/// Ends this process at once when its standard input ends: the process that started it has ended.
+pub fn end_with_input() {
+    std::thread::spawn(|| {
+        // An error of reading is an end, too.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        #[cfg(unix)]
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+        #[cfg(not(unix))]
+        std::process::abort();
+    });
+}
+
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;

@@ -161,11 +161,14 @@ async fn ask(order: Order) -> Result<Answer, CliError> {
     let mut command = Command::new(program);
     command.args(["results", "answer"]).kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let text = serde_json::to_vec(&order)
+    let mut text = serde_json::to_vec(&order)
         .map_err(|error| CliError::new(format!("cannot encode the query: {error}")))?;
+    text.push(b'\n');
     let answered = async {
         let mut child = command.spawn()?;
-        if let Some(mut input) = child.stdin.take() {
+        // It stays open: the process ends when this one does, however that happens.
+        let mut input = child.stdin.take();
+        if let Some(input) = &mut input {
             input.write_all(&text).await?;
         }
         child.wait_with_output().await
