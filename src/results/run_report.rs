@@ -188,6 +188,7 @@ fn json<T: serde::de::DeserializeOwned + Default>(text: Option<String>) -> T {
 fn first(rows::FirstRow { outcome, message, worker }: rows::FirstRow) -> String {
     match (outcome, &*message) {
         (Outcome::WorkerLost, "") => format!("worker {worker} was lost"),
+        (Outcome::WorkerLost, message) => format!("worker {worker} was lost: {message}"),
         (_, "") => outcome.words().to_owned(),
         (_, message) => format!("{}: {message}", outcome.words()),
     }

@@ -247,22 +247,22 @@ impl Scheduler {
         Ok(class)
     }
 
-    /// Releases the leases of a worker that `gone` names: attempts that may have started are lost,
-    /// the other leases count as returned. The skips are left to the caller, who may release the
+    /// Releases the leases of a worker that `gone` names: attempts that may have started are lost for the reason
+    /// `why`, the other leases count as returned. The skips are left to the caller, who may release the
     /// leases of several workers at once.
     pub(super) fn release(
         &self,
         now: Timestamp,
         (id, worker): (WorkerId, &Worker),
         kept: Kept,
-        gone: impl Fn(Epoch) -> bool,
+        (gone, why): (impl Fn(Epoch) -> bool, &str),
         skips: &mut SkipsByRun,
         facts: &mut Vec<Fact>,
     ) {
         for seat in worker.seats.values() {
             // No lease has started behind one that has not ended.
             let mut behind = false;
-            for (test, epoch) in &seat.queue {
+            for (position, (test, epoch)) in seat.queue.iter().enumerate() {
                 if !gone(*epoch) {
                     behind |= kept == Kept::Running;
                     continue;
@@ -270,7 +270,9 @@ impl Scheduler {
                 let Some(lease) = self.lease_in(*test, *epoch) else { continue };
                 if !behind && *epoch <= worker.sent {
                     behind = true;
-                    let lost = self.lost(lease);
+                    // When a test behind another one began is not known.
+                    let held = if position == 0 { now.since(seat.since) } else { Millis(0) };
+                    let lost = self.lost(lease, held, None, why);
                     facts.push(self.finished(now, id, lost, skips));
                 } else {
                     facts.push(Fact::LeaseReturned { lease, worker: id, lost: true, at: now });
@@ -281,25 +283,32 @@ impl Scheduler {
 
     /// The end of an attempt that was not reported within `held`, although its worker was heard.
     pub(super) fn overdue(&self, lease: LeaseId, held: Millis) -> Finished {
-        let lost = self.lost(lease);
-        if lost.outcome != Outcome::WorkerLost {
-            return lost;
-        }
-        let message = format!("the worker did not report within {} s", held.0 / 1000);
-        let detail = serde_json::value::to_raw_value(&serde_json::json!({ "message": message }));
-        Finished { class: Some(Class::Overdue), duration: held, detail: detail.ok(), ..lost }
+        let why = format!("the worker did not report within {} s", held.0 / 1000);
+        self.lost(lease, held, Some(Class::Overdue), &why)
     }
 
-    pub(super) fn lost(&self, lease: LeaseId) -> Finished {
+    /// The end of an attempt that its worker had for this time, and that will not be reported.
+    pub(super) fn lost(
+        &self,
+        lease: LeaseId,
+        held: Millis,
+        class: Option<Class>,
+        why: &str,
+    ) -> Finished {
         let run = self.runs.get(&lease.attempt.test.run);
-        let cancelled = run.is_some_and(|run| run.cancelled);
+        if run.is_some_and(|run| run.cancelled) {
+            let outcome = Outcome::Cancelled;
+            let (duration, detail) = (Millis(0), None);
+            return Finished { lease, outcome, class: None, flaky: false, duration, detail };
+        }
+        let detail = serde_json::value::to_raw_value(&serde_json::json!({ "message": why }));
         Finished {
             lease,
-            outcome: if cancelled { Outcome::Cancelled } else { Outcome::WorkerLost },
-            class: None,
+            outcome: Outcome::WorkerLost,
+            class,
             flaky: false,
-            duration: Millis(0),
-            detail: None,
+            duration: held,
+            detail: detail.ok(),
         }
     }
 }

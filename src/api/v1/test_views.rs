@@ -97,14 +97,17 @@ pub struct AttemptView {
 }
 
 impl AttemptView {
-    /// Describes how the attempt ended, e.g. `attempt 1: worker b was lost` or
-    /// `attempt 1: failed: exit code 3`.
+    /// Describes how the attempt ended, e.g. `attempt 1: failed: exit code 3` or
+    /// `attempt 1: worker b was lost: the worker sent no heartbeat for 31 s`.
     #[must_use]
     pub fn ending(&self) -> String {
         let number = self.attempt.number;
         match (self.outcome, &*self.detail.message) {
             (Outcome::WorkerLost, "") => {
                 format!("attempt {number}: worker {} was lost", self.worker_name)
+            }
+            (Outcome::WorkerLost, message) => {
+                format!("attempt {number}: worker {} was lost: {message}", self.worker_name)
             }
             (outcome, "") => format!("attempt {number}: {}", outcome.words()),
             (outcome, message) => format!("attempt {number}: {}: {message}", outcome.words()),
@@ -387,4 +390,27 @@ pub struct AttemptQuery {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 10_000)]
     pub limit: Option<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_ending_names_the_worker_that_was_lost() {
+        let ending = |outcome: &str, message: &str| {
+            let view: AttemptView = serde_json::from_value(serde_json::json!({
+                "attempt": "r1.t0.a1", "name": "t", "worker": "w1", "worker_name": "rig7",
+                "outcome": outcome, "duration_ms": 5, "finished_at": 9,
+                "detail": { "message": message },
+            }))
+            .expect("an attempt");
+            view.ending()
+        };
+        let lost = "attempt 1: worker rig7 was lost";
+        assert_eq!(ending("worker_lost", ""), lost);
+        let why = "the worker sent no heartbeat for 31 s";
+        assert_eq!(ending("worker_lost", why), format!("{lost}: {why}"));
+        assert_eq!(ending("failed", "exit code 3"), "attempt 1: failed: exit code 3");
+    }
 }

@@ -216,7 +216,10 @@ fn the_lease_behind_a_result_of_an_ended_process_had_started() {
     // The first test had ended when the process was killed, so the second was running.
     sim.register(&worker, &leases[..1]);
     let lost_in = |event: &Fact| match event {
-        Fact::AttemptFinished { lease, outcome: Outcome::WorkerLost, .. } => Some(*lease),
+        Fact::AttemptFinished { lease, outcome: Outcome::WorkerLost, duration_ms, .. } => {
+            assert_eq!(*duration_ms, Millis(0), "it is not known when the second test began");
+            Some(*lease)
+        }
         _ => None,
     };
     let attempts = |index| {
@@ -227,6 +230,39 @@ fn the_lease_behind_a_result_of_an_ended_process_had_started() {
     assert_eq!(attempts, [1, 1, 0, 0], "the others were returned and were no attempts");
     let ended: Vec<_> = sim.log.iter().filter_map(lost_in).collect();
     assert_eq!(ended, leases[1..2]);
+}
+
+#[test]
+fn a_lost_attempt_has_the_reason_and_the_time_until_it_was_given_up() {
+    let ends = |sim: &Sim| -> Vec<(Millis, String)> {
+        let end = |fact: &Fact| match fact {
+            Fact::AttemptFinished {
+                outcome: Outcome::WorkerLost,
+                duration_ms: duration,
+                detail,
+                ..
+            } => Some((*duration, detail.as_ref().map_or(String::new(), ToString::to_string))),
+            _ => None,
+        };
+        sim.log.iter().filter_map(end).collect()
+    };
+    let begin = || {
+        let mut sim = Sim::new();
+        let mut worker = quick_worker(&mut sim, 1);
+        sim.submit(vec![once("one")]);
+        let lease = sim.take(&mut worker)[0].lease;
+        sim.after(Millis::from_secs(5)).heartbeat(&worker, &[lease]);
+        (sim, worker)
+    };
+    let (mut sim, _worker) = begin();
+    sim.after(Millis::from_secs(31)).tick();
+    let message = r#"{"message":"the worker sent no heartbeat for 31 s"}"#;
+    assert_eq!(ends(&sim), [(Millis::from_secs(36), message.to_owned())]);
+    let (mut sim, mut worker) = begin();
+    worker.restart();
+    sim.register(&worker, &[]);
+    let message = r#"{"message":"the worker was started again"}"#;
+    assert_eq!(ends(&sim), [(Millis::from_secs(5), message.to_owned())]);
 }
 
 #[test]

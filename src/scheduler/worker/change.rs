@@ -13,7 +13,7 @@ use crate::domain::capability::Capability;
 use crate::domain::capability::calibration::{Calibration, MAX_CALIBRATIONS};
 use crate::domain::fact::Fact;
 use crate::domain::id::{Epoch, LeaseId, WorkerId};
-use crate::domain::outcome::{Class, Outcome};
+use crate::domain::outcome::Class;
 use crate::domain::requirement::Requirement;
 use crate::domain::time::{Millis, Timestamp};
 use crate::scheduler::amounts::Free;
@@ -96,13 +96,8 @@ impl Scheduler {
 
     /// The end of an attempt whose worker no longer meets its requirement.
     fn lost_by_change(&self, lease: LeaseId, held: Millis, reason: &str) -> Finished {
-        let lost = self.lost(lease);
-        if lost.outcome != Outcome::WorkerLost {
-            return lost;
-        }
-        let message = format!("the worker changed while the test ran: {reason}");
-        let detail = serde_json::value::to_raw_value(&serde_json::json!({ "message": message }));
-        Finished { class: Some(Class::WorkerChanged), duration: held, detail: detail.ok(), ..lost }
+        let why = format!("the worker changed while the test ran: {reason}");
+        self.lost(lease, held, Some(Class::WorkerChanged), &why)
     }
 
     /// Takes a calibration of a worker. A repeat changes nothing.

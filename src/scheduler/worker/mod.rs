@@ -130,8 +130,12 @@ impl Scheduler {
             stale.extend(kept.extract_if(.., |lease| unfit.contains(&lease.epoch)));
             let gone = |epoch: Epoch| !stays(epoch) || unfit.contains(&epoch);
             let mut skips = SkipsByRun::new(now);
-            let kept = if same_process { Kept::Running } else { Kept::Results };
-            self.release(now, (worker, old), kept, gone, &mut skips, &mut facts);
+            let (kept, why) = if same_process {
+                (Kept::Running, "the worker registered again without the test")
+            } else {
+                (Kept::Results, "the worker was started again")
+            };
+            self.release(now, (worker, old), kept, (gone, why), &mut skips, &mut facts);
             facts.extend(skips.into_facts());
         }
         facts.push(Fact::WorkerRegistered {
@@ -299,6 +303,7 @@ impl Scheduler {
         let held: HashSet<Epoch> = holding.iter().map(|lease| lease.epoch).collect();
         let gone = |epoch: Epoch| epoch <= received && !held.contains(&epoch);
         let mut skips = SkipsByRun::new(now);
+        let gone = (gone, "the worker does not hold the test any more");
         self.release(now, (id, worker), Kept::Running, gone, &mut skips, &mut facts);
         facts.extend(skips.into_facts());
         let answer = Answer::Heartbeat { stale, weights: self.weights_revision(id) };
@@ -488,7 +493,8 @@ impl Scheduler {
     ) -> Result<Step, Rejected> {
         let worker = self.check_incarnation(id, incarnation)?;
         let (mut facts, mut skips) = (Vec::new(), SkipsByRun::new(now));
-        self.release(now, (id, worker), Kept::Results, |_| true, &mut skips, &mut facts);
+        let all = (|_| true, "the worker stopped");
+        self.release(now, (id, worker), Kept::Results, all, &mut skips, &mut facts);
         facts.extend(skips.into_facts());
         facts.push(Fact::WorkerLost { worker: id, at: now, clean: true });
         Ok(Step::of(facts))
@@ -503,7 +509,10 @@ impl Scheduler {
     ) {
         for (id, worker) in &self.workers {
             if worker.present() && now.since(worker.last_seen) > LEASE_TIMEOUT {
-                self.release(now, (*id, worker), Kept::Results, |_| true, skips, facts);
+                let silence = now.since(worker.last_seen).0 / 1000;
+                let why = format!("the worker sent no heartbeat for {silence} s");
+                let all = (|_| true, &*why);
+                self.release(now, (*id, worker), Kept::Results, all, skips, facts);
                 facts.push(Fact::WorkerLost { worker: *id, at: now, clean: false });
             }
         }
