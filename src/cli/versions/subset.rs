@@ -1,10 +1,12 @@
 //! A new run with some tests of another one.
 
 use crate::cli::error::CliError;
+use crate::cli::exit::Exit;
 use crate::domain::id::WorkerId;
 use crate::domain::launch::Launch;
 use crate::domain::requirement::Requirement;
 use crate::domain::test::TestSpec;
+use crate::plan::packages::{PACKAGES, Pins};
 use serde_json::value::to_raw_value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -74,6 +76,27 @@ pub fn placed(tests: &[Arc<TestSpec>], workers: &[Option<WorkerId>]) -> Vec<Arc<
         Arc::new(TestSpec { requirement: Arc::new(requirement), ..(**test).clone() })
     };
     tests.iter().zip(workers).map(one).collect()
+}
+
+/// Refuses tests of which none can use the pinned packages: every version would give the same result.
+pub fn require_pinned<'a>(
+    what: &str,
+    mut tests: impl Iterator<Item = &'a TestSpec>,
+    pins: &Pins,
+) -> Result<(), CliError> {
+    if tests.any(|test| labels(test).contains_key(PACKAGES)) {
+        return Ok(());
+    }
+    let error = CliError::new(format!("no test of {what} can use {}", pins.label()));
+    Err(error.with_exit(Exit::NoTest).hint(
+        "tests in the environment of the worker are not changed: use environment: {packages: […]}",
+    ))
+}
+
+/// The labels of a test.
+pub fn labels(test: &TestSpec) -> BTreeMap<String, String> {
+    let launch = serde_json::from_str::<Launch>(test.launch.get());
+    launch.map(|launch| launch.labels).unwrap_or_default()
 }
 
 #[cfg(test)]

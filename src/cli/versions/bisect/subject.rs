@@ -5,7 +5,7 @@ use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use crate::cli::versions::bisect::args::BisectArgs;
-use crate::cli::versions::subset::{closure, edited, placed, renumbered};
+use crate::cli::versions::subset::{closure, edited, placed, renumbered, require_pinned};
 use crate::cli::work::Work;
 use crate::client::Client;
 use crate::domain::id::{TestId, WorkerId};
@@ -83,13 +83,15 @@ impl Subject {
         let pins = Pins::of([pin.clone()]).map_err(|error| CliError::usage(error.message))?;
         match self {
             Self::Made { work, wanted } => {
-                work.pins = pins;
+                work.pins = pins.clone();
                 let made = work.submission_with_weights(console).await?;
                 let named: BTreeSet<usize> = match wanted {
                     None => (0..made.tests.len()).collect(),
                     Some(name) => [position(&made.tests, name)?].into(),
                 };
                 let kept = closure(&made.tests, named.iter().copied());
+                let searched = kept.iter().map(|at| &*made.tests[*at]);
+                require_pinned("the search", searched, &pins)?;
                 let tests: BTreeMap<usize, Arc<TestSpec>> =
                     kept.iter().map(|at| (*at, Arc::clone(&made.tests[*at]))).collect();
                 let named = kept.iter().enumerate().filter(|(_, old)| named.contains(old));

@@ -14,13 +14,13 @@ use crate::cli::exit::Exit;
 use crate::cli::terminal::console::Console;
 use crate::cli::versions::observe;
 use crate::cli::versions::place::{Place, Runs};
-use crate::cli::versions::subset::{closure, edited, placed, renumbered};
+use crate::cli::versions::subset::{closure, edited, labels, placed, renumbered, require_pinned};
 use crate::cli::versions::upgrade::args::{Format, UpgradeArgs};
 use crate::cli::work::{Work, warnings};
 use crate::domain::id::WorkerId;
 use crate::domain::launch::{LEFT_OUT, Launch};
 use crate::domain::test::TestSpec;
-use crate::plan::packages::{PACKAGES, Pins, upgrade_run};
+use crate::plan::packages::{Pins, upgrade_run};
 use crate::plan::submission::Submission;
 use crate::results::render::figures::counted;
 use crate::results::render::upgrade as render;
@@ -106,18 +106,7 @@ fn check(sides: &[Submission; 2], after: &Pins) -> Result<(), CliError> {
     if before_names != after_names {
         return Err(CliError::new("the plan gives other tests with the upgrade than without it"));
     }
-    if !sides[1].tests.iter().any(|test| is_pinned(test)) {
-        let message = format!("no test of the plan can use {}", after.label());
-        return Err(CliError::new(message).with_exit(Exit::NoTest).hint(
-            "tests in the environment of the worker are not changed: use environment: {packages: […]}",
-        ));
-    }
-    Ok(())
-}
-
-/// Whether packages are pinned for a test. The others are the same on both sides and do not run.
-fn is_pinned(test: &TestSpec) -> bool {
-    labels(test).contains_key(PACKAGES)
+    require_pinned("the plan", sides[1].tests.iter().map(|test| &**test), after)
 }
 
 /// The test with the number of tests that are left out, for readers of its run.
@@ -130,11 +119,6 @@ fn noted(test: &Arc<TestSpec>, left_out: usize) -> Result<Arc<TestSpec>, CliErro
         Ok(())
     };
     Ok(Arc::new(edited(test, edit)?))
-}
-
-fn labels(test: &TestSpec) -> BTreeMap<String, String> {
-    let launch = serde_json::from_str::<Launch>(test.launch.get());
-    launch.map(|launch| launch.labels).unwrap_or_default()
 }
 
 struct Comparison<'a> {
