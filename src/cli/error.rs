@@ -53,8 +53,8 @@ impl From<ClientError> for CliError {
             ClientError::BadUrl { .. }
             | ClientError::BadToken
             | ClientError::OtherProtocol { .. } => Exit::Usage,
-            // A run, a test or another object with this id.
-            ClientError::NotFound(_) => Exit::NoTest,
+            // A run, a test or another object with this id; another server knows nothing of it.
+            ClientError::NotFound(_) if !error.is_foreign() => Exit::NoTest,
             _ => Exit::Failed,
         };
         // The message is about the first mistake of a document.

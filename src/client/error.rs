@@ -56,6 +56,8 @@ pub struct Refusal {
     pub body: ErrorBody,
     /// The pause that the coordinator asked for.
     pub retry_after: Option<Duration>,
+    /// Whether `body` was made here, because the response is not JSON of a coordinator.
+    pub is_foreign: bool,
 }
 
 impl std::fmt::Display for Refusal {
@@ -116,7 +118,7 @@ impl ClientError {
 
     /// Whether the response comes from a proxy or another server, not from a coordinator.
     pub(crate) fn is_foreign(&self) -> bool {
-        self.refusal().is_some_and(|refusal| refusal.body.code == Code::Unknown)
+        self.refusal().is_some_and(|refusal| refusal.is_foreign)
     }
 
     pub(crate) fn retry_after(&self) -> Option<Duration> {
@@ -125,8 +127,10 @@ impl ClientError {
 
     /// The error for a response with a status outside 2xx.
     pub(crate) fn from_response(status: u16, retry_after: Option<Duration>, body: &[u8]) -> Self {
-        let body = serde_json::from_slice(body).unwrap_or_else(|_| foreign(status, body));
-        let refusal = Refusal { status, body, retry_after };
+        let read = serde_json::from_slice(body);
+        let is_foreign = read.is_err();
+        let body = read.unwrap_or_else(|_| foreign(status, body));
+        let refusal = Refusal { status, body, retry_after, is_foreign };
         match status {
             401 | 403 => Self::Unauthorized(refusal),
             404 => Self::NotFound(refusal),
@@ -145,7 +149,9 @@ fn foreign(status: u16, body: &[u8]) -> ErrorBody {
         .take(MAX_SHOWN_CHARS)
         .collect();
     let message = format!("status {status} {shown}");
-    ErrorBody { code: Code::Unknown, message, hint: None, problems: Vec::new() }
+    let hint = "check that the address is that of a coordinator, and not of another server";
+    let hint = (!body.is_empty()).then(|| hint.to_owned());
+    ErrorBody { code: Code::Unknown, message, hint, problems: Vec::new() }
 }
 
 #[cfg(test)]
@@ -162,6 +168,11 @@ mod tests {
         assert!(ClientError::from_response(503, None, b"").is_temporary());
         assert!(ClientError::from_response(429, None, b"").is_temporary());
         assert!(!ClientError::from_response(500, None, b"").is_temporary());
+        let page = ClientError::from_response(404, None, b"<html>no such page</html>");
+        assert!(
+            page.is_foreign() && page.hint().is_some_and(|hint| hint.contains("another server")),
+            "{page:?}"
+        );
     }
 
     #[test]

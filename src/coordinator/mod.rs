@@ -37,7 +37,7 @@ pub use check::report::{Part, Report};
 pub use compaction::offline::{RemovalError, Removed, count_old, remove_old};
 pub use http::auth::TokenFileError;
 pub use recovery::error::RecoveryError;
-pub use recovery::identity_of;
+pub use recovery::{identity_of, is_data_directory};
 pub use settings::{
     DEFAULT_LOG_RETENTION, MAX_RUN_BYTES, MAX_WEIGHTS_BYTES, Settings, StorageLimits,
 };

@@ -39,6 +39,42 @@ pub fn write_durably(path: &Path, content: &[u8], private: bool) -> io::Result<(
     sync_directory(directory_of(path))
 }
 
+/// As [`write_whole`], for a file that a user names: a new file has the mode that the umask leaves, one that is
+/// replaced keeps its mode, and a symbolic link still leads to the file. What is not a file, or has a name in `/dev` or
+/// `/proc`, such as standard output, is written to.
+///
+/// # Errors
+/// As for [`write_whole`].
+pub fn write_for_user(path: &Path, content: &[u8]) -> io::Result<()> {
+    let is_stream = ["/dev", "/proc"].iter().any(|place| path.starts_with(place));
+    let leads_nowhere = || path.is_symlink();
+    let known = match std::fs::metadata(path) {
+        Ok(known) if known.is_file() && !is_stream => known,
+        Ok(_) => return File::options().append(true).open(path)?.write_all(content),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && leads_nowhere() => {
+            return std::fs::write(path, content);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let mut builder = tempfile::Builder::new();
+            #[cfg(unix)]
+            {
+                use std::os::unix::fs::PermissionsExt;
+                builder.permissions(std::fs::Permissions::from_mode(0o666));
+            }
+            let mut fresh = builder.prefix(".new-").tempfile_in(directory_of(path))?;
+            fresh.write_all(content)?;
+            fresh.persist(path)?;
+            return Ok(());
+        }
+        Err(error) => return Err(error),
+    };
+    let path = std::fs::canonicalize(path)?;
+    let fresh = written_beside(&path, content)?;
+    fresh.as_file().set_permissions(known.permissions())?;
+    fresh.persist(path)?;
+    Ok(())
+}
+
 /// Renames a file within its directory, or from one directory to another of the same file system. The
 /// new name survives a power failure. A file that has this name is replaced.
 ///

@@ -9,7 +9,7 @@ use crate::cli::results::gather::{self, Selection};
 use crate::cli::results::stored::Source;
 use crate::cli::terminal::console::Console;
 use crate::results::render::{Dialect, MAX_CASES, Style};
-use crate::sys::fs::write_whole;
+use crate::sys::fs::write_for_user;
 use std::path::Path;
 
 /// The part of a report that a command prints.
@@ -41,8 +41,17 @@ pub async fn publish(
 ) -> Result<Published, CliError> {
     let dialect = files.junit_dialect.into();
     let mut is_complete = true;
-    for file in &files.write {
-        if let Err(error) = save(console, source, selection, file, dialect).await {
+    for (at, file) in files.write.iter().enumerate() {
+        let is_taken = files.write[..at].iter().any(|earlier| earlier.path == file.path);
+        let saved = if is_taken {
+            let path = file.path.display();
+            Err(CliError::new(format!(
+                "--write names {path} twice; only the first report is written"
+            )))
+        } else {
+            save(console, source, selection, file, dialect).await
+        };
+        if let Err(error) = saved {
             console.failure(&error);
             is_complete = false;
         }
@@ -101,6 +110,6 @@ fn warn_cut(console: Console, view: &ReportView, place: &str) {
 fn write(path: &Path, text: &str) -> Result<(), CliError> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
     let made = parent.map_or(Ok(()), std::fs::create_dir_all);
-    made.and_then(|()| write_whole(path, text.as_bytes()))
+    made.and_then(|()| write_for_user(path, text.as_bytes()))
         .map_err(|error| CliError::new(format!("cannot write {}: {error}", path.display())))
 }

@@ -32,6 +32,8 @@ use tempfile::TempDir;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
+/// Directory of imported results in a data directory.
+pub const IMPORTED: &str = "imported";
 /// Maximum number of tests of one run that match a part of a name.
 const MAX_NAMED: u32 = 100;
 /// Number of runs among which the newest one is searched that is not a confirmation. A run has at most two.
@@ -386,6 +388,14 @@ fn open_migrated(console: Console, directory: &Path, path: &Path) -> Result<Stor
     }
 }
 
+/// Whether a directory without an event log is one of imported results.
+fn is_imported(directory: &Path) -> bool {
+    let Ok(directory) = directory.canonicalize() else { return false };
+    let parent = directory.parent().and_then(Path::file_name);
+    let has_log = directory.join(LOG_FILE).try_exists();
+    parent.is_some_and(|name| name == IMPORTED) && matches!(has_log, Ok(false))
+}
+
 /// Adds to the database the results that only the event log contains.
 fn completed(
     console: Console,
@@ -408,6 +418,8 @@ fn completed(
             console.note(&format!("{why}; they are read from the event log"));
             Ok((store, Some(copy)))
         }
+        // Imported results never had a log.
+        Err(_) if is_imported(directory) => Ok((store, None)),
         Err(error) => {
             let error = CliError::from_error(&error).message;
             console.warning(&format!("newer results may be missing: {error}"));
@@ -416,15 +428,18 @@ fn completed(
     }
 }
 
+/// The error about a directory without results.
+pub fn no_results(directory: &Path) -> CliError {
+    CliError::new(format!("there are no results in {}", directory.display()))
+}
+
 /// Reads the results from the event log if there is one, but no database.
 fn without_database(console: Console, directory: &Path) -> Result<(Store, TempDir), CliError> {
     let log = directory.join(LOG_FILE);
     let has_log = log.try_exists();
     if !has_log.map_err(|error| CliError::new(format!("cannot read {}: {error}", log.display())))? {
-        let error = CliError::new(format!("there are no results in {}", directory.display()));
-        return Err(
-            error.hint("name a coordinator with --coordinator, or run tests: dtf run MODEL")
-        );
+        let hint = "name a coordinator with --coordinator, or run tests: dtf run MODEL";
+        return Err(no_results(directory).hint(hint));
     }
     let why = format!("there is no {} in {}", store::FILE_NAME, directory.display());
     let copy = tempfile::tempdir().map_err(failed)?;

@@ -84,6 +84,15 @@ impl Inventory {
     }
 }
 
+/// Whether a directory has a part of the results of dtf, such as the event log or the database.
+///
+/// # Errors
+/// The directory cannot be inspected.
+pub fn is_data_directory(path: &Path) -> Result<bool, RecoveryError> {
+    let Inventory { log, others, .. } = Inventory::of(path)?;
+    Ok(log != LogFile::Missing || !others.is_empty())
+}
+
 /// Whether this is a directory with nothing but what a new file system contains.
 fn is_empty_directory(path: &Path) -> io::Result<bool> {
     if !path.is_dir() {

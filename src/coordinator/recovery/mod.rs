@@ -45,6 +45,8 @@ use crate::sys::ids;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub use self::inventory::is_data_directory;
+
 /// The parts of a data directory.
 struct Storage {
     leadership: Box<dyn Leadership>,

@@ -6,7 +6,7 @@
 //! read is replaced, because every answer can be asked for again.
 
 use crate::domain::digest::sha256_hex;
-use crate::sys::fs::write_whole;
+use crate::sys::fs::{create_private_dir, write_whole};
 use crate::sys::place::host_name;
 use crate::worker::environments::PythonEnvironment;
 use crate::worker::proofs::findings::{Answer, Claim};
@@ -53,6 +53,9 @@ impl Store {
 
     /// Adds new answers to those that all workers have written so far.
     fn write(&mut self, new: &Answers) -> io::Result<()> {
+        if let Some(directory) = self.path.parent() {
+            create_private_dir(directory)?;
+        }
         let lock = File::create(self.path.with_extension("lock"))?;
         lock.lock()?;
         let mut all = read(&self.path);

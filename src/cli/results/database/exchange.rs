@@ -4,11 +4,12 @@
 //! Promises: an import changes neither the event log nor the results of the data directory, and one that fails
 //! changes nothing. It is for comparisons; nothing is scheduled from it.
 
-use super::source::{Closed, IMPORTED, data_dir, imported, no_directory};
+use super::source::{Closed, data_dir, imported, no_directory};
 use crate::cli::args::results::ResultsArgs;
 use crate::cli::args::shared::Global;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::results::stored::IMPORTED;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::results::render::figures::{bytes, counted};
@@ -151,11 +152,9 @@ pub fn import(console: Console, global: &Global, args: ImportArgs) -> Result<Exi
     Ok(Exit::Passed)
 }
 
-/// The name in a query.
+/// The name in a query. A word may have a meaning in SQL, so each name has quotes.
 fn quoted_name(name: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
-    let is_word = name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_plain);
-    if is_word { name.to_owned() } else { format!("\"{name}\"") }
+    format!("\"{name}\"")
 }
 
 /// Whether a text is a name of a directory, and one that SQL takes after quoting.

@@ -6,14 +6,15 @@ use crate::cli::args::shared::Global;
 use crate::cli::args::values::span;
 use crate::cli::error::CliError;
 use crate::cli::exit::Exit;
+use crate::cli::results::stored::no_results;
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
-use crate::coordinator::{Removed, count_old, remove_old};
+use crate::coordinator::{Removed, count_old, is_data_directory, remove_old};
 use crate::domain::time::Millis;
 use crate::results;
 use crate::results::render::figures::{bytes, counted};
 use clap::Args;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Remove old runs, and shrink the files
 ///
@@ -50,6 +51,7 @@ pub struct RebuildArgs {
 
 pub fn gc(console: Console, global: &Global, args: &GcArgs) -> Result<Exit, CliError> {
     let (directory, keep) = (data_dir(global, args.data_dir.clone())?, args.keep);
+    require_results(&directory)?;
     if args.dry_run {
         let removed = count_old(&directory, keep).map_err(|error| CliError::from_error(&error))?;
         console.result(&format!("{} would be removed", runs(&removed)))?;
@@ -73,12 +75,23 @@ pub fn gc(console: Console, global: &Global, args: &GcArgs) -> Result<Exit, CliE
     Ok(Exit::Passed)
 }
 
+/// Refuses a directory that dtf has not written, which would become a data directory.
+fn require_results(directory: &Path) -> Result<(), CliError> {
+    // What cannot be inspected has its error when it is opened.
+    if matches!(is_data_directory(directory), Ok(false)) {
+        return Err(no_results(directory)
+            .hint("--data-dir names the data directory of `dtf run` or of a stopped coordinator"));
+    }
+    Ok(())
+}
+
 fn runs(removed: &Removed) -> String {
     format!("{} with {}", counted(removed.runs, "run"), counted(removed.rows, "row"))
 }
 
 pub fn rebuild(console: Console, global: &Global, args: RebuildArgs) -> Result<Exit, CliError> {
     let directory = data_dir(global, args.data_dir)?;
+    require_results(&directory)?;
     let progress = Progress::new(console);
     progress.show("writing the results database anew");
     let records = results::rebuild(&directory);

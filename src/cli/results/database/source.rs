@@ -4,7 +4,7 @@ use crate::cli::args::results::ResultsArgs;
 use crate::cli::args::shared::Global;
 use crate::cli::connect::settings;
 use crate::cli::error::CliError;
-use crate::cli::results::stored::Source;
+use crate::cli::results::stored::{IMPORTED, Source};
 use crate::cli::terminal::console::Console;
 use crate::cli::terminal::progress::Progress;
 use crate::config::Resolver;
@@ -12,9 +12,6 @@ use crate::config::roles::LocalSettings;
 use crate::store;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
-
-/// Directory of imported results in a data directory.
-pub const IMPORTED: &str = "imported";
 
 /// A results database that no part of this process has open.
 pub struct Closed {
