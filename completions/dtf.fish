@@ -460,7 +460,7 @@ complete -c dtf -n "__fish_dtf_using_subcommand diff" -l token-file -d 'File wit
 complete -c dtf -n "__fish_dtf_using_subcommand diff" -l color -d 'When to print colours' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c dtf -n "__fish_dtf_using_subcommand diff" -l exit-code -d 'Exit with code 100 if a test newly fails or a regression is confirmed'
+complete -c dtf -n "__fish_dtf_using_subcommand diff" -l exit-code -d 'Exit with code 100 if a test newly fails or a regression is confirmed, of a test or of many tests of a worker'
 complete -c dtf -n "__fish_dtf_using_subcommand diff" -s v -l verbose -d 'Print more log messages (-vv for debug messages)'
 complete -c dtf -n "__fish_dtf_using_subcommand diff" -s q -l quiet -d 'Print only results, warnings and errors'
 complete -c dtf -n "__fish_dtf_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -449,7 +449,7 @@ _arguments "${_arguments_options[@]}" : \
 '--config=[Settings file \[default\: config.yaml in the settings directory, if it exists\]]:FILE:_files' \
 '--token-file=[File with the access token, or with all tokens of a coordinator; only its owner may have permission to read it]:FILE:_files' \
 '--color=[When to print colours]:WHEN:(auto always never)' \
-'--exit-code[Exit with code 100 if a test newly fails or a regression is confirmed]' \
+'--exit-code[Exit with code 100 if a test newly fails or a regression is confirmed, of a test or of many tests of a worker]' \
 '*-v[Print more log messages (-vv for debug messages)]' \
 '*--verbose[Print more log messages (-vv for debug messages)]' \
 '(-v --verbose)-q[Print only results, warnings and errors]' \

@@ -7,10 +7,10 @@
 use crate::domain::id::AttemptId;
 use crate::domain::series::SeriesId;
 use crate::store::reports::judged::{Basis, Given, JudgedSeries};
-use crate::store::reports::verdicts::Judged;
+use crate::store::reports::verdicts::{Judged, Verdicts};
 use crate::store::{Store, StoreError};
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 /// Maximum number of verdicts: those of a run and of a week of several thousand tests with 25 metrics each.
 const MAX_KNOWN: usize = 100_000;
@@ -18,7 +18,7 @@ const MAX_KNOWN: usize = 100_000;
 /// The verdicts about the metrics of one series, and what they follow from.
 struct OfSeries {
     basis: Basis,
-    metrics: Vec<Judged>,
+    metrics: Arc<[Judged]>,
 }
 
 /// Verdicts by series and by its newest attempt.
@@ -26,6 +26,11 @@ struct OfSeries {
 pub struct KnownVerdicts {
     verdicts: Mutex<HashMap<(SeriesId, AttemptId), OfSeries>>,
     turn: Mutex<()>,
+}
+
+/// Number of verdicts. A series without metrics counts as one.
+fn count<'a>(series: impl Iterator<Item = &'a OfSeries>) -> usize {
+    series.map(|of| of.metrics.len().max(1)).sum()
 }
 
 /// The series without known verdicts.
@@ -44,7 +49,7 @@ impl KnownVerdicts {
         }
     }
 
-    /// Moves the verdicts about these series that still hold to `verdicts`, and leaves the other series.
+    /// Adds the verdicts about these series that still hold to `verdicts`, and leaves the other series.
     ///
     /// # Errors
     /// The database cannot be read.
@@ -52,7 +57,7 @@ impl KnownVerdicts {
         &self,
         store: &Store,
         series: &mut Unknown<'_>,
-        verdicts: &mut Vec<Judged>,
+        verdicts: &mut Verdicts,
     ) -> Result<(), StoreError> {
         let (mut found, mut given) = (HashMap::new(), Vec::new());
         let known = self.lock();
@@ -61,36 +66,30 @@ impl KnownVerdicts {
             if let Some(of) = of_series.filter(|of| of.basis.has_same_settings(&judged.basis)) {
                 let attempts = of.basis.attempts;
                 given.push(Given { series: *id, newest: judged.newest, attempts });
-                found.insert(*id, of.metrics.clone());
+                found.insert(*id, Arc::clone(&of.metrics));
             }
         }
         drop(known);
         let outdated = store.outdated(&given)?;
         found.retain(|id, _| !outdated.contains(id));
         series.retain(|id, _| !found.contains_key(id));
-        verdicts.extend(found.into_values().flatten());
+        verdicts.extend(found);
         Ok(())
     }
 
-    /// Keeps the verdicts about all metrics of these series.
-    pub fn keep(&self, series: &Unknown<'_>, verdicts: &[Judged]) {
-        if verdicts.len() > MAX_KNOWN {
+    /// Keeps the verdicts about those of these series that have some.
+    pub fn keep(&self, series: &Unknown<'_>, verdicts: &Verdicts) {
+        let new = series.iter().filter_map(|(id, judged)| {
+            let metrics = Arc::clone(verdicts.get(id)?);
+            Some(((*id, judged.newest), OfSeries { basis: judged.basis.clone(), metrics }))
+        });
+        let new: Vec<_> = new.collect();
+        if count(new.iter().map(|(_, of)| of)) > MAX_KNOWN {
             return;
-        }
-        let new = |(id, judged): (&SeriesId, &&JudgedSeries)| {
-            let of_series = OfSeries { basis: judged.basis.clone(), metrics: Vec::new() };
-            ((*id, judged.newest), of_series)
-        };
-        let mut new: HashMap<_, _> = series.iter().map(new).collect();
-        for verdict in verdicts {
-            let Some(judged) = series.get(&verdict.of.series) else { continue };
-            if let Some(of_series) = new.get_mut(&(verdict.of.series, judged.newest)) {
-                of_series.metrics.push(verdict.clone());
-            }
         }
         let mut known = self.lock();
         known.extend(new);
-        if known.values().map(|of| of.metrics.len().max(1)).sum::<usize>() > MAX_KNOWN {
+        if count(known.values()) > MAX_KNOWN {
             known.clear();
         }
     }

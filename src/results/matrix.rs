@@ -10,6 +10,7 @@ use crate::domain::outcome::Outcome;
 use crate::results::reader::Reader;
 use crate::results::run_report::selection;
 use crate::store::StoreError;
+use crate::store::reports::cells::CellRow;
 use crate::store::reports::matrix as rows;
 use std::collections::BTreeSet;
 
@@ -81,7 +82,7 @@ fn group(group_by: GroupBy) -> rows::Group {
     }
 }
 
-fn cell(row: rows::CellRow) -> MatrixCell {
+fn cell(row: CellRow) -> MatrixCell {
     let better = match row.better.as_deref() {
         Some("lower") => Some(Better::Lower),
         Some("higher") => Some(Better::Higher),

@@ -98,7 +98,13 @@ impl Conditions {
                 first.0, last.0
             )
         };
-        let tables = LARGE.map(table).join(", ");
+        // A part of the name of another table may restrict one that the query does not read.
+        let named = LARGE.into_iter().filter(|name| query.contains(name));
+        let tables: Vec<String> = named.map(table).collect();
+        if tables.is_empty() {
+            return query;
+        }
+        let tables = tables.join(", ");
         match query.strip_prefix("WITH ") {
             Some(others) => format!("WITH {tables}, {others}"),
             None => format!("WITH {tables} {query}"),

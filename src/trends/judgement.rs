@@ -103,8 +103,9 @@ impl Judgement {
     }
 }
 
-/// The ratio `after / before`, if both are finite, `before` is not zero, and the signs agree.
+/// The ratio `after / before`, if `before` is positive and `after` is not negative: the ratio of two negative values
+/// grows while the value falls.
 #[must_use]
 pub fn ratio(before: f64, after: f64) -> Option<f64> {
-    Some(after / before).filter(|ratio| ratio.is_finite() && *ratio >= 0.0)
+    Some(after / before).filter(|ratio| before > 0.0 && ratio.is_finite() && *ratio >= 0.0)
 }

@@ -23,4 +23,4 @@ pub mod workers;
 
 /// Number of the rules by which verdicts are given: those of [`online`], the limits of each kind of metric, and the
 /// choice of the values. Verdicts are stored with it: a change of a rule needs another number.
-pub const RULES: u32 = 2;
+pub const RULES: u32 = 3;

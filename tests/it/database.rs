@@ -1,6 +1,7 @@
 //! `dtf results`: queries, exports, imports and removals over the results of runs, and `dtf diff`.
 
-use crate::support::{Finished, Home};
+use crate::support::{Finished, Home, eventually, processes_with};
+use std::process::Stdio;
 
 /// Two runs: in the second one, a test fails that passed before, and another test is new and fails.
 fn two_runs(home: &Home) {
@@ -43,6 +44,44 @@ fn what_became_worse_decides_the_exit_code_of_a_comparison() {
         (Some(1), &2.into())
     );
     home.dtf(&["diff", "r1", "r1", "--data-dir", "own", "--exit-code"]).expect_code(0);
+}
+
+/// The copy that a coordinator sends and the database that `gc` writes are whole.
+#[test]
+fn results_are_exported_from_a_coordinator_and_after_gc() {
+    let home = Home::new();
+    two_runs(&home);
+    let removed = results(&home, &["gc", "--keep", "1ms"]).expect_code(0).out;
+    assert!(removed.starts_with("removed 2 runs"), "{removed}");
+    results(&home, &["export", "--parquet", "small"]).expect_code(0);
+    let coordinator = home.coordinator("own");
+    home.at(&coordinator, &["results", "export", "--parquet", "copied"]).expect_code(0);
+    std::fs::create_dir(home.path("other")).expect("a directory");
+    for name in ["small", "copied"] {
+        let import = ["results", "import", name, "--name", name, "--data-dir", "other"];
+        home.dtf(&import).expect_code(0);
+    }
+}
+
+/// No process of a query stays, however it ends.
+#[test]
+fn a_query_that_is_killed_leaves_no_process() {
+    let home = Home::new();
+    two_runs(&home);
+    // The temporary directory of the query distinguishes its processes from others.
+    let scratch = home.path("scratch");
+    std::fs::create_dir(&scratch).expect("a directory");
+    let mark = format!("TMPDIR={}", scratch.display());
+    let endless = "SELECT count(*) FROM range(100000000) AS a, range(100000000) AS b";
+    // It runs longer than the test waits.
+    let args = ["results", "query", endless, "--data-dir", "own", "--timeout", "30m"];
+    let mut command = home.command(&args);
+    command.env("TMPDIR", &scratch).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut query = command.spawn().expect("dtf starts");
+    eventually("both processes", || (processes_with(&mark).len() == 2).then_some(()));
+    query.kill().expect("killed");
+    query.wait().expect("ended");
+    eventually("the end of both", || processes_with(&mark).is_empty().then_some(()));
 }
 
 #[test]
@@ -88,7 +127,7 @@ fn exported_results_are_imported_under_a_name() {
     let imports = || std::fs::read_dir(home.path("own/imported")).expect("listed").count();
     assert_eq!(imports(), 0, "nothing is left");
     let imported = results(&home, &["import", "lab"]).expect_code(0).err;
-    assert!(imported.contains("FROM lab.runs"), "{imported}");
+    assert!(imported.contains(r#"FROM "lab".runs"#), "{imported}");
     for (name, part) in [("lab", "--replace"), ("LAB", "\"lab\""), ("main", "meaning in SQL")] {
         let refused = results(&home, &["import", "lab", "--name", name]).expect_code(2).err;
         assert!(refused.contains(part), "{name}: {refused}");

@@ -74,6 +74,38 @@ fn an_empty_database_answers_every_command() {
 }
 
 #[test]
+fn commands_that_change_results_refuse_a_directory_without_any() {
+    let home = Home::new();
+    std::fs::create_dir(home.path("data")).expect("a directory");
+    for args in [&["results", "gc", "--keep", "1d"][..], &["results", "rebuild"]] {
+        let refused = stored(&home, args).expect_code(1).err;
+        assert!(refused.contains("there are no results in data"), "{refused}");
+        assert_eq!(std::fs::read_dir(home.path("data")).expect("listed").count(), 0, "{args:?}");
+    }
+}
+
+#[test]
+fn a_report_keeps_the_mode_and_the_link_of_its_file() {
+    let home = Home::new();
+    run(&home, &[("one", PASS)], 0);
+    let old = home.write("old.json", "old");
+    std::fs::set_permissions(&old, Permissions::from_mode(0o640)).expect("set");
+    std::os::unix::fs::symlink("old.json", home.path("link.json")).expect("linked");
+    let write = ["--write", "json=link.json", "--write", "csv=new.csv", "--write", "html=new.csv"];
+    let finished = stored(&home, &[&["report"], &write[..]].concat()).expect_code(1);
+    assert!(finished.err.contains("--write names new.csv twice"), "{}", finished.err);
+    let mode = |path: &str| std::fs::metadata(home.path(path)).expect("there").permissions().mode();
+    assert!(std::fs::read_to_string(&old).expect("read").starts_with('{'));
+    assert!(home.path("link.json").is_symlink());
+    assert_eq!(mode("old.json") & 0o777, 0o640);
+    // Others may read it, unless the umask of the test forbids that.
+    let plain = home.write("plain", "");
+    assert_eq!(mode("new.csv"), std::fs::metadata(plain).expect("there").permissions().mode());
+    let first = std::fs::read_to_string(home.path("new.csv")).expect("read");
+    assert!(!first.contains('<') && first.contains(",passed,"), "{first}");
+}
+
+#[test]
 fn unknown_runs_and_tests_have_one_exit_code() {
     let home = Home::new();
     run(&home, &[("one", PASS)], 0);
@@ -135,6 +167,36 @@ fn the_latest_run_is_not_a_confirmation() {
     assert!(latest.starts_with("run r1, 1 test"), "{latest}");
     let diff = at(&["diff", "latest", "--output", "json"]).json();
     assert_eq!(diff["to"], "r1", "{diff}");
+}
+
+/// A suspected change is measured again by a real worker, and its second value confirms it.
+#[test]
+fn a_suspected_change_is_run_again_and_confirmed() {
+    let home = Home::new();
+    let coordinator = home.coordinator("data");
+    let _worker = home.worker(&coordinator, "rig", &[]);
+    let measure = |value: f64| {
+        let metric = serde_json::json!({ "event": "metric", "name": "latency_seconds",
+            "unit": "seconds", "better": "lower", "values": [value] });
+        home.write("value", &format!("{metric}\n"));
+        let test = r#"  - {name: one, cmd: [sh, -c, "cat value >> $DTF_RESULT"], files: [value]}"#;
+        let plan = home.write("plan.yaml", &format!("schema: 1\nname: nightly\ntests:\n{test}\n"));
+        let run = home.submit(&coordinator, &plan);
+        home.finished(&coordinator, &run)
+    };
+    for value in [1.0, 1.01, 0.99, 1.0, 1.02, 1.0, 1.5] {
+        assert_eq!(measure(value)["totals"]["outcomes"]["passed"], 1);
+    }
+    let confirmation = eventually("the confirmation", || {
+        let found = home.at(&coordinator, &["report", "--run", "r8", "--output", "json"]);
+        let report = (found.code == 0).then(|| found.json())?;
+        Some(report)
+            .filter(|report| report["totals"]["tests"] == 1 && report["totals"]["pending"] == 0)
+    });
+    let row = &confirmation["rows"][0];
+    assert_eq!((&row["labels"]["confirms"], &row["outcome"]), (&"r7.t0".into(), &"passed".into()));
+    let diff = home.at(&coordinator, &["diff", "r7", "r8", "--output", "json"]).json();
+    assert_eq!(diff["tests"][0]["metrics"][0]["verdict"], "confirmed", "{diff}");
 }
 
 #[test]

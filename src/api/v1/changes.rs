@@ -48,7 +48,8 @@ pub struct ChangesView {
     /// Shifts that many tests of one worker share, and calibrations that drifted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub workers: Vec<WorkerEvent>,
-    /// The geometric mean of the ratios `after / before` for each metric, over all compared series.
+    /// The geometric mean of the ratios `after / before` for each metric, over all compared series; the largest
+    /// movement first.
     pub movers: Vec<MetricMovement>,
     /// Packages whose versions differ between the two sides, at most 1,000, in the order of their names.
     /// Only for two named runs, such as those of an upgrade.
@@ -86,6 +87,9 @@ pub struct ChangeTotals {
     /// Tests that newly fail, or have a confirmed regression.
     #[serde(default)]
     pub worse: u64,
+    /// Tests with a confirmed change to the worse that many tests of their worker share: a worker event.
+    #[serde(default)]
+    pub worse_with_worker: u64,
     /// Tests in quarantine.
     #[serde(default)]
     pub quarantined: u64,
@@ -206,7 +210,8 @@ pub struct WorkerEvent {
     /// earlier and of new calibrations.
     pub compared: u64,
     pub changed: u64,
-    /// The geometric mean of their ratios; the ratio of the speeds of a calibration.
+    /// The geometric mean of their ratios, as those of metrics of which less is better, so that 1.25 is a quarter
+    /// more time or a fifth less throughput; the ratio of the speeds of a calibration.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<f64>,
 }

@@ -60,7 +60,8 @@ pub struct MatrixCell {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::Outcome>)]
     pub outcome: Option<Outcome>,
-    /// Geometric mean over the cases that passed of the medians of the metric. Absent if there are none.
+    /// The median of the metric of the case that passed; of several, their geometric mean. Absent if there are none, or
+    /// one of several is not positive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
     /// Unit of `value`.
@@ -70,7 +71,7 @@ pub struct MatrixCell {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub better: Option<Better>,
     /// Geometric mean over the cases of the ratio of the newest value to the median of the earlier ones
-    /// in the report. Absent without an earlier value.
+    /// in the report. Cases where one of the two is not positive are left out. Absent without any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<f64>,
     /// The test with the worst outcome, the newest one among equals.

@@ -35,7 +35,7 @@ pub struct DiffArgs {
     /// Maximum number of tests to list
     #[arg(long, default_value_t = 1000, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub limit: u32,
-    /// Exit with code 100 if a test newly fails or a regression is confirmed
+    /// Exit with code 100 if a test newly fails or a regression is confirmed, of a test or of many tests of a worker
     #[arg(long)]
     pub exit_code: bool,
     /// Output format
@@ -83,7 +83,8 @@ fn exit(view: &ChangesView, exit_code: bool) -> Exit {
         return Exit::NoTest;
     }
     // The list of tests may be cut.
-    if exit_code && view.totals.worse > 0 { Exit::TestsFailed } else { Exit::Passed }
+    let is_worse = view.totals.worse > 0 || view.totals.worse_with_worker > 0;
+    if exit_code && is_worse { Exit::TestsFailed } else { Exit::Passed }
 }
 
 async fn run_of(source: &Source, which: WhichRun) -> Result<RunId, CliError> {
@@ -111,5 +112,8 @@ mod tests {
         assert_eq!(exit(&of(1, 9), false), Exit::Passed);
         assert_eq!(exit(&of(0, 9), true), Exit::Passed);
         assert_eq!(exit(&of(0, 0), true), Exit::NoTest);
+        let mut slower = of(0, 9);
+        slower.totals.worse_with_worker = 9;
+        assert_eq!(exit(&slower, true), Exit::TestsFailed, "all tests of a worker are slower");
     }
 }

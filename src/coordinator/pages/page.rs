@@ -39,7 +39,7 @@ pub(super) struct Table {
 impl Table {
     fn text(&self) -> String {
         let line = |fields: &mut dyn Iterator<Item = &str>| {
-            fields.map(csv_field).collect::<Vec<_>>().join(",") + "\r\n"
+            fields.map(csv).collect::<Vec<_>>().join(",") + "\r\n"
         };
         let mut text = line(&mut self.head.iter().copied());
         for row in &self.rows {
@@ -47,6 +47,12 @@ impl Table {
         }
         text
     }
+}
+
+/// A field of CSV. A number is not a formula, also if it is negative.
+fn csv(field: &str) -> String {
+    let is_plain = field.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | '.' | 'e'));
+    if is_plain && field.parse::<f64>().is_ok() { field.to_owned() } else { csv_field(field) }
 }
 
 /// Answers in the form that the address asks for. `document` is the document of the API.

@@ -100,6 +100,10 @@ async fn a_page_and_its_twins_show_the_same_documents() {
     let nothing = browser.page("/regressions").await;
     assert!(nothing.contains("No metric got worse beyond its limits."), "{nothing}");
     assert_eq!(browser.get("/compare?from=r1&to=r2").await.status(), StatusCode::NOT_FOUND);
+    for days in ["0", "3651", "99999999999"] {
+        let refused = browser.get(&format!("/matrix?days={days}")).await;
+        assert_eq!(refused.status(), StatusCode::BAD_REQUEST, "{days}");
+    }
     running.client.submit(&run_of(3), Some("key")).await.expect("submitted");
     let now: NowView = browser.get("/now.json").await.json().await.expect("a document");
     assert_eq!((now.status.tests_waiting, now.waiting[0].tests, now.runs.len()), (3, 3, 1));

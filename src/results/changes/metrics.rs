@@ -1,6 +1,7 @@
 //! The verdicts about the metrics of the judged side.
 
 use crate::api::v1::changes::{MetricChange, MetricMovement, WorkerEvent};
+use crate::domain::added::change_limits::ChangeLimit;
 use crate::domain::added::marks::AcceptedSeries;
 use crate::domain::causes::with_causes;
 use crate::domain::id::{RunId, TestId, WorkerId};
@@ -8,18 +9,20 @@ use crate::domain::series::{CaseId, SeriesId};
 use crate::results::changes::drift;
 use crate::results::known::{KnownVerdicts, Unknown};
 use crate::results::reader::Reader;
-use crate::store::reports::judged::{JudgedSeries, SeriesMetric};
-use crate::store::reports::marks::AcceptedRuns;
+use crate::store::reports::judged::JudgedSeries;
+use crate::store::reports::marks::{Accepted, AcceptedRuns};
+use crate::store::reports::sets::Metric;
 use crate::store::reports::values::{Histories, SeriesAttempts, ValuesRow};
-use crate::store::reports::verdicts::Judged;
+use crate::store::reports::verdicts::{Judged, Verdicts, ordered};
 use crate::store::{Store, StoreError};
 use crate::trends::judgement::{Direction, Judgement, Verdict};
 use crate::trends::limits::{Better, Kind, Limits};
 use crate::trends::online;
 use crate::trends::robust::geometric_mean;
 use crate::trends::workers::{Measured, SharedShift, shared_shifts};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::panic::resume_unwind;
+use std::sync::Arc;
 use std::thread::ScopedJoinHandle;
 
 /// Maximum number of threads that judge, and minimum number of series for each.
@@ -37,6 +40,8 @@ pub struct JudgedMetrics {
     /// The changed metrics of each case.
     pub changed: HashMap<CaseId, Vec<MetricChange>>,
     pub verdicts: BTreeMap<Verdict, u64>,
+    /// The cases with a confirmed change to the worse that their worker explains.
+    pub explained: HashSet<CaseId>,
     pub workers: Vec<WorkerEvent>,
     pub movers: Vec<MetricMovement>,
 }
@@ -69,55 +74,88 @@ impl Reader {
     pub fn changed(&self, run: RunId) -> Result<Vec<Changed>, StoreError> {
         let (store, known) = self.with_verdicts();
         let repetitions = store.repetitions(run)?;
-        let (metrics, _) = judgements(&store, &known, (run, run))?;
-        let changed = metrics.into_iter().filter_map(|Judged { of, newest, judgement, .. }| {
-            let series =
-                AcceptedSeries { case: of.case, series: of.series, metric: Some(of.metric.into()) };
-            let is_confirmation = repetitions.contains(&newest);
+        let judgements = Judgements::read(&store, &known, (run, run))?;
+        let changed = judgements.newest().filter_map(|Newest { id, series, judged, judgement }| {
+            let metric = Some(judged.of.name.clone().into());
+            let series = AcceptedSeries { case: series.case, series: id, metric };
+            let test = judged.newest;
+            let is_confirmation = repetitions.contains(&test);
             let is_changed = judgement.is_change() || judgement.verdict == Verdict::WorkerEvent;
-            is_changed.then_some(Changed { test: newest, series, is_confirmation, judgement })
+            is_changed.then_some(Changed { test, series, is_confirmation, judgement })
         });
         Ok(changed.collect())
     }
 }
 
-/// The verdicts about the newest values of the judged runs, in the order of the series and the names, and the
-/// shifts that workers explain.
-fn judgements(
-    store: &Store,
-    known: &KnownVerdicts,
-    to: (RunId, RunId),
-) -> Result<(Vec<Judged>, BTreeMap<u32, SharedShift>), StoreError> {
-    let accepted = store.accepted_runs()?;
-    let series = store.judged_series(to, &accepted)?;
-    let mut metrics = Vec::new();
-    let of_series: Vec<(SeriesId, &JudgedSeries)> =
-        series.iter().map(|(id, judged)| (*id, judged)).collect();
-    let mut unknown = find(store, known, &of_series, &mut metrics)?;
-    if !unknown.is_empty() {
-        let (_turn, has_waited) = known.turn();
-        if has_waited {
-            unknown = find(store, known, &unknown, &mut metrics)?;
+/// The verdicts about the series of the judged runs.
+struct Judgements {
+    /// In the order of their ids.
+    series: Vec<(SeriesId, JudgedSeries)>,
+    verdicts: Verdicts,
+    /// The first of the judged runs.
+    first: RunId,
+    /// The shifts that workers explain.
+    shifts: Vec<SharedShift>,
+}
+
+impl Judgements {
+    fn read(store: &Store, known: &KnownVerdicts, to: (RunId, RunId)) -> Result<Self, StoreError> {
+        let accepted = store.accepted_runs()?;
+        let mut series: Vec<_> = store.judged_series(to, &accepted)?.into_iter().collect();
+        series.sort_unstable_by_key(|(id, _)| id.0);
+        let of_series: Vec<(SeriesId, &JudgedSeries)> =
+            series.iter().map(|(id, judged)| (*id, judged)).collect();
+        let mut verdicts = Verdicts::new();
+        let mut unknown = find(store, known, &of_series, &mut verdicts)?;
+        if !unknown.is_empty() {
+            let (_turn, has_waited) = known.turn();
+            if has_waited {
+                unknown = find(store, known, &unknown, &mut verdicts)?;
+            }
+            judge_unknown(store, known, &accepted, &unknown, &mut verdicts)?;
         }
-        judge_unknown(store, known, &accepted, &unknown, &mut metrics)?;
-    }
-    metrics.retain(|metric| metric.newest.run >= to.0);
-    metrics.sort_unstable_by(|one, other| {
-        let place = |of: &SeriesMetric| (of.series.0, of.is_figure);
-        place(&one.of).cmp(&place(&other.of)).then_with(|| one.of.metric.cmp(&other.of.metric))
-    });
-    let mut measured: Vec<Measured<'_>> = metrics
-        .iter_mut()
-        // Other hardware does not change results of numeric checks.
-        .filter(|metric| !metric.of.is_figure)
-        .map(|Judged { of, judgement, .. }| Measured {
-            worker: of.worker.0,
-            series: of.series.0,
+        let mut judgements = Self { series, verdicts, first: to.0, shifts: Vec::new() };
+        let measured = judgements.newest().filter(|newest| !newest.judged.of.is_figure);
+        let measured = measured.map(|Newest { id, series, judgement, .. }| Measured {
+            worker: series.worker.0,
+            series: id.0,
             judgement,
+        });
+        judgements.shifts = shared_shifts(measured);
+        Ok(judgements)
+    }
+
+    /// The verdicts about the newest values in the judged runs, in the order of the series and of [`ordered`].
+    fn newest(&self) -> impl Iterator<Item = Newest<'_>> {
+        self.series.iter().flat_map(move |(id, series)| {
+            let of_series = self.verdicts.get(id).map_or(&[][..], |verdicts| verdicts);
+            let newest = of_series.iter().filter(|judged| judged.newest.run >= self.first);
+            newest.map(move |judged| Newest {
+                id: *id,
+                series,
+                judged,
+                judgement: self.explained(series.worker, judged),
+            })
         })
-        .collect();
-    let shifts = shared_shifts(&mut measured);
-    Ok((metrics, shifts))
+    }
+
+    /// A verdict. A shift that a worker explains is an event of the worker.
+    fn explained(&self, worker: WorkerId, judged: &Judged) -> Judgement {
+        let explains = |shift: &SharedShift| shift.explains(worker.0, &judged.judgement);
+        // Other hardware does not change results of numeric checks.
+        if !judged.of.is_figure && self.shifts.iter().any(explains) {
+            return Judgement { verdict: Verdict::WorkerEvent, ..judged.judgement };
+        }
+        judged.judgement
+    }
+}
+
+/// The verdict about the newest value of a metric of a series.
+struct Newest<'a> {
+    id: SeriesId,
+    series: &'a JudgedSeries,
+    judged: &'a Judged,
+    judgement: Judgement,
 }
 
 /// Adds the verdicts about these series. While one part of them is judged, the next one is read.
@@ -126,17 +164,17 @@ fn judge_unknown(
     known: &KnownVerdicts,
     accepted: &AcceptedRuns,
     series: &[(SeriesId, &JudgedSeries)],
-    verdicts: &mut Vec<Judged>,
+    verdicts: &mut Verdicts,
 ) -> Result<(), StoreError> {
     let mut may_store = true;
-    let mut finish = |part: &Unknown<'_>, judged: Vec<Judged>, verdicts: &mut Vec<Judged>| {
+    let mut finish = |part: &Unknown<'_>, judged: Verdicts, verdicts: &mut Verdicts| {
         known.keep(part, &judged);
         may_store = may_store && store_verdicts(store, part, &judged)?;
         verdicts.extend(judged);
         Ok::<_, StoreError>(())
     };
     std::thread::scope(|scope| {
-        let mut judging: Option<ScopedJoinHandle<'_, (Unknown<'_>, Vec<Judged>)>> = None;
+        let mut judging: Option<ScopedJoinHandle<'_, (Unknown<'_>, Verdicts)>> = None;
         for part in series.chunks(MAX_AT_ONCE) {
             let part: Unknown<'_> = part.iter().copied().collect();
             let histories = store.histories(&part)?;
@@ -160,34 +198,28 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
     thread.join().unwrap_or_else(|panic| resume_unwind(panic))
 }
 
-/// Adds the known and the stored verdicts about these series, and returns the other series, in the order of their ids.
+/// Adds the known and the stored verdicts about these series, and returns the other series, in the same order.
 fn find<'s>(
     store: &Store,
     known: &KnownVerdicts,
     series: &[(SeriesId, &'s JudgedSeries)],
-    verdicts: &mut Vec<Judged>,
+    verdicts: &mut Verdicts,
 ) -> Result<Vec<(SeriesId, &'s JudgedSeries)>, StoreError> {
-    let mut unknown = Vec::new();
     for part in series.chunks(MAX_READ) {
         let mut part: Unknown<'_> = part.iter().copied().collect();
         known.find(store, &mut part, verdicts)?;
         let stored = store.verdicts(&part)?;
-        let (read, left): (Unknown<'_>, Unknown<'_>) =
-            part.into_iter().partition(|(id, _)| stored.contains_key(id));
-        let first = verdicts.len();
-        verdicts.extend(stored.into_values().flatten());
-        known.keep(&read, &verdicts[first..]);
-        unknown.extend(left);
+        known.keep(&part, &stored);
+        verdicts.extend(stored);
     }
-    unknown.sort_unstable_by_key(|(series, _)| series.0);
-    Ok(unknown)
+    Ok(series.iter().filter(|(id, _)| !verdicts.contains_key(id)).copied().collect())
 }
 
 /// Stores verdicts. Returns false if that fails, which only means that they will be judged again.
 fn store_verdicts(
     store: &Store,
     series: &Unknown<'_>,
-    verdicts: &[Judged],
+    verdicts: &Verdicts,
 ) -> Result<bool, StoreError> {
     match store.keep_verdicts(series, verdicts) {
         Err(error) if !error.needs_reopening() => {
@@ -208,79 +240,94 @@ pub fn judge(
     known: &KnownVerdicts,
     to: (RunId, RunId),
 ) -> Result<JudgedMetrics, StoreError> {
-    let (judged, shifts) = judgements(store, known, to)?;
+    let judgements = Judgements::read(store, known, to)?;
     let names = store.worker_names()?;
-    let mut metrics = JudgedMetrics { movers: movers(&judged), ..Default::default() };
-    for (worker, shift) in shifts {
-        let name = names.get(&WorkerId(worker)).cloned();
-        metrics.workers.push(event(name.unwrap_or_else(|| WorkerId(worker).to_string()), &shift));
+    let mut metrics = JudgedMetrics { movers: movers(&judgements), ..Default::default() };
+    for shift in &judgements.shifts {
+        let worker = WorkerId(shift.worker);
+        let name = names.get(&worker).cloned();
+        metrics.workers.push(event(name.unwrap_or_else(|| worker.to_string()), shift));
     }
     metrics.workers.extend(drift::events(store, to, &names)?);
-    for judged in &judged {
-        let verdict = judged.judgement.verdict;
+    for Newest { series, judged, judgement, .. } in judgements.newest() {
+        let verdict = judgement.verdict;
         *metrics.verdicts.entry(verdict).or_default() += 1;
         if !matches!(verdict, Verdict::Steady | Verdict::InsufficientData) {
-            let worker = names.get(&judged.of.worker).cloned();
-            let change = MetricChange { worker, ..metric_change(judged) };
-            metrics.changed.entry(judged.of.case).or_default().push(change);
+            let worker = names.get(&series.worker).cloned();
+            let own = &judged.judgement;
+            if (own.verdict, own.direction) == (Verdict::Confirmed, Direction::Worse)
+                && verdict == Verdict::WorkerEvent
+            {
+                metrics.explained.insert(series.case);
+            }
+            let change = metric_change(judged, &series.limits);
+            let change = MetricChange { worker, verdict, ..change };
+            metrics.changed.entry(series.case).or_default().push(change);
         }
     }
     Ok(metrics)
 }
 
-/// The verdicts about the last values of all metrics. A run of 1,000 tests may have 25,000 metrics.
+/// The verdicts about the last values of all metrics of these series. A run of 1,000 tests may have 25,000 metrics.
 fn judged_in_threads(
     histories: &Histories,
     series: &Unknown<'_>,
     accepted: &AcceptedRuns,
-) -> Vec<Judged> {
+) -> Verdicts {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MAX_THREADS);
     let size = histories.series.len().div_ceil(threads).max(MIN_PER_THREAD);
-    let judge = |part: &[SeriesAttempts]| -> Vec<Judged> {
-        let known = part.iter().filter_map(|of| Some((of, series.get(&of.series)?)));
-        let metrics = known.flat_map(|(of, judged)| histories.metrics(of, judged));
-        metrics.filter_map(|metric| judged(&metric, accepted)).collect()
+    let of_series = |of: &SeriesAttempts| {
+        let limits = &series.get(&of.series)?.limits;
+        let accepted = accepted.get(&of.series).map_or(&[][..], Vec::as_slice);
+        let metrics = histories.metrics(of).into_iter();
+        let verdicts = metrics.filter_map(|metric| judged(&metric, limits, accepted));
+        Some((of.series, ordered(verdicts.collect())))
     };
+    let judge = |part: &[SeriesAttempts]| part.iter().filter_map(of_series).collect::<Vec<_>>();
     let judge = &judge;
     std::thread::scope(|scope| {
         let parts: Vec<_> =
             histories.series.chunks(size).map(|part| scope.spawn(move || judge(part))).collect();
-        parts.into_iter().flat_map(joined).collect()
+        // Series without values have no verdicts, which is known of them, too.
+        let mut verdicts: Verdicts = series.keys().map(|id| (*id, Arc::default())).collect();
+        verdicts.extend(parts.into_iter().flat_map(joined));
+        verdicts
     })
 }
 
-/// The verdict about the last value of a row. `None` for a row without values.
-pub fn judged(row: &ValuesRow, accepted: &AcceptedRuns) -> Option<Judged> {
+/// The verdict about the last value of a row, with the limits that its test sets. `None` for a row without values.
+pub fn judged(row: &ValuesRow, own: &[ChangeLimit], accepted: &[Accepted]) -> Option<Judged> {
     let newest = row.values.last()?.test;
     let starts = accepted_starts(row, accepted);
     let values: Vec<f64> = row.values.iter().map(|value| value.value).collect();
-    let judgement = online::newest(&values, &starts, Better::of(&row.of.better), limits(&row.of));
+    let judgement =
+        online::newest(&values, &starts, Better::of(&row.of.better), limits(&row.of, own));
     let since = judgement.since.and_then(|at| Some(row.values.get(at)?.test.run));
-    Some(Judged { of: row.of.clone(), newest, since, judgement })
+    Some(Judged { of: Arc::clone(&row.of), newest, since, judgement })
 }
 
 /// The positions of the values at which a change was accepted.
-pub fn accepted_starts(row: &ValuesRow, accepted: &AcceptedRuns) -> Vec<usize> {
-    let of_series = accepted.get(&row.of.series).into_iter().flatten();
-    of_series
-        .filter(|(metric, _)| metric.as_ref().is_none_or(|metric| *metric == row.of.metric))
+pub fn accepted_starts(row: &ValuesRow, accepted: &[Accepted]) -> Vec<usize> {
+    accepted
+        .iter()
+        .filter(|(metric, _)| metric.as_ref().is_none_or(|metric| *metric == row.of.name))
         .filter_map(|(_, run)| row.values.iter().position(|value| value.test.run >= *run))
         .collect()
 }
 
 /// The limits of a metric, which its test may set.
-pub fn limits(of: &SeriesMetric) -> Limits {
+pub fn limits(of: &Metric, own: &[ChangeLimit]) -> Limits {
     let kind = if of.is_figure { Kind::NumericError } else { Kind::of_unit(&of.unit) };
-    Limits::of_metric(kind, &of.metric, &of.limits)
+    Limits::of_metric(kind, &of.name, own)
 }
 
-pub fn metric_change(judged: &Judged) -> MetricChange {
+pub fn metric_change(judged: &Judged, own: &[ChangeLimit]) -> MetricChange {
     let Judged { of, since, judgement, .. } = judged;
     let Judgement { verdict, direction, before, after, change, z, n_before, n_after, .. } =
         *judgement;
-    let limits = limits(of);
+    let limits = limits(of, own);
     MetricChange {
-        metric: of.metric.clone(),
+        metric: of.name.clone(),
         unit: of.unit.clone(),
         worker: None,
         verdict,
@@ -312,13 +359,13 @@ fn event(worker: String, shift: &SharedShift) -> WorkerEvent {
     }
 }
 
-/// The geometric mean of the ratios of each measured metric, in the order of their names.
-fn movers(metrics: &[Judged]) -> Vec<MetricMovement> {
+/// The geometric mean of the ratios of each measured metric, the largest movement first.
+fn movers(judgements: &Judgements) -> Vec<MetricMovement> {
     let mut ratios: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for Judged { of, judgement, .. } in metrics {
+    for Newest { judged: Judged { of, .. }, judgement, .. } in judgements.newest() {
         let ratio = judgement.change.filter(|ratio| *ratio > 0.0 && !of.is_figure);
         if let Some(ratio) = ratio {
-            ratios.entry(&of.metric).or_default().push(ratio);
+            ratios.entry(&of.name).or_default().push(ratio);
         }
     }
     let movement = |(metric, ratios): (&str, Vec<f64>)| {
@@ -328,5 +375,8 @@ fn movers(metrics: &[Judged]) -> Vec<MetricMovement> {
             geometric_mean: geometric_mean(&ratios)?,
         })
     };
-    ratios.into_iter().filter_map(movement).collect()
+    let mut movers: Vec<MetricMovement> = ratios.into_iter().filter_map(movement).collect();
+    let size = |mover: &MetricMovement| mover.geometric_mean.ln().abs();
+    movers.sort_by(|one, other| size(other).total_cmp(&size(one)));
+    movers
 }

@@ -51,7 +51,7 @@ impl Reader {
             (None, Some(_)) => Before::Period,
             (None, None) => Before::Previous,
         };
-        let JudgedMetrics { mut changed, verdicts, workers, movers } =
+        let JudgedMetrics { mut changed, verdicts, explained, workers, movers } =
             metrics::judge(&store, &known, to)?;
         let mut view = ChangesView {
             schema: SCHEMA,
@@ -72,6 +72,9 @@ impl Reader {
             let metrics = changed.remove(&pair.case).unwrap_or_default();
             let change = test_change(pair, metrics);
             count(&mut view.totals, &change, is_alone);
+            if explained.contains(&change.case) && change.quarantined.is_none() {
+                view.totals.worse_with_worker += 1;
+            }
             if is_listed(&change) {
                 listed.push(change);
             }
@@ -79,7 +82,9 @@ impl Reader {
         let limit = query.limit.unwrap_or(MAX_CHANGES).min(MAX_CHANGES) as usize;
         view.truncated = listed.len() > limit;
         view.tests = described(&store, listed, limit)?;
-        if let (Some(from), Some(to)) = (query.from, query.to) {
+        if let (Some(from), Some(to)) = (query.from, query.to)
+            && from != to
+        {
             let rows = store.package_changes(from, to, MAX_PACKAGES)?;
             let change =
                 |PackageRow { package, before, after }| PackageChange { package, before, after };

@@ -4,19 +4,20 @@ use crate::api::SCHEMA;
 use crate::api::v1::changes::{
     MAX_POINTS, MetricChange, Segment, SeriesPoint, SeriesQuery, SeriesView,
 };
-use crate::domain::added::change_limits::{CHANGE_LIMITS, parse};
-use crate::domain::id::{TestId, WorkerId};
+use crate::domain::added::change_limits::{CHANGE_LIMITS, ChangeLimit, parse};
+use crate::domain::id::TestId;
 use crate::domain::outcome::Outcome;
 use crate::domain::series::SeriesId;
 use crate::results::changes::metrics::{accepted_starts, judged, limits, metric_change};
 use crate::results::reader::Reader;
-use crate::store::reports::judged::SeriesMetric;
-use crate::store::reports::marks::AcceptedRuns;
-use crate::store::reports::series::{PointRow, SampleRow, SeriesMetricRow, SeriesRow};
+use crate::store::reports::marks::Accepted;
+use crate::store::reports::series::{PointRow, SampleRow, SeriesRow};
+use crate::store::reports::sets::Metric;
 use crate::store::reports::values::{ValueRow, ValuesRow};
 use crate::store::{MAX_SPREAD, Store, StoreError};
 use crate::trends::robust::median;
 use crate::trends::segments::{Certainty, shifts};
+use std::sync::Arc;
 
 /// The metric that is shown if none is named.
 const USUAL_METRIC: &str = "latency_seconds";
@@ -24,7 +25,7 @@ const USUAL_METRIC: &str = "latency_seconds";
 /// The history of one metric of a series.
 #[derive(Debug, Clone, PartialEq)]
 pub struct History {
-    pub metric: SeriesMetricRow,
+    pub metric: Metric,
     /// The attempts, the oldest first.
     pub points: Vec<PointRow>,
     pub segments: Vec<Segment>,
@@ -45,7 +46,7 @@ impl Reader {
         }
         let Some(series) = store.series(query.series, query.test)? else { return Ok(None) };
         let metrics = store.series_metrics(series.series)?;
-        let named = |name: &str| metrics.iter().find(|metric| metric.metric == name);
+        let named = |name: &str| metrics.iter().find(|metric| metric.name == name);
         let metric = match &query.metric {
             Some(name) => match named(name) {
                 Some(metric) => Some(metric),
@@ -53,31 +54,30 @@ impl Reader {
             },
             None => named(USUAL_METRIC).or(metrics.first()),
         };
-        let none = SeriesMetricRow {
-            metric: String::new(),
-            unit: String::new(),
-            better: String::new(),
-            is_figure: false,
-        };
+        let none = Metric::default();
         let mut histories = histories(&store, &series, &[metric.unwrap_or(&none)])?;
         let Some(history) = histories.pop() else { return Ok(None) };
         let samples = samples(&store, series.series, &history)?;
         Ok(Some(view(series, &metrics, history, samples)))
     }
 
-    /// Reports the histories of at most `most` metrics of the series of a test, the usual one first; none if it
-    /// has no series.
+    /// Reports the histories of at most `most` metrics of the series of a test, the usual one first, and the number of
+    /// the other metrics; none if it has no series.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn histories(&self, test: TestId, most: usize) -> Result<Vec<History>, StoreError> {
+    pub fn histories(
+        &self,
+        test: TestId,
+        most: usize,
+    ) -> Result<(Vec<History>, usize), StoreError> {
         let store = self.store();
-        let Some(series) = store.series(None, Some(test))? else { return Ok(Vec::new()) };
+        let Some(series) = store.series(None, Some(test))? else { return Ok((Vec::new(), 0)) };
         let metrics = store.series_metrics(series.series)?;
-        let is_usual = |metric: &&SeriesMetricRow| metric.metric == USUAL_METRIC;
+        let is_usual = |metric: &&Metric| metric.name == USUAL_METRIC;
         let (usual, others): (Vec<_>, Vec<_>) = metrics.iter().partition(is_usual);
-        let shown: Vec<&SeriesMetricRow> = usual.into_iter().chain(others).take(most).collect();
-        histories(&store, &series, &shown)
+        let shown: Vec<&Metric> = usual.into_iter().chain(others).take(most).collect();
+        Ok((histories(&store, &series, &shown)?, metrics.len() - shown.len()))
     }
 }
 
@@ -85,12 +85,14 @@ impl Reader {
 fn histories(
     store: &Store,
     series: &SeriesRow,
-    shown: &[&SeriesMetricRow],
+    shown: &[&Metric],
 ) -> Result<Vec<History>, StoreError> {
     let points = store.series_points(series.series, shown, MAX_POINTS)?;
-    let accepted = store.accepted_runs()?;
+    let accepted = store.accepted_runs()?.remove(&series.series).unwrap_or_default();
+    let limits = series.labels.get(CHANGE_LIMITS).and_then(|text| parse(text).ok());
+    let limits = limits.unwrap_or_default();
     let shown = shown.iter().zip(points);
-    Ok(shown.map(|(metric, points)| divided(series, metric, points, &accepted)).collect())
+    Ok(shown.map(|(metric, points)| divided(metric, points, &limits, &accepted)).collect())
 }
 
 /// Number and spread of the values of each point. A figure of a check is one value.
@@ -105,14 +107,14 @@ fn samples(
             |point: &PointRow| SampleRow { count: u64::from(point.value.is_some()), spread: None };
         return Ok(points.iter().map(sample).collect());
     }
-    let known = store.series_samples(series, &metric.metric, oldest.attempt.test.run)?;
+    let known = store.series_samples(series, &metric.name, oldest.attempt.test.run)?;
     let sample = |point: &PointRow| known.get(&point.attempt).copied().unwrap_or_default();
     Ok(points.iter().map(sample).collect())
 }
 
 fn view(
     series: SeriesRow,
-    metrics: &[SeriesMetricRow],
+    metrics: &[Metric],
     history: History,
     samples: Vec<SampleRow>,
 ) -> SeriesView {
@@ -135,8 +137,8 @@ fn view(
         series: series.series,
         name: series.name,
         labels: series.labels,
-        metric: Some(metric.metric).filter(|name| !name.is_empty()),
-        metrics: metrics.iter().map(|metric| metric.metric.clone()).collect(),
+        metric: Some(metric.name).filter(|name| !name.is_empty()),
+        metrics: metrics.iter().map(|metric| metric.name.clone()).collect(),
         unit: metric.unit,
         points: points.into_iter().zip(samples).zip(placed).map(point).collect(),
         segments,
@@ -146,10 +148,10 @@ fn view(
 
 /// Divides the points of passed tests with values into segments, and judges the newest.
 fn divided(
-    series: &SeriesRow,
-    metric: &SeriesMetricRow,
+    metric: &Metric,
     points: Vec<PointRow>,
-    accepted: &AcceptedRuns,
+    limits: &[ChangeLimit],
+    accepted: &[Accepted],
 ) -> History {
     let values: Vec<(usize, ValueRow)> = points
         .iter()
@@ -160,23 +162,12 @@ fn divided(
             Some((at, ValueRow { test: point.attempt.test, value }))
         })
         .collect();
-    let limits = series.labels.get(CHANGE_LIMITS).and_then(|text| parse(text).ok());
-    let of = SeriesMetric {
-        case: series.case,
-        series: series.series,
-        metric: metric.metric.clone(),
-        unit: metric.unit.clone(),
-        better: metric.better.clone(),
-        is_figure: metric.is_figure,
-        limits: limits.unwrap_or_default(),
-        // The judgement of one series does not depend on the worker.
-        worker: WorkerId(0),
-    };
-    let row = ValuesRow { of, values: values.iter().map(|(_, value)| *value).collect() };
-    let newest = judged(&row, accepted).map(|judged| metric_change(&judged));
+    let of_points = values.iter().map(|(_, value)| *value).collect();
+    let row = ValuesRow { of: Arc::new(metric.clone()), values: of_points };
+    let newest = judged(&row, limits, accepted).map(|judged| metric_change(&judged, limits));
     let mut placed = vec![None; points.len()];
     let mut divided = Vec::new();
-    for (number, (start, end, reason)) in (0..).zip(segments(&row, accepted)) {
+    for (number, (start, end, reason)) in (0..).zip(segments(&row, limits, accepted)) {
         for (at, _) in &values[start..end] {
             placed[*at] = Some(number);
         }
@@ -193,7 +184,11 @@ fn divided(
 }
 
 /// Start, end and reason of each segment, as positions of values.
-fn segments(row: &ValuesRow, accepted: &AcceptedRuns) -> Vec<(usize, usize, &'static str)> {
+fn segments(
+    row: &ValuesRow,
+    own: &[ChangeLimit],
+    accepted: &[Accepted],
+) -> Vec<(usize, usize, &'static str)> {
     let values: Vec<f64> = row.values.iter().map(|value| value.value).collect();
     let mut starts: Vec<(usize, &'static str)> = vec![(0, "start")];
     let accepted = accepted_starts(row, accepted).into_iter();
@@ -203,7 +198,7 @@ fn segments(row: &ValuesRow, accepted: &AcceptedRuns) -> Vec<(usize, usize, &'st
     let ends: Vec<usize> = starts.iter().skip(1).map(|(at, _)| *at).chain([values.len()]).collect();
     let mut segments = Vec::new();
     for ((start, reason), end) in starts.into_iter().zip(ends) {
-        let least = limits(&row.of).change / 2.0;
+        let least = limits(&row.of, own).change / 2.0;
         let found = shifts(&values[start..end], least, Certainty::Proven);
         let mut from = (start, reason);
         for shift in found {

@@ -9,6 +9,7 @@ use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use crate::results::{CurrentStore, Reader};
 use crate::store::fixture::{Place, added, done, finished, id, registered, submitted, with};
+use crate::store::reports::verdicts::Verdicts;
 use crate::trends::judgement::Verdict;
 use crate::trends::status::StatusChange;
 use std::sync::Arc;
@@ -234,7 +235,7 @@ fn a_verdict_is_given_again_until_its_series_its_limits_or_its_marks_change() {
         let series = store.judged_series((RunId(run), RunId(run)), &accepted).expect("reads");
         let mut unknown = series.iter().map(|(id, judged)| (*id, judged)).collect();
         let stored = store.verdicts(&unknown).expect("reads").len();
-        known.find(&store, &mut unknown, &mut Vec::new()).expect("reads");
+        known.find(&store, &mut unknown, &mut Verdicts::new()).expect("reads");
         assert_eq!(stored, series.len() - unknown.len(), "as many are stored as known");
         unknown.len()
     };
@@ -387,7 +388,10 @@ fn the_history_of_a_series_has_the_values_of_each_attempt() {
     assert!(seconds.points[0].noisy && !seconds.points[2].noisy);
     assert_eq!(series("m149").expect("a metric").points[3].value, Some(149.0));
     assert_eq!(series("missing"), None);
-    let histories = reader.histories(id(3, 0), 1000).expect("reads");
+    let (histories, others) = reader.histories(id(3, 0), 1000).expect("reads");
+    assert_eq!(others, 0);
+    let (first, others) = reader.histories(id(3, 0), 2).expect("reads");
+    assert_eq!((first.len(), others), (2, histories.len() - 2));
     let figure = histories.last().expect("a figure");
     assert_eq!((histories.len(), figure.metric.is_figure), (152, true));
     let values: Vec<_> = figure.points.iter().map(|point| point.value).collect();

@@ -140,6 +140,9 @@ fn limits(metric: &MetricChange) -> String {
     }
 }
 
+/// Columns of changed metrics that a narrow terminal leaves out, in this order.
+const EXPENDABLE: &[&str] = &["n", "limits", "z", "worker", "since", "before", "after", "verdict"];
+
 /// Metrics that changed beyond their noise.
 fn moved(view: &ChangesView, title: &'static str, direction: Direction) -> Section {
     let mut lines = vec![heading(&[
@@ -179,7 +182,7 @@ fn moved(view: &ChangesView, title: &'static str, direction: Direction) -> Secti
             format!("{suspect}{none}insufficient data about {metrics}")
         }
     };
-    section(title, &intro, lines, 5)
+    Section { expendable: EXPENDABLE, ..section(title, &intro, lines, 5) }
 }
 
 fn movers(view: &ChangesView) -> Section {
@@ -188,7 +191,7 @@ fn movers(view: &ChangesView) -> Section {
         vec![mover.metric.clone(), mover.series.to_string(), change(mover.geometric_mean)]
     }));
     let intro = if lines.len() > 1 { "" } else { "insufficient data" };
-    section("Biggest movers", intro, lines, 1)
+    Section { expendable: &["series"], ..section("Biggest movers", intro, lines, 1) }
 }
 
 /// Shifts that are events of workers.

@@ -303,6 +303,24 @@ mod tests {
     }
 
     #[test]
+    fn a_narrow_terminal_leaves_out_columns_and_cuts_no_word() {
+        let mut view = view("team/model-with-a-long-name/cuda/latency");
+        view.tests[0].metrics[0].change = Some(1.25);
+        for (columns, hidden) in [(48, "verdict"), (80, "limits"), (200, "")] {
+            let text = table(&view, width(columns));
+            let (_, moved) = text.split_once("Slower or larger").expect("a section");
+            let lines: Vec<&str> =
+                moved.lines().skip(1).take_while(|line| !line.is_empty()).collect();
+            assert!(lines[0].contains("metric") && lines[1].contains("latency_seconds"), "{moved}");
+            assert!(lines[1].contains("+25 %"), "{moved}");
+            let shown = lines.iter().take(2);
+            assert!(shown.clone().all(|line| line.chars().count() <= columns.into()), "{moved}");
+            assert_eq!(lines.len(), 2 + usize::from(!hidden.is_empty()), "{moved}");
+            assert!(lines.last().is_some_and(|line| line.contains(hidden)), "{moved}");
+        }
+    }
+
+    #[test]
     fn a_suspect_is_explained_and_two_named_runs_say_what_is_compared() {
         let mut view = view("gpt2/cpu");
         view.tests[0].test = Some("r7.t0".parse().expect("an id"));

@@ -101,7 +101,9 @@ pub fn flaky(view: &FlakyView, width: Option<u16>) -> String {
         parts.push(table.to_string());
     }
     if view.truncated {
-        parts.push(format!("only {} are shown", counted(view.tests.len() as u64, "test")));
+        let shown = view.tests.len() as u64;
+        let are = if shown == 1 { "is" } else { "are" };
+        parts.push(format!("only {} {are} shown", counted(shown, "test")));
     }
     let failing: Vec<_> = view.workers.iter().filter(|rate| is_noteworthy(rate)).collect();
     if !failing.is_empty() {

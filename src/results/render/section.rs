@@ -19,6 +19,8 @@ pub struct Section {
     pub left_out: usize,
     /// Whether a narrow terminal shows only the first columns.
     pub is_wide: bool,
+    /// Headings of the columns that a narrow terminal leaves out, in this order. Empty: none.
+    pub expendable: &'static [&'static str],
 }
 
 impl Section {

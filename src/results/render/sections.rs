@@ -78,6 +78,8 @@ pub fn matrix(view: &MatrixView) -> Section {
     }
     let mut intro = if view.cells.is_empty() {
         "none".to_owned()
+    } else if view.cells.iter().all(|cell| cell.value.is_none()) {
+        format!("newest result of each test; no value of {}", view.metric)
     } else {
         format!(
             "newest result of each test; {} and its change against earlier results of the report",

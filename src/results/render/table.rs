@@ -53,15 +53,24 @@ pub fn table(report: &Report, style: Style) -> String {
 
 /// A section with its heading.
 pub(super) fn push_section(out: &mut String, section: Section, style: Style) {
-    let Section { title, intro, lines, numbers_from, left_out, is_wide } = section;
+    let Section { title, intro, lines, mut numbers_from, left_out, is_wide, expendable } = section;
     let colon = if intro.is_empty() { "" } else { ": " };
     let _ = writeln!(out, "\n{title}{colon}{}", plain(&intro, MAX_MESSAGE));
     let plain_line = |line: Vec<String>| line.iter().map(|cell| plain(cell, MAX_NAME)).collect();
     let lines: Vec<Vec<String>> = lines.into_iter().map(plain_line).collect();
     let width = style.width.filter(|_| is_wide).map_or(usize::MAX, usize::from);
-    let (lines, hidden) = fit(lines, width);
+    let (mut lines, hidden) = fit(lines, width);
+    let mut dropped = Vec::new();
+    if let Some(width) = style.width.map(usize::from).filter(|_| !expendable.is_empty()) {
+        for at in leave_out(&mut lines, expendable, width, &mut dropped) {
+            numbers_from -= usize::from(at < numbers_from);
+        }
+    }
     if !lines.is_empty() {
         push_lines(out, build(lines, |column| column >= numbers_from), style);
+    }
+    if !dropped.is_empty() {
+        let _ = writeln!(out, "(columns that do not fit: {})", dropped.join(", "));
     }
     if hidden > 0 {
         let does = if hidden == 1 { "does" } else { "do" };
@@ -76,20 +85,55 @@ pub(super) fn push_section(out: &mut String, section: Section, style: Style) {
 /// Fits lines into a width: shortens the first cell of each, then leaves out columns from the last one
 /// on. The first two columns stay. Also returns the number of columns that were left out.
 fn fit(mut lines: Vec<Vec<String>>, width: usize) -> (Vec<Vec<String>>, usize) {
-    let is_wider = |lines: &[Vec<String>]| natural_width(&build(lines.to_vec(), |_| false)) > width;
-    if is_wider(&lines) {
-        for first in lines.iter_mut().filter_map(|line| line.first_mut()) {
-            *first = plain(first, MIN_NAME.max(width / 4));
-        }
-    }
+    shorten(&mut lines, width);
     let mut hidden = 0;
-    while lines.first().is_some_and(|heading| heading.len() > 2) && is_wider(&lines) {
+    while lines.first().is_some_and(|heading| heading.len() > 2) && is_wider(&lines, width) {
         for line in &mut lines {
             line.pop();
         }
         hidden += 1;
     }
     (lines, hidden)
+}
+
+/// Fits lines into a width: leaves out expendable columns, whose headings are added to `dropped`, then shortens the first
+/// cell of each line. Returns the positions that the columns had one after the other.
+fn leave_out(
+    lines: &mut [Vec<String>],
+    expendable: &[&'static str],
+    width: usize,
+    dropped: &mut Vec<&'static str>,
+) -> Vec<usize> {
+    let mut places = Vec::new();
+    for heading in expendable {
+        if !is_wider(lines, width) {
+            break;
+        }
+        let place =
+            |heading_line: &Vec<String>| heading_line.iter().position(|name| name == heading);
+        if let Some(at) = lines.first().and_then(place) {
+            for line in lines.iter_mut() {
+                line.remove(at);
+            }
+            places.push(at);
+            dropped.push(heading);
+        }
+    }
+    shorten(lines, width);
+    places
+}
+
+/// Shortens the first cell of each line if the lines are wider than this.
+fn shorten(lines: &mut [Vec<String>], width: usize) {
+    if is_wider(lines, width) {
+        for first in lines.iter_mut().filter_map(|line| line.first_mut()) {
+            *first = plain(first, MIN_NAME.max(width / 4));
+        }
+    }
+}
+
+fn is_wider(lines: &[Vec<String>], width: usize) -> bool {
+    natural_width(&build(lines.to_vec(), |_| false)) > width
 }
 
 /// The part about the tests. `has_matrix`: a section has the matrix.

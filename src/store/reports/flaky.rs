@@ -10,13 +10,11 @@ use crate::store::Store;
 use crate::store::columns::{numbers, texts};
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, get, joined};
+use crate::store::reports::parts::{AT_ONCE, Part, divided};
 use crate::store::reports::quarantined::QuarantineRefRow;
 use duckdb::arrow::datatypes::{UInt16Type, UInt32Type, UInt64Type};
 use duckdb::{Connection, Row, params};
 use std::collections::{HashMap, HashSet};
-
-/// Maximum number of attempts that are read at once. Those of one test are not divided.
-const AT_ONCE: u64 = 100_000;
 
 /// Attempts of one case that ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -84,13 +82,6 @@ impl Store {
     }
 }
 
-/// Attempts that are read at once: of all tests of some runs, or of some tests of one run.
-#[derive(Debug, PartialEq, Eq)]
-struct Part {
-    runs: (u32, u32),
-    tests: (u32, u32),
-}
-
 /// Divides the attempts that ended since a time.
 fn parts(connection: &Connection, since: Timestamp, at_once: u64) -> Result<Vec<Part>, StoreError> {
     let sql = "SELECT run, count(*)::UBIGINT, max(test) FROM attempts WHERE finished_ms >= ?1 \
@@ -101,31 +92,6 @@ fn parts(connection: &Connection, since: Timestamp, at_once: u64) -> Result<Vec<
     });
     let runs: Result<Vec<_>, _> = rows.doing("query")?.collect();
     Ok(divided(&runs?, at_once))
-}
-
-/// Divides runs with their numbers of attempts and their last tests.
-fn divided(runs: &[(u32, u64, u32)], at_once: u64) -> Vec<Part> {
-    let (mut parts, mut begun): (Vec<Part>, u64) = (Vec::new(), u64::MAX);
-    for (run, attempts, last) in runs {
-        if *attempts > at_once {
-            // As many tests as if each had one attempt.
-            let step = u32::try_from(at_once).unwrap_or(u32::MAX).max(1);
-            parts.extend((0..=*last).step_by(step as usize).map(|first| Part {
-                runs: (*run, *run),
-                tests: (first, first.saturating_add(step - 1)),
-            }));
-            begun = u64::MAX;
-            continue;
-        }
-        begun = begun.saturating_add(*attempts);
-        if let Some(part) = parts.last_mut().filter(|_| begun <= at_once) {
-            part.runs.1 = *run;
-        } else {
-            parts.push(Part { runs: (*run, *run), tests: (0, u32::MAX) });
-            begun = *attempts;
-        }
-    }
-    parts
 }
 
 /// The attempts of the runs so far, by case.
@@ -332,26 +298,4 @@ fn quarantine(row: &Row<'_>, first: usize) -> Result<Option<QuarantineRefRow>, S
     let Some(id) = get::<Option<u32>>(row, first)? else { return Ok(None) };
     let (reason, expires_at) = (get(row, first + 1)?, Timestamp(get(row, first + 2)?));
     Ok(Some(QuarantineRefRow { quarantine: QuarantineId(id), reason, expires_at }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_are_divided_by_their_attempts() {
-        let part = |runs, tests| Part { runs, tests };
-        let all = (0, u32::MAX);
-        let runs = [(1, 2, 1), (7, 1, 0), (1_000_007, 1, 5), (1_000_008, 7, 6), (u32::MAX, 3, 2)];
-        let expected = [
-            part((1, 7), all),
-            part((1_000_007, 1_000_007), all),
-            part((1_000_008, 1_000_008), (0, 2)),
-            part((1_000_008, 1_000_008), (3, 5)),
-            part((1_000_008, 1_000_008), (6, 8)),
-            part((u32::MAX, u32::MAX), all),
-        ];
-        assert_eq!(divided(&runs, 3), expected);
-        assert_eq!(divided(&[], 3), []);
-    }
 }

@@ -51,38 +51,6 @@ pub struct Given {
     pub attempts: u64,
 }
 
-/// A metric of a judged series.
-#[derive(Debug, Clone, PartialEq)]
-pub struct SeriesMetric {
-    pub case: CaseId,
-    pub series: SeriesId,
-    /// Name of the metric, or `CHECK.FIGURE` for a figure of a check.
-    pub metric: String,
-    pub unit: String,
-    /// `lower`, `higher`, or another word.
-    pub better: String,
-    pub is_figure: bool,
-    /// The limits of changes that the newest test sets.
-    pub limits: Vec<ChangeLimit>,
-    /// The worker of the newest attempt.
-    pub worker: WorkerId,
-}
-
-impl JudgedSeries {
-    /// A metric of this series.
-    pub(super) fn metric(
-        &self,
-        series: SeriesId,
-        metric: String,
-        (unit, better): (String, String),
-        is_figure: bool,
-    ) -> SeriesMetric {
-        let Self { case, worker, limits, .. } = self;
-        let (case, worker, limits) = (*case, *worker, limits.clone());
-        SeriesMetric { case, series, metric, unit, better, is_figure, limits, worker }
-    }
-}
-
 /// The newest attempts first, then their tests, because labels are long. The parameters are the first and the last
 /// judged run.
 const JUDGED: &str = "WITH judged AS MATERIALIZED (SELECT series_id, \

@@ -8,7 +8,7 @@ use crate::store::error::StoreError;
 use crate::store::project::marks::{ACCEPTANCE, QUARANTINE};
 use crate::store::query::{Conditions, get, time};
 use crate::store::rows::MAX_ROWS;
-use duckdb::Row;
+use duckdb::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
 
 /// The removal of a mark.
@@ -54,7 +54,10 @@ pub struct AcceptanceRow {
 }
 
 /// The runs from which on changes are known: of all metrics of a series (`None`), or of one.
-pub type AcceptedRuns = HashMap<SeriesId, Vec<(Option<String>, RunId)>>;
+pub type AcceptedRuns = HashMap<SeriesId, Vec<Accepted>>;
+
+/// A metric, `None` for all, and the run from which on its change is accepted.
+pub type Accepted = (Option<String>, RunId);
 
 impl Store {
     /// Lists quarantines, the newest first; only those in force at a time if it is given.
@@ -222,13 +225,18 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn worker_names(&self) -> Result<BTreeMap<WorkerId, String>, StoreError> {
-        let select = "SELECT worker, name FROM worker_names";
-        self.pool.read(|connection| {
-            let names = Conditions::default()
-                .query(connection, select, "", |row| Ok((WorkerId(get(row, 0)?), get(row, 1)?)))?;
-            Ok(names.into_iter().collect())
-        })
+        self.pool.read(worker_names)
     }
+}
+
+/// As [`Store::worker_names`].
+pub(super) fn worker_names(
+    connection: &Connection,
+) -> Result<BTreeMap<WorkerId, String>, StoreError> {
+    let select = "SELECT worker, name FROM worker_names";
+    let names = Conditions::default()
+        .query(connection, select, "", |row| Ok((WorkerId(get(row, 0)?), get(row, 1)?)))?;
+    Ok(names.into_iter().collect())
 }
 
 /// The first removal of each mark of a kind, as a table to join.

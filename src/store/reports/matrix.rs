@@ -1,15 +1,22 @@
 //! The matrix of a report, the slowest tests, and the workers that ran its tests.
+//!
+//! Limit: about 100,000 tests of a matrix are in memory together, beside the values of each case.
 
+use super::cells::{CellRow, Cells, Of, TestResult, Words};
 use super::details::{CASE_KEY, quoted};
+use super::parts::{AT_ONCE, Part, divided};
+use super::quarantined;
 use super::selection::Selection;
-use crate::domain::id::TestId;
-use crate::domain::outcome::Outcome;
+use crate::domain::id::{RunId, TestId};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::Store;
+use crate::store::columns::{numbers, texts, truths};
 use crate::store::error::StoreError;
-use crate::store::query::{self, Conditions, LAST_ATTEMPTS, PLACES, get};
-use duckdb::{Connection, Row};
-use std::collections::{BTreeMap, HashMap};
+use crate::store::query::{self, Conditions, LAST_ATTEMPTS, get};
+use duckdb::Connection;
+use duckdb::arrow::array::RecordBatch;
+use duckdb::arrow::datatypes::{Float64Type, UInt32Type, UInt64Type};
+use std::collections::HashMap;
 
 /// A column by which the rows of a matrix are grouped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,32 +29,6 @@ pub enum Group {
     Runtime,
     Template,
     Kind,
-}
-
-/// A cell: the newest result of each case of a group on a kind of hardware.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CellRow {
-    pub row: String,
-    pub column: String,
-    pub tests: u64,
-    pub outcomes: BTreeMap<Outcome, u64>,
-    pub pending: u64,
-    pub flaky: u64,
-    /// Cases in quarantine. `outcomes` counts them, too.
-    pub quarantined: BTreeMap<Outcome, u64>,
-    pub outcome: Option<Outcome>,
-    /// Geometric mean of the medians of the metric.
-    pub value: Option<f64>,
-    pub unit: String,
-    /// `lower` or `higher`.
-    pub better: Option<String>,
-    /// Geometric mean of the ratios of the newest value to the median of the earlier ones.
-    pub change: Option<f64>,
-    /// The test with the worst outcome.
-    pub test: TestId,
-    pub message: String,
-    /// Whether a script that dtf generated ran that test.
-    pub is_generated: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,18 +54,6 @@ pub struct WorkerRow {
 /// Maximum number of slow tests, and of workers.
 const MAX_SLOW: u32 = 10;
 const MAX_WORKERS: u32 = 1_000;
-
-/// The outcomes, the worst first. `passed` is the last one, after tests that have not ended.
-const WORST_FIRST: [Outcome; 8] = [
-    Outcome::Failed,
-    Outcome::ReducedPrecision,
-    Outcome::Error,
-    Outcome::TimedOut,
-    Outcome::WorkerLost,
-    Outcome::Expired,
-    Outcome::Cancelled,
-    Outcome::Skipped,
-];
 
 impl Group {
     /// The expression of the names of rows, over `states` and `workers`.
@@ -114,29 +83,42 @@ impl Store {
         metric: &str,
         limit: u32,
     ) -> Result<Vec<CellRow>, StoreError> {
+        self.matrix_in_parts(selection, group, metric, limit, AT_ONCE)
+    }
+
+    /// As [`Store::matrix`], with the tests of runs that have `at_once` tests together in memory.
+    pub(in crate::store) fn matrix_in_parts(
+        &self,
+        selection: &Selection,
+        group: Group,
+        metric: &str,
+        limit: u32,
+        at_once: u64,
+    ) -> Result<Vec<CellRow>, StoreError> {
         self.pool.read(|connection| {
             let runs = selection.runs(connection)?;
-            let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
-                return Ok(Vec::new());
-            };
             let select = format!(
-                "{} SELECT states.outcome, states.flaky, {CASE_KEY} AS key, \
-                 coalesce({}, '(none)') AS row_name, \
+                "{} SELECT states.run, states.test, {CASE_KEY}, coalesce({}, '(none)'), \
                  CASE WHEN states.backend IS NULL THEN '(none)' \
                  WHEN states.product IS NULL THEN states.backend \
-                 ELSE states.backend || ' (' || states.product || ')' END AS column_name, \
-                 {} AS place, \
-                 CASE WHEN states.outcome = 'passed' THEN states.median END AS median, \
-                 states.metric_set \
+                 ELSE states.backend || ' (' || states.product || ')' END, \
+                 states.outcome, states.flaky, \
+                 CASE WHEN states.outcome = 'passed' THEN states.median END, states.metric_set \
                  FROM ({STATES}) AS states \
                  LEFT JOIN worker_names AS workers ON workers.worker = states.worker",
                 last_attempts(metric),
-                group.expression(),
-                place()
+                group.expression()
             );
-            let rest = cells(limit);
-            let tests = selection.of_tests(*first, *last);
-            let mut cells = tests.query(connection, &select, &rest, cell_row)?;
+            let mut cells = Cells::default();
+            for Part { runs, tests } in parts(connection, &runs, at_once)? {
+                let mut of_part = selection.of_tests(RunId(runs.0), RunId(runs.1));
+                of_part.and("states.test BETWEEN ? AND ?", [tests.0, tests.1]);
+                of_part.batches(connection, &select, |batch| add(batch, &mut cells))?;
+            }
+            let quarantined = quarantined::of(connection, &cells.newest())?;
+            let is_quarantined = |test| quarantined.contains_key(&test);
+            let mut cells =
+                cells.finish(&words(connection, metric)?, is_quarantined, limit as usize);
             add_messages(connection, &mut cells)?;
             Ok(cells)
         })
@@ -221,85 +203,72 @@ const STATES: &str = "SELECT tests.*, ended.outcome, coalesce(ended.flaky, false
     LEFT JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test \
     LEFT JOIN last ON last.run = tests.run AND last.test = tests.test";
 
-/// Added to the places of tests with a verdict, which follow other ends.
-const VERDICT: u64 = 1 << 63;
-
-/// The place of a test among the results of its case, the newest one last.
-fn place() -> String {
-    format!(
-        "CASE WHEN states.outcome IS NOT NULL \
-         AND states.outcome NOT IN ('cancelled', 'skipped', 'expired') \
-         THEN {VERDICT}::UBIGINT ELSE 0::UBIGINT END \
-         + states.run::UBIGINT * {PLACES}::UBIGINT + states.test::UBIGINT"
-    )
-}
-
 /// The beginning of the query of the matrix: the last attempts of tests, with the median of the metric if they passed.
 fn last_attempts(metric: &str) -> String {
     format!(
-        "WITH sets AS MATERIALIZED (SELECT metric_set, position, unit, better FROM metric_sets \
+        "WITH sets AS MATERIALIZED (SELECT metric_set, position FROM metric_sets \
            WHERE name = {} AND NOT is_figure AND position > 0), \
          measured AS (SELECT own.run, own.test, own.attempt, own.metric_set, \
            own.medians[sets.position] AS median FROM attempt_metrics AS own \
            JOIN sets ON sets.metric_set = own.metric_set WHERE own.outcome = 'passed' \
-           AND isfinite(own.medians[sets.position]) AND own.medians[sets.position] > 0), \
+           AND isfinite(own.medians[sets.position])), \
          last AS (SELECT own.run, own.test, own.worker, \
            CASE WHEN coalesce(own.devices, '[]') <> '[]' THEN own.device_product END AS product, \
            measured.median, measured.metric_set FROM ({LAST_ATTEMPTS}) AS own \
            LEFT JOIN measured ON measured.run = own.run AND measured.test = own.test \
-           AND measured.attempt = own.attempt), \
-         placed AS (",
+           AND measured.attempt = own.attempt)",
         quoted(metric)
     )
 }
 
-/// The part of the query of the matrix after the conditions: the newest result of each case, preferring
-/// verdicts; then one row for each cell. A change compares it with the median of the others, which is that of all
-/// without one of its value.
-fn cells(limit: u32) -> String {
-    let count = |outcome: &Outcome, more: &str| {
-        format!("count(*) FILTER (outcome = '{}'{more})", outcome.name())
+/// Divides the tests of these runs.
+fn parts(connection: &Connection, runs: &[RunId], at_once: u64) -> Result<Vec<Part>, StoreError> {
+    let mut sizes: HashMap<RunId, u64> = HashMap::new();
+    let mut of_runs = Conditions::default();
+    if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
+        of_runs.and("run BETWEEN ? AND ?", [first.0, last.0]);
+    }
+    let select = "SELECT run, tests::UBIGINT FROM run_parts";
+    for (run, tests) in of_runs
+        .query(connection, select, "", |row| Ok((RunId(get(row, 0)?), get::<u64>(row, 1)?)))?
+    {
+        *sizes.entry(run).or_default() += tests;
+    }
+    let size = |run: &RunId| {
+        let tests = sizes.get(run).copied().unwrap_or_default();
+        (run.0, tests, u32::try_from(tests).unwrap_or(u32::MAX))
     };
-    let mut counts: Vec<String> = Outcome::ALL.iter().map(|outcome| count(outcome, "")).collect();
-    counts.extend(Outcome::ALL.iter().map(|outcome| count(outcome, " AND is_quarantined")));
-    let place = |(position, outcome): (usize, &Outcome)| {
-        format!("WHEN '{}' THEN {}", outcome.name(), WORST_FIRST.len() + 1 - position)
-    };
-    let places: Vec<String> = WORST_FIRST.iter().enumerate().map(place).collect();
-    format!(
-        "), grouped AS (SELECT row_name, column_name, key, max(place) AS newest, \
-           arg_max_null(outcome, place) AS outcome, arg_max_null(flaky, place) AS flaky, \
-           arg_max_null(median, place) AS value, arg_max_null(metric_set, place) AS metric_set, \
-           list(median) FILTER (median IS NOT NULL) AS medians \
-           FROM placed GROUP BY row_name, column_name, key), \
-         newest AS (SELECT row_name, column_name, \
-           (newest % {VERDICT} // {PLACES})::UINTEGER AS run, \
-           (newest % {PLACES})::UINTEGER AS test, outcome, flaky, value, sets.unit, sets.better, \
-           list_aggregate(CASE WHEN value IS NULL THEN medians ELSE list_concat( \
-           medians[:list_position(medians, value) - 1], \
-           medians[list_position(medians, value) + 1:]) END, 'median') AS earlier \
-           FROM grouped LEFT JOIN sets ON sets.metric_set = grouped.metric_set \
-           AND grouped.value IS NOT NULL), \
-         ranked AS (SELECT newest.*, \
-           (newest.run, newest.test) IN (SELECT run, test FROM quarantined) AS is_quarantined, \
-           row_number() OVER (PARTITION BY row_name, column_name ORDER BY \
-           CASE outcome {} WHEN 'passed' THEN 0 ELSE 1 END DESC, run DESC, test DESC) AS place \
-           FROM newest), \
-         cells AS (SELECT row_name, column_name, count(*) AS tests, \
-           count(*) FILTER (outcome IS NULL) AS pending, \
-           count(*) FILTER (outcome = 'passed' AND flaky) AS flaky, \
-           CASE count(value) WHEN 1 THEN max(value) ELSE {} END AS value, max(unit) AS unit, \
-           max(better) AS better, \
-           {} AS change, max(run) FILTER (place = 1) AS run, \
-           max(test) FILTER (place = 1) AS test, {} \
-           FROM ranked GROUP BY row_name, column_name) \
-         SELECT cells.run, cells.test, cells.* EXCLUDE (run, test) FROM cells \
-         ORDER BY row_name, column_name LIMIT {limit}",
-        places.join(" "),
-        geometric("ln(value)"),
-        geometric("ln(value) - ln(earlier)"),
-        counts.join(", ")
-    )
+    Ok(divided(&runs.iter().map(size).collect::<Vec<_>>(), at_once))
+}
+
+/// Adds the tests of a batch of the query of the matrix.
+fn add(batch: &RecordBatch, cells: &mut Cells) -> Result<(), StoreError> {
+    let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(batch, at));
+    let [keys, sets] = [2, 8].map(|at| numbers::<UInt64Type>(batch, at));
+    let [rows, columns, outcomes] = [3, 4, 5].map(|at| texts(batch, at));
+    let (flaky, medians) = (truths(batch, 6), numbers::<Float64Type>(batch, 7));
+    for row in 0..batch.num_rows() {
+        let result = TestResult {
+            test: TestId { run: RunId(runs.value(row)), index: tests.value(row) },
+            outcome: outcomes.word(row, "outcome")?,
+            flaky: flaky.value(row),
+            value: medians.get(row).zip(sets.get(row)),
+        };
+        let (key, name, column) = (keys.value(row), rows.value(row), columns.value(row));
+        cells.add(Of { row: name, column, key, result });
+    }
+    Ok(())
+}
+
+/// Unit and direction of a metric in each set that has it.
+fn words(connection: &Connection, metric: &str) -> Result<Words, StoreError> {
+    let mut of_metric = Conditions::default();
+    of_metric.and("name = ?", [metric.to_owned()]);
+    of_metric.and_plain("NOT is_figure AND position > 0");
+    let select = "SELECT metric_set, unit, better FROM metric_sets";
+    let words = of_metric
+        .query(connection, select, "", |row| Ok((get(row, 0)?, (get(row, 1)?, get(row, 2)?))))?;
+    Ok(words.into_iter().collect())
 }
 
 /// Adds the messages of the tests of the cells. They are read afterwards, because the tests are mostly of the newest
@@ -320,41 +289,4 @@ fn add_messages(connection: &Connection, cells: &mut [CellRow]) -> Result<(), St
         (cell.message, cell.is_generated) = messages.remove(&cell.test).unwrap_or_default();
     }
     Ok(())
-}
-
-/// The geometric mean of values with these logarithms. NULL: it cannot be expressed.
-fn geometric(logarithm: &str) -> String {
-    format!("CASE WHEN avg({logarithm}) BETWEEN -708 AND 709 THEN exp(avg({logarithm})) END")
-}
-
-fn cell_row(row: &Row<'_>) -> Result<CellRow, StoreError> {
-    let counts = |first: usize| -> Result<BTreeMap<Outcome, u64>, StoreError> {
-        let mut counts = BTreeMap::new();
-        for (position, outcome) in (first..).zip(Outcome::ALL) {
-            let count: u64 = get(row, position)?;
-            if count > 0 {
-                counts.insert(outcome, count);
-            }
-        }
-        Ok(counts)
-    };
-    let outcomes = counts(11)?;
-    let worst = WORST_FIRST.into_iter().chain([Outcome::Passed]);
-    Ok(CellRow {
-        test: query::test_id(row, 0, 1)?,
-        message: String::new(),
-        is_generated: false,
-        row: get(row, 2)?,
-        column: get(row, 3)?,
-        tests: get(row, 4)?,
-        pending: get(row, 5)?,
-        flaky: get(row, 6)?,
-        quarantined: counts(11 + Outcome::ALL.len())?,
-        value: get(row, 7)?,
-        unit: get::<Option<String>>(row, 8)?.unwrap_or_default(),
-        better: get(row, 9)?,
-        change: get(row, 10)?,
-        outcome: worst.into_iter().find(|outcome| outcomes.contains_key(outcome)),
-        outcomes,
-    })
 }

@@ -2,6 +2,7 @@
 
 pub mod busy;
 pub mod calibrations;
+pub mod cells;
 pub mod changes;
 pub mod details;
 pub mod flaky;
@@ -9,10 +10,11 @@ pub mod history;
 pub mod judged;
 pub mod marks;
 pub mod matrix;
+mod parts;
 pub mod quarantined;
 pub mod run_report;
 pub mod selection;
 pub mod series;
-mod sets;
+pub mod sets;
 pub mod values;
 pub mod verdicts;

@@ -44,22 +44,33 @@ pub(in crate::store) fn totals(
         of_tests.query(connection, select, " GROUP BY states.outcome, states.class", |row| {
             let count = |column| get::<u64>(row, column);
             let counts = [count(2)?, count(3)?, count(4)?];
-            Ok((query::outcome(row, 0)?, query::class(row, 1)?, counts))
+            Ok(((query::outcome(row, 0)?, query::class(row, 1)?), counts))
         })?;
-    for (outcome, class, [count, flaky, at_once]) in groups {
-        totals.tests += count;
-        totals.flaky += flaky;
-        if let Some(outcome) = outcome {
-            *totals.outcomes.entry(outcome).or_default() += count;
-        }
-        if outcome == Some(Outcome::Skipped) {
-            totals.all_skipped += at_once;
-        }
-        if let (Some(Outcome::Error), Some(class)) = (outcome, class) {
-            *totals.errors.entry(class).or_default() += count;
-        }
+    for (kind, counts) in groups {
+        totals.add(kind, counts);
     }
     Ok(totals)
+}
+
+impl QuarantinedRows {
+    /// Adds tests that ended in one way: their number, those that are flaky, and those with one attempt.
+    pub(in crate::store) fn add(
+        &mut self,
+        (outcome, class): (Option<Outcome>, Option<Class>),
+        [count, flaky, at_once]: [u64; 3],
+    ) {
+        self.tests += count;
+        self.flaky += flaky;
+        if let Some(outcome) = outcome {
+            *self.outcomes.entry(outcome).or_default() += count;
+        }
+        if outcome == Some(Outcome::Skipped) {
+            self.all_skipped += at_once;
+        }
+        if let (Some(Outcome::Error), Some(class)) = (outcome, class) {
+            *self.errors.entry(class).or_default() += count;
+        }
+    }
 }
 
 /// The quarantine of each of these tests that has one.

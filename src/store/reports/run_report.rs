@@ -2,15 +2,16 @@
 //! reads neither raw values nor details.
 
 use super::selection::Selection;
-use crate::domain::id::{RunId, TestId};
+use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::columns::{Lists, lists, numbers};
 use crate::store::error::StoreError;
 use crate::store::listing::{TEST_COLUMNS, test_row};
 use crate::store::query::{self, Conditions, get};
+use crate::store::reports::marks::worker_names;
 use crate::store::reports::quarantined::{self, QuarantinedRows};
-use crate::store::reports::sets::{SetMetric, Sets};
+use crate::store::reports::sets::{Metric, Sets};
 use crate::store::rows::{MAX_ROWS, TestRow};
 use crate::store::{MAX_SPREAD, Store};
 use duckdb::arrow::array::RecordBatch;
@@ -25,8 +26,8 @@ pub struct ReportRows {
     /// The runs of the report, in the order of their ids.
     pub runs: Vec<RunId>,
     pub totals: TotalRows,
-    /// The tests in the order of their ids. When there are more tests than the limit, tests that
-    /// passed at the first attempt are left out before others.
+    /// The tests in the order of their ids. When there are more tests than the limit, those that passed at the first
+    /// attempt are left out before others, then those without a verdict, then flaky ones.
     pub rows: Vec<ReportRow>,
     /// Whether rows were left out.
     pub truncated: bool,
@@ -65,6 +66,16 @@ pub struct CaseRows {
     pub skipped: u64,
     /// The cases that passed, but only when they were run again. They count as passed.
     pub flaky: u64,
+}
+
+impl CaseRows {
+    fn add(&mut self, Self { total, failed, errors, skipped, flaky }: Self) {
+        self.total += total;
+        self.failed += failed;
+        self.errors += errors;
+        self.skipped += skipped;
+        self.flaky += flaky;
+    }
 }
 
 /// The first attempt of a test that was attempted more than once.
@@ -140,13 +151,77 @@ impl Store {
                 return Ok(ReportRows { since, ..ReportRows::default() });
             };
             let of_tests = selection.of_tests(*first, *last);
-            let mut totals = totals(connection, &of_tests)?;
+            // One more, to know whether there is one.
+            let mut rows = rows(connection, &of_tests, limit + 1)?;
+            let truncated = rows.len() > limit;
+            let mut totals =
+                if truncated { totals(connection, &of_tests)? } else { totals_of(&rows) };
             totals.late_results = late_results(connection, &selection.of_runs(*first, *last))?;
-            let rows = rows(connection, &of_tests, limit)?;
-            let truncated = (rows.len() as u64) < totals.tests;
+            if truncated {
+                let last = rows.iter().enumerate().max_by_key(|(_, row)| row.place());
+                last.map(|(at, _)| at).map(|at| rows.remove(at));
+            }
             Ok(ReportRows { since, runs, totals, rows, truncated })
         })
     }
+}
+
+impl ReportRow {
+    /// The place of the test among those that are selected for a report: see [`up_to`].
+    fn place(&self) -> (u8, TestId) {
+        use Outcome::{Cancelled, Expired, Passed, Skipped};
+        let kind = match self.test.outcome {
+            Some(Passed) if self.test.flaky => 1,
+            Some(Passed) => 3,
+            None | Some(Skipped | Cancelled | Expired) => 2,
+            Some(_) => 0,
+        };
+        (kind, self.test.test)
+    }
+}
+
+/// How tests ended.
+type Kind = (Option<Outcome>, Option<Class>);
+
+impl TotalRows {
+    /// Adds tests of one kind: their number, those that are flaky, their attempts, and those with one attempt.
+    fn add(&mut self, (outcome, class): Kind, [count, flaky, attempts, at_once]: [u64; 4]) {
+        self.tests += count;
+        self.flaky += flaky;
+        self.attempts += attempts;
+        match outcome {
+            Some(outcome) => *self.outcomes.entry(outcome).or_default() += count,
+            None => self.pending += count,
+        }
+        // A test that was skipped because of its dependencies has no attempt. A test with several
+        // attempts had another outcome before, so not all of it was skipped.
+        if outcome == Some(Outcome::Skipped) {
+            self.all_skipped += at_once;
+        }
+        if let (Some(Outcome::Error), Some(class)) = (outcome, class) {
+            *self.errors.entry(class).or_default() += count;
+        }
+    }
+}
+
+/// The totals of a report that has the rows of all its tests, except for late results.
+fn totals_of(rows: &[ReportRow]) -> TotalRows {
+    let mut totals = TotalRows::default();
+    for ReportRow { test, cases, metrics, .. } in rows {
+        let kind = (test.outcome, test.class);
+        let (flaky, at_once) = (u64::from(test.flaky), u64::from(test.attempts == 1));
+        totals.add(kind, [1, flaky, test.attempts.into(), at_once]);
+        if test.quarantined.is_some() {
+            totals.quarantined.add(kind, [1, flaky, at_once]);
+        }
+        if let Some(counts) = cases.filter(|_| test.outcome.is_some()) {
+            totals.tests_with_cases += 1;
+            totals.cases.add(counts);
+        }
+        let is_noisy = |metric: &MetricRow| metric.spread.is_some_and(|spread| spread > MAX_SPREAD);
+        totals.noisy += u64::from(metrics.iter().any(is_noisy));
+    }
+    totals
 }
 
 /// Number of late results of the runs.
@@ -167,22 +242,8 @@ fn totals(connection: &Connection, of_runs: &Conditions) -> Result<TotalRows, St
         let count = |column| get::<u64>(row, column);
         Ok((kind, [count(2)?, count(3)?, count(4)?, count(5)?]))
     })?;
-    for ((outcome, class), [count, flaky, attempts, at_once]) in groups {
-        totals.tests += count;
-        totals.flaky += flaky;
-        totals.attempts += attempts;
-        match outcome {
-            Some(outcome) => *totals.outcomes.entry(outcome).or_default() += count,
-            None => totals.pending += count,
-        }
-        // A test that was skipped because of its dependencies has no attempt. A test with several
-        // attempts had another outcome before, so not all of it was skipped.
-        if outcome == Some(Outcome::Skipped) {
-            totals.all_skipped += at_once;
-        }
-        if let (Some(Outcome::Error), Some(class)) = (outcome, class) {
-            *totals.errors.entry(class).or_default() += count;
-        }
+    for (kind, counts) in groups {
+        totals.add(kind, counts);
     }
     if query::has_rows(connection, "cases")? {
         (totals.tests_with_cases, totals.cases) = cases(connection, of_runs)?;
@@ -221,11 +282,13 @@ fn case_counts(row: &Row<'_>, first: usize) -> Result<Option<CaseRows>, StoreErr
 /// The beginning of a query over the tests in the report. The conditions follow it.
 pub(super) const PICKED: &str = "WITH picked AS (SELECT * FROM test_states AS states";
 
-/// Closes [`PICKED`]: tests that did not pass at the first attempt precede the others.
+/// Closes [`PICKED`]: tests that failed come first, then flaky ones, those without a verdict, and those that passed.
+/// [`ReportRow::place`] is the same order.
 pub(super) fn up_to(limit: usize) -> String {
     format!(
-        " ORDER BY (states.outcome IS NOT DISTINCT FROM 'passed' AND NOT states.flaky), \
-         states.run, states.test LIMIT {limit})"
+        " ORDER BY CASE WHEN states.outcome = 'passed' THEN CASE WHEN states.flaky THEN 1 ELSE 3 END \
+         WHEN states.outcome IS NULL OR states.outcome IN ('skipped', 'cancelled', 'expired') THEN 2 \
+         ELSE 0 END, states.run, states.test LIMIT {limit})"
     )
 }
 
@@ -234,56 +297,33 @@ fn rows(
     of_runs: &Conditions,
     limit: usize,
 ) -> Result<Vec<ReportRow>, StoreError> {
-    let up_to = up_to(limit);
-    // The first attempts are selected by the tests that have several: joined at once, those of all tests are read.
     let rest = format!(
-        "{up_to}, firsts AS (SELECT attempts.run, attempts.test, attempts.outcome, attempts.message, \
-         attempts.worker FROM attempts JOIN picked ON picked.run = attempts.run \
-         AND picked.test = attempts.test WHERE picked.attempt > 1 AND attempts.attempt = 1) \
-         SELECT {TEST_COLUMNS}, workers.name, states.duration_ms, \
-         attempts.peak_memory_bytes, firsts.outcome, firsts.message, attempts.weights, \
-         attempts.isolation, \
-         attempts.environment, attempts.devices, \
-         first_workers.name, \
-         cases.total, cases.failed, cases.errors, cases.skipped, cases.flaky, \
-         attempts.would_not_notice, attempts.first_differs, attempts.weights_id, states.attempt \
-         FROM picked AS states \
-         LEFT JOIN worker_names AS workers ON workers.worker = states.worker \
+        "{} SELECT {TEST_COLUMNS}, states.worker, states.duration_ms, states.attempt, \
+         attempts.peak_memory_bytes, attempts.weights, attempts.weights_id, \
+         attempts.would_not_notice, attempts.first_differs, attempts.isolation, \
+         attempts.environment, attempts.devices FROM picked AS states \
          LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
-         AND attempts.attempt = states.attempt \
-         LEFT JOIN firsts ON firsts.run = states.run AND firsts.test = states.test \
-         LEFT JOIN worker_names AS first_workers ON first_workers.worker = firsts.worker \
-         LEFT JOIN cases ON cases.run = states.run AND cases.test = states.test \
-         AND cases.attempt = states.attempt ORDER BY states.run, states.test"
+         AND attempts.attempt = states.attempt ORDER BY states.run, states.test",
+        up_to(limit)
     );
+    let workers = worker_names(connection)?;
+    let name = |worker: Option<u32>| workers.get(&WorkerId(worker?)).cloned();
     let rows = of_runs.query(connection, PICKED, &rest, |row| {
-        let test = test_row(row)?;
-        let attempt = get::<Option<u16>>(row, 28)?;
-        let duration = get::<Option<u64>>(row, 11)?.map(Millis);
-        let (worker, peak_memory_bytes) = (get(row, 10)?, get(row, 12)?);
-        let first_attempt = match query::outcome(row, 13)? {
-            Some(outcome) => {
-                let worker = get::<Option<String>>(row, 19)?.unwrap_or_default();
-                Some(FirstRow { outcome, message: get(row, 14)?, worker })
-            }
-            None => None,
-        };
-        let (weights, cases) = (get(row, 15)?, case_counts(row, 20)?);
-        let isolation: Option<String> = get(row, 16)?;
+        let attempt = get::<Option<u16>>(row, 12)?;
         let row = ReportRow {
-            test,
-            worker,
-            duration,
-            peak_memory_bytes,
-            weights,
-            would_not_notice: get(row, 25)?,
-            first_differs: get(row, 26)?,
-            weights_id: get(row, 27)?,
-            first_attempt,
-            isolation: isolation.unwrap_or_default(),
-            environment: get(row, 17)?,
-            devices: get(row, 18)?,
-            cases,
+            test: test_row(row)?,
+            worker: name(get(row, 10)?),
+            duration: get::<Option<u64>>(row, 11)?.map(Millis),
+            peak_memory_bytes: get(row, 13)?,
+            weights: get(row, 14)?,
+            weights_id: get(row, 15)?,
+            would_not_notice: get(row, 16)?,
+            first_differs: get(row, 17)?,
+            first_attempt: None,
+            isolation: get::<Option<String>>(row, 18)?.unwrap_or_default(),
+            environment: get(row, 19)?,
+            devices: get(row, 20)?,
+            cases: None,
             metrics: Vec::new(),
         };
         Ok((row, attempt))
@@ -291,13 +331,62 @@ fn rows(
     let tests = rows.iter().map(|(row, _)| row.test.test).collect();
     let mut known = quarantined::of(connection, &tests)?;
     let attempts = rows.iter().filter_map(|(row, attempt)| Some((row.test.test, (*attempt)?)));
-    let mut metrics = metrics(connection, &attempts.collect())?;
+    let attempts: HashMap<TestId, u16> = attempts.collect();
+    let mut firsts = firsts(connection, &attempts, &workers)?;
+    let mut cases = cases_of(connection, &attempts)?;
+    let mut metrics = metrics(connection, &attempts)?;
     let complete = |(mut row, _): (ReportRow, _)| {
-        row.test.quarantined = known.remove(&row.test.test);
-        row.metrics = metrics.remove(&row.test.test).unwrap_or_default();
+        let test = row.test.test;
+        row.test.quarantined = known.remove(&test);
+        (row.first_attempt, row.cases) = (firsts.remove(&test), cases.remove(&test));
+        row.metrics = metrics.remove(&test).unwrap_or_default();
         row
     };
     Ok(rows.into_iter().map(complete).collect())
+}
+
+/// The first attempts of tests that have several.
+fn firsts(
+    connection: &Connection,
+    attempts: &HashMap<TestId, u16>,
+    workers: &BTreeMap<WorkerId, String>,
+) -> Result<HashMap<TestId, FirstRow>, StoreError> {
+    let again = attempts.iter().filter(|(_, last)| **last > 1).map(|(test, _)| *test);
+    let again: Vec<TestId> = again.collect();
+    if again.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let mut of_tests = Conditions::default();
+    of_tests.tests("attempts", &again);
+    of_tests.and_plain("attempts.attempt = 1");
+    let select = "SELECT run, test, outcome, message, worker FROM attempts";
+    let rows = of_tests.query(connection, select, "", |row| {
+        let worker = workers.get(&WorkerId(get(row, 4)?)).cloned().unwrap_or_default();
+        let Some(outcome) = query::outcome(row, 2)? else { return Ok(None) };
+        let first = FirstRow { outcome, message: get(row, 3)?, worker };
+        Ok(Some((query::test_id(row, 0, 1)?, first)))
+    })?;
+    Ok(rows.into_iter().flatten().collect())
+}
+
+/// The counts of the cases of these attempts of tests.
+fn cases_of(
+    connection: &Connection,
+    attempts: &HashMap<TestId, u16>,
+) -> Result<HashMap<TestId, CaseRows>, StoreError> {
+    if !query::has_rows(connection, "cases")? {
+        return Ok(HashMap::new());
+    }
+    let mut of_tests = Conditions::default();
+    of_tests.tests("cases", &attempts.keys().copied().collect::<Vec<_>>());
+    let select = "SELECT run, test, attempt, total, failed, errors, skipped, flaky FROM cases";
+    let rows = of_tests.query(connection, select, "", |row| {
+        let (test, attempt) = (query::test_id(row, 0, 1)?, get::<u16>(row, 2)?);
+        Ok((test, attempt, case_counts(row, 3)?))
+    })?;
+    let is_last = |(test, attempt, _): &(TestId, u16, _)| attempts.get(test) == Some(attempt);
+    let rows = rows.into_iter().filter(is_last);
+    Ok(rows.filter_map(|(test, _, counts)| Some((test, counts?))).collect())
 }
 
 /// The lists with the numbers of metrics.
@@ -320,7 +409,7 @@ impl<'a> Summaries<'a> {
     }
 
     /// A metric at its place in the lists of a row. `None` if it has no values.
-    fn metric(&self, row: usize, place: usize, of: &SetMetric) -> Option<MetricRow> {
+    fn metric(&self, row: usize, place: usize, of: &Metric) -> Option<MetricRow> {
         let [min, p90, p99, max, spread] = self.figures.each_ref().map(|of| of.get(row, place));
         Some(MetricRow {
             name: of.name.clone(),

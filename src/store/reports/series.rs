@@ -7,6 +7,7 @@ use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, Conditions, get};
+use crate::store::reports::sets::Metric;
 use duckdb::{Connection, params};
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,17 +18,6 @@ pub struct SeriesRow {
     pub case: CaseId,
     pub name: String,
     pub labels: BTreeMap<String, String>,
-}
-
-/// A metric of a series.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SeriesMetricRow {
-    /// Name of the metric, or `CHECK.FIGURE` for a figure of a check.
-    pub metric: String,
-    pub unit: String,
-    /// `lower`, `higher`, or another word.
-    pub better: String,
-    pub is_figure: bool,
 }
 
 /// An ended attempt of a series, with the median of one metric.
@@ -99,7 +89,7 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn series_metrics(&self, series: SeriesId) -> Result<Vec<SeriesMetricRow>, StoreError> {
+    pub fn series_metrics(&self, series: SeriesId) -> Result<Vec<Metric>, StoreError> {
         let sql = "SELECT name, max(unit), max(better), is_figure FROM metric_sets \
             WHERE position > 0 AND metric_set IN \
             (SELECT metric_set FROM attempt_metrics WHERE series_id = ?1) \
@@ -107,8 +97,8 @@ impl Store {
         self.pool.read(|connection| {
             let mut statement = connection.prepare(sql).doing("query")?;
             let rows = statement.query_and_then(params![series.0], |row| {
-                Ok(SeriesMetricRow {
-                    metric: get(row, 0)?,
+                Ok(Metric {
+                    name: get(row, 0)?,
                     unit: get(row, 1)?,
                     better: get(row, 2)?,
                     is_figure: get(row, 3)?,
@@ -125,10 +115,10 @@ impl Store {
     pub fn series_points(
         &self,
         series: SeriesId,
-        metrics: &[&SeriesMetricRow],
+        metrics: &[&Metric],
         limit: u32,
     ) -> Result<Vec<Vec<PointRow>>, StoreError> {
-        let names: Vec<&str> = metrics.iter().map(|metric| &*metric.metric).collect();
+        let names: Vec<&str> = metrics.iter().map(|metric| &*metric.name).collect();
         let names = serde_json::to_string(&names).unwrap_or_default();
         self.pool.read(|connection| {
             let mut statement = connection.prepare(ATTEMPTS).doing("query")?;
@@ -147,8 +137,8 @@ impl Store {
             attempts.reverse();
             let oldest = attempts.first().map_or(0, |row| row.attempt.test.run.0);
             let mut values = values(connection, series, &names, oldest)?;
-            let points = |metric: &&SeriesMetricRow| {
-                let name = (metric.metric.clone(), metric.is_figure);
+            let points = |metric: &&Metric| {
+                let name = (metric.name.clone(), metric.is_figure);
                 let measured = values.remove(&name).unwrap_or_default();
                 let point = |row: &PointRow| PointRow {
                     value: measured.get(&row.attempt).copied(),

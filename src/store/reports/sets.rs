@@ -4,18 +4,22 @@ use crate::store::error::{Doing, StoreError};
 use crate::store::query::{get, joined};
 use duckdb::{Connection, params};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-/// A metric of a set, or a figure of a check.
-pub(super) struct SetMetric {
+/// A metric, or a figure of a check.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Metric {
+    /// Name of the metric, or `CHECK.FIGURE` for a figure of a check.
     pub name: String,
     pub unit: String,
+    /// `lower`, `higher`, or another word.
     pub better: String,
     pub is_figure: bool,
 }
 
 /// The metrics with values of sets by the id of the set, in the order of the lists of `attempt_metrics`.
 #[derive(Default)]
-pub(super) struct Sets(HashMap<u64, Vec<SetMetric>>);
+pub(super) struct Sets(HashMap<u64, Vec<Arc<Metric>>>);
 
 impl Sets {
     /// Reads these sets.
@@ -31,13 +35,13 @@ impl Sets {
             ORDER BY metric_set, position";
         let mut statement = connection.prepare(sql).doing("query")?;
         let mut rows = statement.query(params![joined(ids.iter())]).doing("query")?;
-        let mut sets: HashMap<u64, Vec<SetMetric>> = HashMap::new();
+        let mut sets: HashMap<u64, Vec<Arc<Metric>>> = HashMap::new();
         while let Some(row) = rows.next().doing("query")? {
             let of_set = sets.entry(get(row, 0)?).or_default();
             if get::<u32>(row, 5)? > 0 {
                 let (name, unit) = (get(row, 1)?, get(row, 2)?);
                 let (better, is_figure) = (get(row, 3)?, get(row, 4)?);
-                of_set.push(SetMetric { name, unit, better, is_figure });
+                of_set.push(Arc::new(Metric { name, unit, better, is_figure }));
             }
         }
         match ids.iter().find(|id| !sets.contains_key(id)) {
@@ -47,7 +51,7 @@ impl Sets {
     }
 
     /// The metrics of a set that was read.
-    pub fn of(&self, id: u64) -> &[SetMetric] {
+    pub fn of(&self, id: u64) -> &[Arc<Metric>] {
         self.0.get(&id).map_or(&[], Vec::as_slice)
     }
 }

@@ -11,14 +11,15 @@ use crate::store::Store;
 use crate::store::columns::{lists, numbers};
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::joined;
-use crate::store::reports::judged::{JudgedSeries, SeriesMetric};
-use crate::store::reports::sets::{SetMetric, Sets};
+use crate::store::reports::judged::JudgedSeries;
+use crate::store::reports::sets::{Metric, Sets};
 use duckdb::arrow::array::RecordBatch;
 use duckdb::arrow::datatypes::{Float64Type, UInt16Type, UInt32Type, UInt64Type};
 use duckdb::params_from_iter;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Maximum number of attempts of one series whose values are judged: the newest that passed and have values.
 pub const MAX_HISTORY: u32 = 256;
@@ -26,7 +27,7 @@ pub const MAX_HISTORY: u32 = 256;
 /// The values of one metric of one series, the oldest first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ValuesRow {
-    pub of: SeriesMetric,
+    pub of: Arc<Metric>,
     pub values: Vec<ValueRow>,
 }
 
@@ -122,7 +123,7 @@ impl Store {
 impl Histories {
     /// The values of each metric of a series. The newest attempt that has a metric states its unit and direction.
     #[must_use]
-    pub fn metrics(&self, of: &SeriesAttempts, judged: &JudgedSeries) -> Vec<ValuesRow> {
+    pub fn metrics(&self, of: &SeriesAttempts) -> Vec<ValuesRow> {
         let mut metrics: Vec<ValuesRow> = Vec::new();
         let mut by_name: HashMap<(&str, bool), usize> = HashMap::new();
         // The places in `metrics` of the metrics of each set.
@@ -130,14 +131,14 @@ impl Histories {
         for row in of.rows.iter().rev() {
             let Entry::Vacant(missing) = places.entry(row.set) else { continue };
             let mut of_set = Vec::new();
-            for SetMetric { name, unit, better, is_figure } in self.sets.of(row.set) {
-                of_set.push(*by_name.entry((name, *is_figure)).or_insert_with(|| {
-                    let words = (unit.clone(), better.clone());
-                    let of_metric = judged.metric(of.series, name.clone(), words, *is_figure);
-                    let values = Vec::with_capacity(of.rows.len());
-                    metrics.push(ValuesRow { of: of_metric, values });
-                    metrics.len() - 1
-                }));
+            for metric in self.sets.of(row.set) {
+                of_set.push(*by_name.entry((&metric.name, metric.is_figure)).or_insert_with(
+                    || {
+                        let values = Vec::with_capacity(of.rows.len());
+                        metrics.push(ValuesRow { of: Arc::clone(metric), values });
+                        metrics.len() - 1
+                    },
+                ));
             }
             missing.insert(of_set);
         }

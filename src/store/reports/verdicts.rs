@@ -10,7 +10,8 @@ use crate::store::Store;
 use crate::store::columns::{self, numbers, texts, truths};
 use crate::store::error::{Doing, StoreError};
 use crate::store::query::{self, get, joined};
-use crate::store::reports::judged::{Basis, Given, JudgedSeries, SeriesMetric, outdated};
+use crate::store::reports::judged::{Basis, Given, JudgedSeries, outdated};
+use crate::store::reports::sets::Metric;
 use crate::trends::RULES;
 use crate::trends::judgement::Judgement;
 use duckdb::arrow::array::{
@@ -28,12 +29,24 @@ const MAX_VERDICTS: u64 = 4_000_000;
 /// The verdict about the newest value of a metric.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Judged {
-    pub of: SeriesMetric,
+    pub of: Arc<Metric>,
     /// The test with the newest value.
     pub newest: TestId,
     /// The run of the first value after the change.
     pub since: Option<RunId>,
     pub judgement: Judgement,
+}
+
+/// The verdicts about all metrics of each series, in the order of [`ordered`].
+pub type Verdicts = HashMap<SeriesId, Arc<[Judged]>>;
+
+/// Sorts the verdicts about a series by the names of the metrics. Figures of checks are the last.
+#[must_use]
+pub fn ordered(mut verdicts: Vec<Judged>) -> Arc<[Judged]> {
+    verdicts.sort_by(|Judged { of: one, .. }, Judged { of: other, .. }| {
+        (one.is_figure, &one.name).cmp(&(other.is_figure, &other.name))
+    });
+    verdicts.into()
 }
 
 /// The parameters are the first and the last run of the newest attempts, the number of the rules, and the ids of
@@ -55,7 +68,7 @@ impl Store {
     pub fn verdicts(
         &self,
         series: &HashMap<SeriesId, &JudgedSeries>,
-    ) -> Result<HashMap<SeriesId, Vec<Judged>>, StoreError> {
+    ) -> Result<Verdicts, StoreError> {
         let runs = || series.values().map(|judged| judged.newest.test.run.0);
         let (Some(first), Some(last)) = (runs().min(), runs().max()) else {
             return Ok(HashMap::new());
@@ -66,17 +79,17 @@ impl Store {
             let given: Vec<Given> = found.values().copied().collect();
             let outdated = outdated(connection, &given)?;
             found.retain(|_, given| !outdated.contains(&given.series));
-            let mut verdicts: HashMap<SeriesId, Vec<Judged>> =
-                found.values().map(|given| (given.series, Vec::new())).collect();
             if found.is_empty() {
-                return Ok(verdicts);
+                return Ok(Verdicts::new());
             }
             let ids = joined(found.keys());
             let mut statement = connection.prepare(VERDICTS).doing("query")?;
+            let mut stored = Stored::of(&found);
             for batch in statement.query_arrow(params![ids]).doing("query")? {
-                add(&batch, &found, series, &mut verdicts);
+                stored.add(&batch);
             }
-            Ok(verdicts)
+            let of_series = stored.of_id.into_values();
+            Ok(of_series.map(|(series, verdicts)| (series, ordered(verdicts))).collect())
         })
     }
 
@@ -87,14 +100,10 @@ impl Store {
     pub fn keep_verdicts(
         &self,
         series: &HashMap<SeriesId, &JudgedSeries>,
-        verdicts: &[Judged],
+        verdicts: &Verdicts,
     ) -> Result<(), StoreError> {
         if !self.is_writable || series.is_empty() {
             return Ok(());
-        }
-        let mut of_series: HashMap<SeriesId, Vec<&Judged>> = HashMap::new();
-        for verdict in verdicts {
-            of_series.entry(verdict.of.series).or_default().push(verdict);
         }
         let mut ordered: Vec<_> = series.iter().collect();
         ordered.sort_unstable_by_key(|(series, judged)| (judged.newest.test, series.0));
@@ -104,7 +113,7 @@ impl Store {
             let mut rows = connection.appender("judged").doing("write to")?;
             let mut written = Rows::default();
             for (series, judged) in ordered {
-                let of_series = of_series.remove(series).unwrap_or_default();
+                let of_series = verdicts.get(series).map_or(&[][..], |verdicts| verdicts);
                 id += (of_series.len() as u64).max(1);
                 append(&mut rows, id, *series, judged).doing("write to")?;
                 for verdict in of_series {
@@ -161,58 +170,78 @@ fn append(
     ])
 }
 
-/// Adds the verdicts of a batch of [`VERDICTS`] to those of their series. `found` has the rows of `judged`. A
-/// series with a word that this version does not know is removed: it is judged again.
-fn add(
-    batch: &RecordBatch,
-    found: &HashMap<u64, Given>,
-    series: &HashMap<SeriesId, &JudgedSeries>,
-    verdicts: &mut HashMap<SeriesId, Vec<Judged>>,
-) {
-    let judged = numbers::<UInt64Type>(batch, 0);
-    let [names, units, betters] = [1, 2, 3].map(|at| texts(batch, at));
-    let are_figures = truths(batch, 4);
-    let [runs, tests] = [5, 6].map(|at| numbers::<UInt32Type>(batch, at));
-    let [words, directions] = [7, 8].map(|at| texts(batch, at));
-    let figures = [9, 10, 11, 12].map(|at| numbers::<Float64Type>(batch, at));
-    let [n_before, n_after, since, since_run] =
-        [13, 14, 15, 16].map(|at| numbers::<UInt32Type>(batch, at));
-    // The verdicts about a series follow each other.
-    let mut last = None;
-    for row in 0..batch.num_rows() {
-        let id = judged.value(row);
-        if last.as_ref().is_none_or(|(before, _)| *before != id) {
-            let of_id = found.get(&id).and_then(|given| series.get_key_value(&given.series));
-            last = Some((id, of_id));
-        }
-        let Some((_, Some((id, of_series)))) = last else { continue };
-        let Some(list) = verdicts.get_mut(id) else { continue };
-        let (verdict, direction) =
-            (words.word(row, "a verdict"), directions.word(row, "a direction"));
-        let (Ok(Some(verdict)), Ok(Some(direction))) = (verdict, direction) else {
-            verdicts.remove(id);
-            continue;
-        };
-        let [before, after, change, z] = figures.each_ref().map(|figures| figures.get(row));
-        let [unit, better] = [&units, &betters].map(|words| words.value(row).to_owned());
-        let is_figure = are_figures.value(row);
-        list.push(Judged {
-            of: of_series.metric(*id, names.value(row).to_owned(), (unit, better), is_figure),
-            newest: TestId { run: RunId(runs.value(row)), index: tests.value(row) },
-            since: since_run.get(row).map(RunId),
-            judgement: Judgement {
-                verdict,
-                direction,
-                before,
-                after,
-                change,
-                z,
-                n_before: n_before.value(row) as usize,
-                n_after: n_after.value(row) as usize,
-                since: since.get(row).map(|at| at as usize),
-            },
-        });
+/// The stored verdicts that were read.
+struct Stored {
+    /// The series and its verdicts by the id in the table `judged`.
+    of_id: HashMap<u64, (SeriesId, Vec<Judged>)>,
+    /// The metrics so far by their names. Few differ in something else.
+    metrics: HashMap<String, Vec<Arc<Metric>>>,
+}
+
+impl Stored {
+    fn of(found: &HashMap<u64, Given>) -> Self {
+        let none = |(id, given): (&u64, &Given)| (*id, (given.series, Vec::new()));
+        Self { of_id: found.iter().map(none).collect(), metrics: HashMap::new() }
     }
+
+    /// Adds a batch of [`VERDICTS`]. A series with a word that this version does not know is removed: it is judged
+    /// again.
+    fn add(&mut self, batch: &RecordBatch) {
+        let judged = numbers::<UInt64Type>(batch, 0);
+        let [names, units, betters] = [1, 2, 3].map(|at| texts(batch, at));
+        let are_figures = truths(batch, 4);
+        let [runs, tests] = [5, 6].map(|at| numbers::<UInt32Type>(batch, at));
+        let [words, directions] = [7, 8].map(|at| texts(batch, at));
+        let figures = [9, 10, 11, 12].map(|at| numbers::<Float64Type>(batch, at));
+        let [n_before, n_after, since, since_run] =
+            [13, 14, 15, 16].map(|at| numbers::<UInt32Type>(batch, at));
+        for row in 0..batch.num_rows() {
+            let id = judged.value(row);
+            let Some((_, of_series)) = self.of_id.get_mut(&id) else { continue };
+            let (verdict, direction) =
+                (words.word(row, "a verdict"), directions.word(row, "a direction"));
+            let (Ok(Some(verdict)), Ok(Some(direction))) = (verdict, direction) else {
+                self.of_id.remove(&id);
+                continue;
+            };
+            let [before, after, change, z] = figures.each_ref().map(|figures| figures.get(row));
+            let named = [&names, &units, &betters].map(|texts| texts.value(row));
+            of_series.push(Judged {
+                of: metric(&mut self.metrics, named, are_figures.value(row)),
+                newest: TestId { run: RunId(runs.value(row)), index: tests.value(row) },
+                since: since_run.get(row).map(RunId),
+                judgement: Judgement {
+                    verdict,
+                    direction,
+                    before,
+                    after,
+                    change,
+                    z,
+                    n_before: n_before.value(row) as usize,
+                    n_after: n_after.value(row) as usize,
+                    since: since.get(row).map(|at| at as usize),
+                },
+            });
+        }
+    }
+}
+
+/// The metric with this name, unit and direction, which most series share.
+fn metric(
+    metrics: &mut HashMap<String, Vec<Arc<Metric>>>,
+    [name, unit, better]: [&str; 3],
+    is_figure: bool,
+) -> Arc<Metric> {
+    let is_same = |metric: &&Arc<Metric>| {
+        (&*metric.unit, &*metric.better, metric.is_figure) == (unit, better, is_figure)
+    };
+    if let Some(known) = metrics.get(name).and_then(|named| named.iter().find(is_same)) {
+        return Arc::clone(known);
+    }
+    let [name, unit, better] = [name, unit, better].map(str::to_owned);
+    let new = Arc::new(Metric { name: name.clone(), unit, better, is_figure });
+    metrics.entry(name).or_default().push(Arc::clone(&new));
+    new
 }
 
 /// Rows of the table `verdicts`, gathered by column.
@@ -236,7 +265,7 @@ impl Rows {
     fn push(&mut self, id: u64, verdict: &Judged) {
         let Judged { of, newest, since, judgement } = verdict;
         self.judged.append_value(id);
-        for (column, text) in self.words.iter_mut().zip([&of.metric, &of.unit, &of.better]) {
+        for (column, text) in self.words.iter_mut().zip([&of.name, &of.unit, &of.better]) {
             column.append_value(text);
         }
         self.is_figure.append_value(of.is_figure);

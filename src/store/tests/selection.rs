@@ -7,7 +7,8 @@ use crate::domain::outcome::Outcome;
 use crate::domain::test::TestSpec;
 use crate::domain::time::Timestamp;
 use crate::store::Store;
-use crate::store::reports::matrix::{CellRow, Group};
+use crate::store::reports::cells::CellRow;
+use crate::store::reports::matrix::Group;
 use crate::store::reports::selection::{Runs, Selection};
 use serde_json::json;
 use std::sync::Arc;
@@ -146,6 +147,29 @@ fn a_cell_has_the_newest_verdict_of_each_case_and_its_change() {
     assert_eq!((cuda.tests, cuda.pending, cuda.outcome), (2, 1, Some(Outcome::Failed)));
     let none: Vec<CellRow> = cells(&Runs::One(RunId(9)).into(), Group::Worker);
     assert!(none.is_empty());
+}
+
+#[test]
+fn a_matrix_of_parts_is_the_same() {
+    let (_place, opened) = with(&three_runs());
+    let of_hw = Selection { hw: Some("cuda".parse().expect("patterns")), ..Selection::default() };
+    let of_status = Selection {
+        status: Some("passed,failed".parse().expect("states")),
+        ..Selection::default()
+    };
+    let since = Selection { since: Some(Timestamp(1_500)), ..Selection::default() };
+    let of_model = (Group::Model, Selection::default());
+    let of_worker = (Group::Worker, Selection::default());
+    let others = [of_hw, of_status, since].map(|selection| (Group::Family, selection));
+    for (group, selection) in [of_model, of_worker].into_iter().chain(others) {
+        let whole = opened.store.matrix(&selection, group, METRIC, 100).expect("a matrix");
+        for at_once in [1, 3, 4, 9] {
+            let parts = opened.store.matrix_in_parts(&selection, group, METRIC, 100, at_once);
+            assert_eq!(parts.expect("a matrix"), whole, "{at_once}");
+        }
+        let first = opened.store.matrix(&selection, group, METRIC, 1).expect("a matrix");
+        assert_eq!(first, whole[..1]);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Models, or other groups of tests, on each kind of hardware over a period.
 
+use crate::api::error::Code;
 use crate::api::v1::matrix::{MatrixCell, MatrixView};
 use crate::api::v1::reports::{GroupBy, ReportQuery};
 use crate::coordinator::http::app::App;
@@ -44,7 +45,11 @@ pub(in crate::coordinator::pages) async fn show(
     viewer: Viewer,
 ) -> Result<Response, ApiError> {
     let filter: Filter = viewer.params()?;
-    let days = filter.days.unwrap_or(DEFAULT_DAYS).clamp(1, MAX_DAYS);
+    let days = filter.days.unwrap_or(DEFAULT_DAYS);
+    if !(1..=MAX_DAYS).contains(&days) {
+        let message = format!("days is {days} (expected 1 to {MAX_DAYS})");
+        return Err(ApiError::new(Code::BadRequest, message));
+    }
     let fields = fields(&filter, days);
     let Filter { model, hw, family, worker, status, group_by, metric, .. } = filter;
     let since_ms = Some(app.clock.now().0.saturating_sub(days * DAY_MS));

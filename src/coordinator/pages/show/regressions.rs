@@ -2,7 +2,7 @@
 //! test in quarantine, or run it again.
 
 use crate::api::SCHEMA;
-use crate::api::v1::changes::{ChangesQuery, ChangesView};
+use crate::api::v1::changes::{ChangesQuery, ChangesView, MetricChange};
 use crate::coordinator::http::app::App;
 use crate::coordinator::http::extract::Params;
 use crate::coordinator::http::reports;
@@ -12,7 +12,7 @@ use crate::coordinator::pages::show::changes;
 use crate::coordinator::pages::text::Link;
 use crate::coordinator::pages::viewer::Viewer;
 use crate::domain::access::Permission;
-use crate::trends::judgement::Verdict;
+use crate::trends::judgement::{Direction, Verdict};
 use axum::extract::State;
 use axum::response::Response;
 use serde_json::json;
@@ -47,6 +47,7 @@ fn page(view: &ChangesView, viewer: &Viewer) -> Page {
             "totals": changes::totals(view),
             "confirmed": confirmed,
             "worse": worse,
+            "explained": changes::metrics(view, is_explained),
             "accepted": changes::metrics(view, |metric| metric.verdict == Verdict::Accepted),
             "workers": changes::workers(view),
             "groups": changes::groups(view),
@@ -58,12 +59,18 @@ fn page(view: &ChangesView, viewer: &Viewer) -> Page {
     }
 }
 
-/// The first regression, or the first test that newly fails.
+/// Whether a metric got worse together with others of its worker.
+fn is_explained(change: &MetricChange) -> bool {
+    (change.verdict, change.direction) == (Verdict::WorkerEvent, Direction::Worse)
+}
+
+/// The first regression, the first test that newly fails, or the first one that got worse with its worker.
 fn next(view: &ChangesView) -> Link {
     let counted = || view.tests.iter().filter(|test| test.quarantined.is_none());
     let regressed = counted().find(|test| test.metrics.iter().any(changes::is_regression));
     let failing = || counted().find(|test| changes::is_bad(test));
-    match regressed.or_else(failing).and_then(|test| test.test) {
+    let explained = || counted().find(|test| test.metrics.iter().any(is_explained));
+    match regressed.or_else(failing).or_else(explained).and_then(|test| test.test) {
         Some(test) => Link::new(format!("/tests/{test}"), "Show the first one"),
         None => Link::new("/flaky", "Show flaky tests"),
     }

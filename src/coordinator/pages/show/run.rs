@@ -102,7 +102,7 @@ fn page(view: &RunView, report: &ReportView, filter: &Filter, may_cancel: bool) 
             "states": states,
             "models": labels(ROW_LABEL),
             "backends": labels(COLUMN_LABEL),
-            "tests": listed.iter().take(MAX_LISTED).map(|row| test(row)).collect::<Vec<_>>(),
+            "tests": worst(&listed, MAX_LISTED).into_iter().map(test).collect::<Vec<_>>(),
             "listed": counted(listed.len() as u64, "test"),
             "cut": (cut > 0).then(|| format!("{} more are in the JSON and the CSV.", counted(cut as u64, "test"))),
             "left_out": left_out(report),
@@ -143,6 +143,17 @@ fn next(view: &RunView, report: &ReportView) -> Link {
 fn state(row: &ReportRow) -> Word {
     let state = Word::of_test(row.outcome, row.phase, row.flaky);
     state.unless_quarantined(row.quarantined.is_some())
+}
+
+/// At most this number of tests, in their order. Those with a worse state are preferred.
+fn worst<'r>(listed: &[&'r ReportRow], most: usize) -> Vec<&'r ReportRow> {
+    let mut worst = listed.to_vec();
+    if worst.len() > most {
+        worst.sort_by_cached_key(|row| severity(&state(row)));
+        worst.truncate(most);
+        worst.sort_unstable_by_key(|row| row.test);
+    }
+    worst
 }
 
 /// Severity of a state, the worst first.

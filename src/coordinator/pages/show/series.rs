@@ -21,7 +21,7 @@ pub(super) fn chart(history: &History) -> Option<Value> {
         })
         .collect();
     let values = points.iter().filter(|point| point.value.is_some()).count();
-    let mut caption = format!("{}, {}", metric.metric, counted(values as u64, "value"));
+    let mut caption = format!("{}, {}", metric.name, counted(values as u64, "value"));
     if segments.len() > 1 {
         caption.push_str(&format!(" in {} segments", segments.len()));
     }

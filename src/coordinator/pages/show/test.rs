@@ -19,7 +19,7 @@ use crate::domain::id::{AttemptId, TestId};
 use crate::domain::outcome::Class;
 use crate::domain::test::Phase;
 use crate::domain::time::Millis;
-use crate::results::render::figures::{bytes, three_digits, with_unit};
+use crate::results::render::figures::{bytes, counted, three_digits, with_unit};
 use crate::results::render::words::lines;
 use axum::Json;
 use axum::extract::State;
@@ -78,12 +78,20 @@ pub(in crate::coordinator::pages) async fn show(
     answer(&viewer, &documents, page)
 }
 
+/// The history of the metrics of a test on its hardware.
+struct Charts {
+    shown: Vec<Value>,
+    /// Number of metrics that are not shown.
+    others: usize,
+}
+
 /// The history of the metrics of the test on its hardware, as charts. The other metrics follow the
 /// latency. A test that has not ended has none.
-async fn charts(app: &Arc<App>, test: TestId) -> Result<Vec<Value>, ApiError> {
+async fn charts(app: &Arc<App>, test: TestId) -> Result<Charts, ApiError> {
     app.settled().await?;
-    let histories = app.results(move |results| results.histories(test, MAX_CHARTS)).await?;
-    Ok(histories.iter().filter_map(series::chart).collect())
+    let (histories, others) =
+        app.results(move |results| results.histories(test, MAX_CHARTS)).await?;
+    Ok(Charts { shown: histories.iter().filter_map(series::chart).collect(), others })
 }
 
 /// The output, or the reason why it cannot be read. `None` if no attempt has begun.
@@ -104,7 +112,7 @@ async fn output(app: &Arc<App>, view: &TestView) -> Option<Result<Output, ApiErr
 fn page(
     documents: &Documents,
     output: Option<&Result<Output, ApiError>>,
-    charts: Vec<Value>,
+    charts: Charts,
     may_submit: bool,
 ) -> Page {
     let Documents { test, why, attempts, .. } = documents;
@@ -143,7 +151,9 @@ fn page(
             "measured": why.measured.as_deref().map(shown),
             "weights": why.weights.as_deref().map(shown),
             "labels": labels.collect::<Vec<_>>(),
-            "charts": charts,
+            "charts": charts.shown,
+            "further": (charts.others > 0).then(|| counted(charts.others as u64, "further metric")),
+            "series": format!("/api/v1/series?test={}", test.test),
             "history": format!("/grid?name={}", encoded(&test.name)),
             "attempts": attempts.items.iter().rev().map(shown_attempt).collect::<Vec<_>>(),
             "checks": newest.map(|view| view.detail.checks.iter().map(check).collect::<Vec<_>>()),
