@@ -4,6 +4,7 @@ Variables: DTF_BINARY; DTF_SCREENSHOTS, a directory for pictures of each page; D
 which a missing Chromium or npm is a failure. Without it, the tests are skipped with the reason.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import time
 import urllib.request
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 
 AXE = "axe-core@4.14.1"
 PATIENCE_SECONDS = 90
@@ -44,11 +46,12 @@ def missing(what: str):
 
 
 def poll_until(what: str, ask, seconds: float = PATIENCE_SECONDS):
-    """Asks until there is an answer."""
+    """Asks until there is an answer, also if a live page replaces an element meanwhile."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        if answer := ask():
-            return answer
+        with contextlib.suppress(StaleElementReferenceException):
+            if answer := ask():
+                return answer
         time.sleep(0.1)
     raise AssertionError(f"{what} did not happen in {seconds} s")
 

@@ -189,13 +189,17 @@ def test_a_page_works_by_keyboard_alone(site, browser):
     poll_until("the next step", lambda: "/tests/r7.t" in browser.current_url)
 
 
+def notices(browser) -> str:
+    """The text of the notices, which a live page replaces."""
+    return "".join(notice.text for notice in browser.find_elements(By.CLASS_NAME, "notice"))
+
+
 def test_actions_change_something_and_report_it(site, browser):
     resize(browser, WIDE)
     run = site.submit("to-cancel", [case("long", "long")])
     show(browser, site, f"/runs/{run}")
     click(browser, button(browser, "Cancel the run"))
-    notice = poll_until("the notice", lambda: browser.find_elements(By.CLASS_NAME, "notice"))
-    assert "The run was cancelled." in notice[0].text
+    poll_until("the notice", lambda: "The run was cancelled." in notices(browser))
     site.ended(run)
     assert site.get(f"/api/v1/runs/{run}")["cancelled"]
     show(browser, site, "/workers")
@@ -209,8 +213,7 @@ def test_tests_are_run_again_and_put_in_quarantine(site, browser):
     resize(browser, WIDE)
     show(browser, site, "/tests/r7.t3")
     click(browser, button(browser, "Run again"))
-    notice = poll_until("the notice", lambda: browser.find_elements(By.CLASS_NAME, "notice"))
-    assert "in a new run" in notice[0].text
+    poll_until("the notice", lambda: "in a new run" in notices(browser))
     run = browser.current_url.split("/runs/")[1].split("?")[0]
     site.ended(run)
     [row] = site.get(f"/api/v1/report?run={run}")["rows"]
