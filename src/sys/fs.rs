@@ -40,18 +40,19 @@ pub fn write_durably(path: &Path, content: &[u8], private: bool) -> io::Result<(
 }
 
 /// As [`write_whole`], for a file that a user names: a new file has the mode that the umask leaves, one that is
-/// replaced keeps its mode, and a symbolic link still leads to the file. What is not a file, or has a name in `/dev` or
-/// `/proc`, such as standard output, is written to.
+/// replaced keeps its mode, and a symbolic link still leads to the file. What is not a file, and standard output under
+/// one of its names, is written to.
 ///
 /// # Errors
 /// As for [`write_whole`].
 pub fn write_for_user(path: &Path, content: &[u8]) -> io::Result<()> {
-    let is_stream = ["/dev", "/proc"].iter().any(|place| path.starts_with(place));
-    let leads_nowhere = || path.is_symlink();
+    // They may lead to a file, which has other content, too.
+    let streams = ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"];
+    let is_stream = streams.iter().any(|place| path.starts_with(place));
     let known = match std::fs::metadata(path) {
         Ok(known) if known.is_file() && !is_stream => known,
         Ok(_) => return File::options().append(true).open(path)?.write_all(content),
-        Err(error) if error.kind() == io::ErrorKind::NotFound && leads_nowhere() => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_symlink() => {
             return std::fs::write(path, content);
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

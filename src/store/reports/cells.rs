@@ -254,14 +254,10 @@ impl<'w> Cell<'w> {
 
 /// The place of an outcome among all, the worst last.
 fn badness(outcome: Option<Outcome>) -> usize {
-    match outcome {
-        Some(Outcome::Passed) => 0,
-        None => 1,
-        Some(outcome) => {
-            let place = WORST_FIRST.iter().position(|other| *other == outcome);
-            WORST_FIRST.len() + 1 - place.unwrap_or(WORST_FIRST.len())
-        }
-    }
+    let Some(outcome) = outcome else { return 1 };
+    // Only `passed` is not one of them.
+    let place = WORST_FIRST.iter().rev().position(|other| *other == outcome);
+    place.map_or(0, |place| place + 2)
 }
 
 /// The geometric mean of values with these logarithms. `None` without values, or if it cannot be expressed.

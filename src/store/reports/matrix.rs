@@ -97,6 +97,9 @@ impl Store {
     ) -> Result<Vec<CellRow>, StoreError> {
         self.pool.read(|connection| {
             let runs = selection.runs(connection)?;
+            if runs.is_empty() {
+                return Ok(Vec::new());
+            }
             let select = format!(
                 "{} SELECT states.run, states.test, {CASE_KEY}, coalesce({}, '(none)'), \
                  CASE WHEN states.backend IS NULL THEN '(none)' \

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_are_divided_by_their_attempts() {
+    fn runs_are_divided_by_their_rows() {
         let part = |runs, tests| Part { runs, tests };
         let all = (0, u32::MAX);
         let runs = [(1, 2, 1), (7, 1, 0), (1_000_007, 1, 5), (1_000_008, 7, 6), (u32::MAX, 3, 2)];

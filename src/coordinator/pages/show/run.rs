@@ -117,7 +117,7 @@ fn left_out(report: &ReportView) -> Option<String> {
     let missing = report.totals.tests.saturating_sub(report.rows.len() as u64);
     report.truncated.then(|| {
         format!(
-            "A page and its twins have at most {} of a run; {} that passed are left out.",
+            "A page and its twins have at most {} of a run. Left out: {}, those that passed first.",
             counted(report.rows.len() as u64, "test"),
             counted(missing, "test")
         )
