@@ -55,6 +55,7 @@ impl From<ClientError> for CliError {
             | ClientError::OtherProtocol { .. } => Exit::Usage,
             // A run, a test or another object with this id; another server knows nothing of it.
             ClientError::NotFound(_) if !error.is_foreign() => Exit::NoTest,
+            ClientError::Refused(refusal) if refusal.is_mistake() => Exit::Usage,
             _ => Exit::Failed,
         };
         // The message is about the first mistake of a document.

@@ -66,6 +66,13 @@ impl std::fmt::Display for Refusal {
     }
 }
 
+impl Refusal {
+    /// Whether the coordinator rejected the content of the request.
+    pub(crate) fn is_mistake(&self) -> bool {
+        !self.is_foreign && matches!(self.status, 400 | 422)
+    }
+}
+
 impl ClientError {
     pub(crate) fn local(path: &Path, error: std::io::Error) -> Self {
         Self::Local { path: path.to_owned(), reason: error.to_string() }

@@ -12,6 +12,7 @@ use crate::results::run_report::selection;
 use crate::store::StoreError;
 use crate::store::reports::cells::CellRow;
 use crate::store::reports::matrix as rows;
+use crate::store::reports::summary::{SlowRow, WorkerRow};
 use std::collections::BTreeSet;
 
 impl Reader {
@@ -47,11 +48,11 @@ impl Reader {
     /// The database cannot be read.
     pub fn summary(&self, query: &ReportQuery) -> Result<SummaryView, StoreError> {
         let (store, selection) = (self.store(), selection(query));
-        let slow = |row: rows::SlowRow| {
-            let rows::SlowRow { test, name, duration, worker } = row;
+        let slow = |row: SlowRow| {
+            let SlowRow { test, name, duration, worker } = row;
             SlowTest { test, name, duration_ms: duration, worker }
         };
-        let health = |row: rows::WorkerRow| WorkerHealth {
+        let health = |row: WorkerRow| WorkerHealth {
             worker: row.worker,
             attempts: row.attempts,
             failed: row.failed,

@@ -2,8 +2,8 @@
 
 use crate::api;
 use crate::api::v1::reports::{
-    Cases, EarlierAttempt, MAX_ROWS, MAX_SAMPLES, MetricSummary, PastResult, ReportQuery,
-    ReportRow, ReportView, Totals,
+    Cases, EarlierAttempt, Environment, MAX_ROWS, MAX_SAMPLES, MetricSummary, PastResult,
+    ReportQuery, ReportRow, ReportView, Totals,
 };
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
@@ -14,6 +14,8 @@ use crate::store::reports::details::{DetailRows, EarlierRow, PastRow};
 use crate::store::reports::run_report as rows;
 use crate::store::reports::selection::Selection;
 use crate::store::{MAX_SPREAD, StoreError};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Name of the metric for the memory that the worker measured. Tests may measure memory themselves,
 /// under other names.
@@ -96,6 +98,7 @@ fn spread_evenly(values: &[f64]) -> Vec<f64> {
 
 fn report_view(report: rows::ReportRows) -> ReportView {
     let rows::ReportRows { since, runs, totals, rows, truncated } = report;
+    let mut environments = Environments::new();
     ReportView {
         schema: api::SCHEMA,
         since,
@@ -115,12 +118,15 @@ fn report_view(report: rows::ReportRows) -> ReportView {
             noisy: totals.noisy,
             quarantined: quarantined::totals(totals.quarantined),
         },
-        rows: rows.into_iter().map(row).collect(),
+        rows: rows.into_iter().map(|of_test| row(of_test, &mut environments)).collect(),
         truncated,
     }
 }
 
-fn row(row: rows::ReportRow) -> ReportRow {
+/// The environments by their JSON. Tests of one worker usually have the same one.
+type Environments = HashMap<String, Arc<Environment>>;
+
+fn row(row: rows::ReportRow, environments: &mut Environments) -> ReportRow {
     let rows::ReportRow {
         test,
         worker,
@@ -135,18 +141,19 @@ fn row(row: rows::ReportRow) -> ReportRow {
         environment,
         devices,
         cases: counts,
-        metrics,
+        metrics: of_test,
     } = row;
     // A database of another program may have other values.
     let is_finite = |m: &rows::MetricRow| [m.min, m.p50, m.max].iter().all(|v| v.is_finite());
-    let mut metrics: Vec<_> = metrics.into_iter().filter(is_finite).map(summary).collect();
+    let mut metrics = Vec::with_capacity(of_test.len() + 1);
+    metrics.extend(of_test.into_iter().filter(is_finite).map(summary));
     if let Some(bytes) = peak_memory_bytes
         && let Err(position) =
             metrics.binary_search_by(|metric| metric.name.as_str().cmp(PEAK_MEMORY))
     {
         metrics.insert(position, one(PEAK_MEMORY, "bytes", bytes as f64));
     }
-    let environment = json(environment);
+    let environment = shared(environments, environment.unwrap_or_default());
     ReportRow {
         reproduce: reproduce::command(test.test, test.outcome, &environment),
         noisy: metrics.iter().any(|metric| metric.noisy),
@@ -176,6 +183,16 @@ fn row(row: rows::ReportRow) -> ReportRow {
         earlier: Vec::new(),
         past: Vec::new(),
     }
+}
+
+/// The environment with this JSON, which is parsed once.
+fn shared(environments: &mut Environments, text: String) -> Arc<Environment> {
+    if let Some(known) = environments.get(&text) {
+        return Arc::clone(known);
+    }
+    let parsed: Arc<Environment> = json(Some(text.clone()));
+    environments.insert(text, Arc::clone(&parsed));
+    parsed
 }
 
 /// Parses a part of a detail. The coordinator checked it when it was reported; a part that cannot be

@@ -1,7 +1,7 @@
 //! Queries for runs and tests: one by its id, or many by a filter and in pages.
 
 use super::error::{Doing, StoreError};
-use super::query::{self, Conditions, get};
+use super::query::{self, Conditions, filled, get};
 use super::reports::quarantined;
 use super::rows::{MAX_ROWS, RunRow, TestFilter, TestRow};
 use super::{Store, writer};
@@ -12,7 +12,7 @@ use duckdb::{Connection, Row};
 use std::collections::{BTreeMap, HashMap};
 
 /// The columns that [`test_row`] reads, in this order.
-pub(super) const TEST_COLUMNS: &str = "states.run, states.test, states.name, states.outcome, \
+const TEST_COLUMNS: &str = "states.run, states.test, states.name, states.outcome, \
     states.class, states.flaky, states.attempts, states.message, states.finished_ms, states.labels";
 
 const RUNS: &str = "SELECT run, name, submitted_by, submitted_ms, \
@@ -33,10 +33,10 @@ impl Store {
             conditions.and("states.run = ?", [run.0]);
         }
         if let Some(outcome) = filter.outcome {
-            conditions.and("states.outcome = ?", [outcome.name().to_owned()]);
+            conditions.and_texts("states.outcome = ?", [outcome.name().to_owned()]);
         }
         if let Some(part) = &filter.name {
-            conditions.and("contains(lower(states.name), lower(?))", [part.clone()]);
+            conditions.and_texts("contains(lower(states.name), lower(?))", [part.clone()]);
         }
         match filter.done {
             Some(true) => conditions.and_plain("states.outcome IS NOT NULL"),
@@ -101,9 +101,8 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn has_run(&self, run: RunId) -> Result<bool, StoreError> {
-        let sql = "SELECT count(*) > 0 FROM runs WHERE run = ?";
-        self.pool
-            .read(|connection| connection.query_row(sql, [run.0], |row| row.get(0)).doing("query"))
+        let sql = filled("SELECT count(*) > 0 FROM runs WHERE run = ?1", [&run.0]);
+        self.pool.read(|connection| connection.query_row(&sql, [], |row| row.get(0)).doing("query"))
     }
 
     /// Numbers of ended tests in quarantine by run and outcome, of the runs from `first` to `last`.

@@ -1,4 +1,4 @@
-//! A pool of connections for queries.
+//! A pool of connections for queries, which are opened when they are needed.
 
 use super::error::{Doing, StoreError};
 use duckdb::{Connection, Transaction};
@@ -13,8 +13,11 @@ pub(super) struct Pool {
 }
 
 struct Idle {
+    /// A connection from which others are opened. `None`: the pool is closed.
+    first: Option<Connection>,
     connections: Vec<Connection>,
-    closed: bool,
+    /// Number of open connections, idle or borrowed, besides the first one.
+    open: usize,
 }
 
 /// A connection that returns to the pool when it is dropped, also after a panic.
@@ -25,9 +28,8 @@ struct Borrowed<'a> {
 
 impl Pool {
     pub fn new(root: &Connection) -> Result<Self, StoreError> {
-        let clones: duckdb::Result<Vec<_>> =
-            (0..MAX_READERS).map(|_| connect_again(root)).collect();
-        let idle = Idle { connections: clones.doing("connect to")?, closed: false };
+        let first = connect_again(root).doing("connect to")?;
+        let idle = Idle { first: Some(first), connections: Vec::new(), open: 0 };
         Ok(Self { idle: Mutex::new(idle), given_back: Condvar::new() })
     }
 
@@ -72,14 +74,13 @@ impl Pool {
     /// Closes all connections, after the queries that are running. Further queries are refused.
     pub fn close(&self) {
         let mut idle = self.lock();
-        if std::mem::replace(&mut idle.closed, true) {
+        if idle.first.take().is_none() {
             return;
         }
         self.given_back.notify_all();
-        let mut open = MAX_READERS;
         loop {
-            open -= std::mem::take(&mut idle.connections).len();
-            if open == 0 {
+            idle.open -= std::mem::take(&mut idle.connections).len();
+            if idle.open == 0 {
                 return;
             }
             idle = self.given_back.wait(idle).unwrap_or_else(PoisonError::into_inner);
@@ -88,7 +89,7 @@ impl Pool {
 
     /// Whether the connections are closed, or will be after the queries that are running.
     pub fn is_closed(&self) -> bool {
-        self.lock().closed
+        self.lock().first.is_none()
     }
 
     fn lock(&self) -> MutexGuard<'_, Idle> {
@@ -98,10 +99,15 @@ impl Pool {
     fn borrow(&self) -> Result<Borrowed<'_>, StoreError> {
         let mut idle = self.lock();
         loop {
-            if idle.closed {
+            if idle.first.is_none() {
                 return Err(StoreError::Closed);
             }
             if let Some(connection) = idle.connections.pop() {
+                return Ok(Borrowed { pool: self, connection: Some(connection) });
+            }
+            if let Some(first) = idle.first.as_ref().filter(|_| idle.open < MAX_READERS) {
+                let connection = connect_again(first).doing("connect to")?;
+                idle.open += 1;
                 return Ok(Borrowed { pool: self, connection: Some(connection) });
             }
             idle = self.given_back.wait(idle).unwrap_or_else(PoisonError::into_inner);

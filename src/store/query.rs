@@ -1,4 +1,7 @@
-//! Queries with bound values, and columns read as values of the domain.
+//! Queries with their values, and columns read as values of the domain.
+//!
+//! Numbers are written into a query, and texts are bound: DuckDB plans a query with bound values twice, when it is
+//! prepared and when its values are known.
 
 use super::error::{Doing, StoreError};
 use crate::domain::id::{AttemptId, RunId, TestId};
@@ -6,19 +9,19 @@ use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::MAX_TESTS_PER_RUN;
 use crate::domain::time::Timestamp;
 use duckdb::arrow::array::RecordBatch;
-use duckdb::types::{FromSql, Value};
+use duckdb::types::FromSql;
 use duckdb::{Connection, Row, params_from_iter};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error as WordError, StrDeserializer};
 use std::collections::BTreeMap;
-use std::fmt::Display;
+use std::fmt::Write as _;
 
-/// Conditions of a query, joined by "and", together with the values that they compare with.
+/// Conditions of a query, joined by "and", together with the texts that they compare with.
 #[derive(Default)]
 pub(super) struct Conditions {
     text: String,
-    values: Vec<Value>,
+    texts: Vec<String>,
     /// The first and the last run of the rows of [`LARGE`].
     runs: Option<(RunId, RunId)>,
 }
@@ -28,15 +31,25 @@ const LARGE: [&str; 6] =
     ["attempts", "attempt_metrics", "metrics", "cases", "check_values", "test_outcomes"];
 
 impl Conditions {
-    /// Adds a condition with one `?` for each value. The text is part of the program, never input.
-    /// A value is a number, a text or a truth value; a time is its number of milliseconds.
-    pub fn and<V: Into<Value>>(
+    /// Adds a condition with one `?` for each text. The condition is part of the program, never input.
+    pub fn and_texts(&mut self, condition: &'static str, texts: impl IntoIterator<Item = String>) {
+        self.and_plain(condition);
+        self.texts.extend(texts);
+    }
+
+    /// Adds a condition with one `?` for each number. A time is its number of milliseconds.
+    pub fn and<N: Literal>(
         &mut self,
         condition: &'static str,
-        values: impl IntoIterator<Item = V>,
+        numbers: impl IntoIterator<Item = N>,
     ) {
-        self.and_plain(condition);
-        self.values.extend(values.into_iter().map(Into::into));
+        let mut parts = condition.split('?');
+        let mut text = parts.next().unwrap_or_default().to_owned();
+        for (number, part) in numbers.into_iter().zip(parts) {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{}{part}", number.literal());
+        }
+        self.push(&text);
     }
 
     /// Adds a condition that compares with no value.
@@ -68,12 +81,24 @@ impl Conditions {
         self.within(first, last);
         // It lets DuckDB skip whole blocks.
         self.push(&format!("{table}.run BETWEEN {} AND {}", first.0, last.0));
+        let runs = joined(tests.iter().map(|test| test.run.0));
+        let indices = joined(tests.iter().map(|test| test.index));
         self.push(&format!(
-            "({table}.run, {table}.test) IN (SELECT (unnest(string_split(?, ','))::UINTEGER, \
-             unnest(string_split(?, ','))::UINTEGER))"
+            "({table}.run, {table}.test) IN (SELECT (unnest(string_split({}, ','))::UINTEGER, \
+             unnest(string_split({}, ','))::UINTEGER))",
+            runs.literal(),
+            indices.literal()
         ));
-        self.values.push(Value::Text(joined(tests.iter().map(|test| test.run.0))));
-        self.values.push(Value::Text(joined(tests.iter().map(|test| test.index))));
+    }
+
+    /// Restricts the rows of a table that is named `states` to the tests that other conditions select.
+    pub fn among_states(&mut self, of_tests: &Self) {
+        self.push(&format!(
+            "(states.run, states.test) IN (SELECT (states.run, states.test) FROM {} AS states{})",
+            states(""),
+            of_tests.text
+        ));
+        self.texts.extend_from_slice(&of_tests.texts);
     }
 
     fn push(&mut self, condition: &str) {
@@ -121,8 +146,8 @@ impl Conditions {
     ) -> Result<Vec<T>, StoreError> {
         let sql = self.restricted(format!("{select}{}{rest}", self.text));
         let mut statement = connection.prepare(&sql).doing("query")?;
-        let values = params_from_iter(self.values.iter());
-        statement.query_and_then(values, read).doing("query")?.collect()
+        let texts = params_from_iter(self.texts.iter());
+        statement.query_and_then(texts, read).doing("query")?.collect()
     }
 
     /// Runs the query `<select> WHERE <conditions>` and passes its rows to `read` by column, for many rows.
@@ -134,8 +159,8 @@ impl Conditions {
     ) -> Result<(), StoreError> {
         let sql = self.restricted(format!("{select}{}", self.text));
         let mut statement = connection.prepare(&sql).doing("query")?;
-        let values = params_from_iter(self.values.iter());
-        statement.query_arrow(values).doing("query")?.try_for_each(|batch| read(&batch))
+        let texts = params_from_iter(self.texts.iter());
+        statement.query_arrow(texts).doing("query")?.try_for_each(|batch| read(&batch))
     }
 }
 
@@ -146,9 +171,69 @@ pub(super) fn has_rows(connection: &Connection, table: &'static str) -> Result<b
     Ok(!found.is_empty())
 }
 
+/// A value as it is written in a query.
+pub(super) trait Literal {
+    fn literal(&self) -> String;
+}
+
+impl Literal for bool {
+    fn literal(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Literal for u16 {
+    fn literal(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Literal for u32 {
+    fn literal(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Literal for u64 {
+    /// With its type: a large number would be one of 128 bits, and the columns would be converted to it.
+    fn literal(&self) -> String {
+        format!("{self}::UBIGINT")
+    }
+}
+
 /// Numbers as one text, which a query divides with `string_split` at each comma.
-pub(super) fn joined(numbers: impl Iterator<Item: Display>) -> String {
-    numbers.map(|number| number.to_string()).collect::<Vec<_>>().join(",")
+#[derive(PartialEq, Eq)]
+pub(super) struct Joined(String);
+
+pub(super) fn joined(numbers: impl Iterator<Item: Into<u64>>) -> Joined {
+    let mut text = String::new();
+    for number in numbers {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{}{}", if text.is_empty() { "" } else { "," }, number.into());
+    }
+    Joined(text)
+}
+
+impl Joined {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl Literal for Joined {
+    fn literal(&self) -> String {
+        format!("'{}'", self.0)
+    }
+}
+
+/// A query with values in place of `?1` to `?9`.
+pub(super) fn filled<const N: usize>(query: &str, values: [&dyn Literal; N]) -> String {
+    const { assert!(N < 10, "one digit") }
+    let mut query = query.to_owned();
+    for (value, number) in values.iter().zip(1..) {
+        query = query.replace(&format!("?{number}"), &value.literal());
+    }
+    query
 }
 
 /// The last attempt of each test. Few tests have several attempts, so that this is faster than to group all of them.
@@ -156,6 +241,18 @@ pub(super) const LAST_ATTEMPTS: &str = "SELECT attempts.* FROM attempts \
     ANTI JOIN (SELECT run, test, attempt FROM attempts WHERE attempt > 1) AS later \
     ON later.run = attempts.run AND later.test = attempts.test \
     AND later.attempt > attempts.attempt";
+
+/// The tests with how they ended, and with columns of their last attempts, as a subquery. Most of them are those of
+/// the view `test_states`, which takes longer to plan and to read, because it groups the attempts.
+pub(super) fn states(of_last: &str) -> String {
+    format!(
+        "(SELECT tests.*, ended.outcome, ended.class, coalesce(ended.flaky, false) AS flaky, \
+         coalesce(ended.message, last.message, '') AS message, ended.finished_ms, \
+         last.attempt, last.worker{of_last} FROM tests \
+         LEFT JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test \
+         LEFT JOIN ({LAST_ATTEMPTS}) AS last ON last.run = tests.run AND last.test = tests.test)"
+    )
+}
 
 /// Factor of the run in the place of a test among all tests: `run * PLACES + test`. One number is compared much
 /// faster than two columns.
@@ -211,4 +308,42 @@ where
 pub(super) fn labels(row: &Row<'_>, column: usize) -> Result<BTreeMap<String, String>, StoreError> {
     let json: String = get(row, column)?;
     Ok(serde_json::from_str(&json).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_written_into_a_query_and_texts_are_bound() {
+        let mut conditions = Conditions::default();
+        conditions.and("a BETWEEN ? AND ?", [1_u32, 2]);
+        conditions.and_texts("b = ? OR c = ?", ["it's".to_owned(), "?".to_owned()]);
+        conditions.and("d >= ?", [u64::MAX]);
+        let expected =
+            " WHERE a BETWEEN 1 AND 2 AND b = ? OR c = ? AND d >= 18446744073709551615::UBIGINT";
+        assert_eq!(conditions.text, expected);
+        assert_eq!(conditions.texts, ["it's", "?"]);
+    }
+
+    #[test]
+    fn tests_and_texts_select_rows() {
+        let connection = Connection::open_in_memory().expect("opens");
+        let test = |run, index| TestId { run: RunId(run), index };
+        let mut of_rows = Conditions::default();
+        of_rows.tests("t", &[test(3, u32::MAX), test(1, 0)]);
+        of_rows.and_texts("name <> ?", ["it's".to_owned()]);
+        let select = "SELECT run, test FROM \
+            (VALUES (3, 4294967295, 'a'), (1, 1, 'a'), (1, 0, 'it''s')) AS t(run, test, name)";
+        let found = of_rows.query(&connection, select, "", |row| test_id(row, 0, 1));
+        assert_eq!(found.expect("reads"), [test(3, u32::MAX)]);
+    }
+
+    #[test]
+    fn values_replace_their_numbers() {
+        let ids = joined([7_u64, u64::MAX].into_iter());
+        let query = filled("?2 ?1 ?2 ?3", [&1_u32, &true, &ids]);
+        assert_eq!(query, "true 1 true '7,18446744073709551615'");
+        assert!(joined(std::iter::empty::<u32>()).is_empty());
+    }
 }

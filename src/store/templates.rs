@@ -14,7 +14,7 @@ impl Store {
     pub fn template_versions(&self, path: Option<&str>) -> Result<Vec<TemplateRow>, StoreError> {
         let mut conditions = Conditions::default();
         if let Some(path) = path {
-            conditions.and("path = ?", [path.to_owned()]);
+            conditions.and_texts("path = ?", [path.to_owned()]);
         }
         let select = "SELECT path, version, sha256, added_by, added_ms FROM template_versions";
         let rest = format!(" ORDER BY added_ms DESC, path, version DESC LIMIT {MAX_ROWS}");

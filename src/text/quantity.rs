@@ -48,7 +48,7 @@ pub fn duration(node: &Node) -> Result<Millis, ValueError> {
         rest = after;
     }
     if sum < 1.0 {
-        return Err(error());
+        return Err(if text.is_empty() { error() } else { error().hint("the minimum is 1ms") });
     }
     if sum > MAX_DURATION.0 as f64 {
         return Err(error().hint("the maximum is 365d"));

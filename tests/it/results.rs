@@ -227,7 +227,7 @@ fn one_result_is_reported_compared_and_marked() {
     assert!(period.starts_with("from ") && period.contains(" to "), "{period}");
 
     let unchanged = ["results", "accept", "r1.t0", "--reason", "intended"];
-    let refused = stored(&home, &unchanged).expect_code(1);
+    let refused = stored(&home, &unchanged).expect_code(2);
     assert!(refused.err.contains("no metric of r1.t0 changed"), "{}", refused.err);
     let add = ["results", "quarantine", "add", "on?", "--reason", "driver"];
     let unknown = stored(&home, &[&add[..], &["--backend", "cdua"]].concat()).expect_code(2);

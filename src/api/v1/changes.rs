@@ -20,6 +20,8 @@ pub const MAX_POINTS: u32 = 10_000;
 pub const MAX_CHANGES: u32 = 100_000;
 /// Maximum number of packages of one document.
 pub const MAX_PACKAGES: u32 = 1_000;
+/// Maximum number of metrics that are not measured any more.
+pub const MAX_MISSING: usize = 1_000;
 
 /// Changes between two sides. Tests are joined by their case, and their values by their series, over
 /// runs and workers.
@@ -51,12 +53,28 @@ pub struct ChangesView {
     /// The geometric mean of the ratios `after / before` for each metric, over all compared series; the largest
     /// movement first.
     pub movers: Vec<MetricMovement>,
+    /// Metrics that tests measured before and did not measure again although they passed, at most 1,000, in the order
+    /// of their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_measured: Vec<MissingMetric>,
     /// Packages whose versions differ between the two sides, at most 1,000, in the order of their names.
     /// Only for two named runs, such as those of an upgrade.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub packages: Vec<PackageChange>,
     /// Whether `tests` was cut at the limit.
     pub truncated: bool,
+}
+
+/// A metric that tests do not measure any more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct MissingMetric {
+    /// Name of the metric, or `CHECK.FIGURE` for a figure of a check.
+    pub metric: String,
+    /// Number of tests, without those in quarantine.
+    pub tests: u64,
+    /// One of the tests.
+    #[schema(value_type = schema::TestId)]
+    pub test: TestId,
 }
 
 /// A package with the versions that the tests of both sides reported.

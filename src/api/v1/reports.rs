@@ -13,6 +13,7 @@ use crate::domain::time::{Millis, Timestamp};
 use crate::text::selection::{Patterns, Statuses};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 use utoipa::{IntoParams, ToSchema};
 
@@ -181,9 +182,9 @@ pub struct ReportRow {
     pub devices: Vec<String>,
     /// Versions, threads, memory, slots of the worker, and the other tests that ran on it at the
     /// same time (`neighbours`).
-    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+    #[serde(default, skip_serializing_if = "is_empty")]
     #[schema(value_type = Object)]
-    pub environment: serde_json::Map<String, serde_json::Value>,
+    pub environment: Arc<Environment>,
     /// Metrics in the order of their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub metrics: Vec<MetricSummary>,
@@ -193,6 +194,13 @@ pub struct ReportRow {
     /// Earlier results of the same case, the oldest first, if the query includes them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past: Vec<PastResult>,
+}
+
+/// Facts of an environment by their names. Tests that ran in the same one share them.
+pub type Environment = serde_json::Map<String, serde_json::Value>;
+
+fn is_empty(environment: &Environment) -> bool {
+    environment.is_empty()
 }
 
 /// An attempt of a test before the last one.

@@ -56,6 +56,12 @@ impl State {
         Self::new(outcome.map(Outcome::words).unwrap_or_default(), kind)
     }
 
+    /// The words of all states of tests.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        let open = ["running", "blocked", "waiting", "not ended"];
+        Outcome::ALL.map(Outcome::words).into_iter().chain(["flaky"]).chain(open)
+    }
+
     /// The state of a test that may be in quarantine: then it is never red.
     pub fn unless_quarantined(self, is_quarantined: bool) -> Self {
         let kind = if is_quarantined && self.kind == "bad" { "warn" } else { self.kind };

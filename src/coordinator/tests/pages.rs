@@ -169,6 +169,7 @@ async fn pages_are_restricted_tagged_and_answer_errors_as_pages() {
         ("/nowhere", StatusCode::NOT_FOUND, "there is no route"),
         ("/runs/r99", StatusCode::NOT_FOUND, "r99 was not found"),
         ("/runs/x", StatusCode::BAD_REQUEST, "such as r12"),
+        ("/runs/r1?state=nope", StatusCode::UNPROCESSABLE_ENTITY, "states are passed, failed"),
         ("/grid?runs=many", StatusCode::UNPROCESSABLE_ENTITY, "runs: invalid digit"),
         ("/compare?from=1", StatusCode::UNPROCESSABLE_ENTITY, "from: "),
         ("/assets/base.html", StatusCode::NOT_FOUND, "not found"),

@@ -40,6 +40,9 @@ pub struct JudgedMetrics {
     /// The changed metrics of each case.
     pub changed: HashMap<CaseId, Vec<MetricChange>>,
     pub verdicts: BTreeMap<Verdict, u64>,
+    /// The metrics of each case that the newest passed attempts in the judged runs do not have, each with the run of
+    /// its newest value.
+    pub missing: HashMap<CaseId, Vec<(Arc<Metric>, RunId)>>,
     /// The cases with a confirmed change to the worse that their worker explains.
     pub explained: HashSet<CaseId>,
     pub workers: Vec<WorkerEvent>,
@@ -137,6 +140,19 @@ impl Judgements {
                 judgement: self.explained(series.worker, judged),
             })
         })
+    }
+
+    /// The metrics that the judged runs do not have, as in [`JudgedMetrics::missing`].
+    fn missing(&self) -> HashMap<CaseId, Vec<(Arc<Metric>, RunId)>> {
+        let mut missing: HashMap<CaseId, Vec<_>> = HashMap::new();
+        for (id, series) in &self.series {
+            let of_series = self.verdicts.get(id).map_or(&[][..], |verdicts| verdicts);
+            for judged in of_series.iter().filter(|judged| judged.newest.run < self.first) {
+                let metric = (Arc::clone(&judged.of), judged.newest.run);
+                missing.entry(series.case).or_default().push(metric);
+            }
+        }
+        missing
     }
 
     /// A verdict. A shift that a worker explains is an event of the worker.
@@ -242,7 +258,8 @@ pub fn judge(
 ) -> Result<JudgedMetrics, StoreError> {
     let judgements = Judgements::read(store, known, to)?;
     let names = store.worker_names()?;
-    let mut metrics = JudgedMetrics { movers: movers(&judgements), ..Default::default() };
+    let (movers, missing) = (movers(&judgements), judgements.missing());
+    let mut metrics = JudgedMetrics { missing, movers, ..Default::default() };
     for shift in &judgements.shifts {
         let worker = WorkerId(shift.worker);
         let name = names.get(&worker).cloned();

@@ -15,18 +15,22 @@ mod tests;
 
 use crate::api::SCHEMA;
 use crate::api::v1::changes::{
-    ChangeTotals, ChangesQuery, ChangesView, MAX_CHANGES, MAX_PACKAGES, MetricChange,
-    PackageChange, TestChange,
+    ChangeTotals, ChangesQuery, ChangesView, MAX_CHANGES, MAX_MISSING, MAX_PACKAGES, MetricChange,
+    MissingMetric, PackageChange, TestChange,
 };
+use crate::domain::id::RunId;
+use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
 use crate::results::changes::metrics::JudgedMetrics;
 use crate::results::quarantined::reference;
 use crate::results::reader::Reader;
 use crate::store::reports::changes::{Before, EndRow, PackageRow, PairRow, SideRow, Sides};
+use crate::store::reports::sets::Metric;
 use crate::store::{Store, StoreError};
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::{Status, StatusChange};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use metrics::Changed;
 pub use series::History;
@@ -51,8 +55,9 @@ impl Reader {
             (None, Some(_)) => Before::Period,
             (None, None) => Before::Previous,
         };
-        let JudgedMetrics { mut changed, verdicts, explained, workers, movers } =
+        let JudgedMetrics { mut changed, verdicts, missing, explained, workers, movers } =
             metrics::judge(&store, &known, to)?;
+        let mut not_measured = BTreeMap::new();
         let mut view = ChangesView {
             schema: SCHEMA,
             from: query.from,
@@ -70,6 +75,9 @@ impl Reader {
             view.within_period |= before == Before::Period && is_within;
             let is_alone = pair.after.is_none() || pair.before.is_none();
             let metrics = changed.remove(&pair.case).unwrap_or_default();
+            if let Some(missing) = missing.get(&pair.case) {
+                add_missing(&pair, missing, &mut not_measured);
+            }
             let change = test_change(pair, metrics);
             count(&mut view.totals, &change, is_alone);
             if explained.contains(&change.case) && change.quarantined.is_none() {
@@ -79,6 +87,7 @@ impl Reader {
                 listed.push(change);
             }
         }
+        view.not_measured = not_measured.into_values().take(MAX_MISSING).collect();
         let limit = query.limit.unwrap_or(MAX_CHANGES).min(MAX_CHANGES) as usize;
         view.truncated = listed.len() > limit;
         view.tests = described(&store, listed, limit)?;
@@ -91,6 +100,23 @@ impl Reader {
             view.packages = rows.into_iter().map(change).collect();
         }
         Ok(Some(view))
+    }
+}
+
+/// Adds the metrics that the test before has and the judged one does not have, by their names. Tests in quarantine do
+/// not count.
+fn add_missing(
+    pair: &PairRow,
+    missing: &[(Arc<Metric>, RunId)],
+    not_measured: &mut BTreeMap<String, MissingMetric>,
+) {
+    let (Some(after), Some(before)) = (pair.after, pair.before) else { return };
+    if after.outcome != Outcome::Passed || pair.quarantined.is_some() {
+        return;
+    }
+    for (metric, _) in missing.iter().filter(|(_, newest)| *newest >= before.test.run) {
+        let new = || MissingMetric { metric: metric.name.clone(), tests: 0, test: after.test };
+        not_measured.entry(metric.name.clone()).or_insert_with(new).tests += 1;
     }
 }
 

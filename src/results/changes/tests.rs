@@ -144,6 +144,43 @@ pub(super) fn history(seconds: &[f64]) -> Vec<Fact> {
 }
 
 #[test]
+fn a_metric_that_is_not_measured_any_more_is_named_once() {
+    let with_metrics = |number: u32, names: &[&str]| {
+        let metric = |name: &&str| {
+            serde_json::json!({ "name": name, "unit": "seconds", "better": "lower",
+                "values": [1.0] })
+        };
+        let detail = serde_json::json!({
+            "metrics": names.iter().map(metric).collect::<Vec<_>>(),
+            "checks": [{ "name": "reference", "passed": true, "values": { "max_abs": 0.5 } }],
+        });
+        let next = Next::Done { flaky: false };
+        let fact = finished(id(number, 0), 1, Outcome::Passed, next, &detail);
+        vec![submitted(number, 100), added(number, &["t"]), fact]
+    };
+    let mut facts = vec![registered(1, "lab")];
+    for (number, names) in (1..).zip([&["a", "b"][..], &["a", "b"], &["a"], &["a"]]) {
+        facts.extend(with_metrics(number, names));
+    }
+    let (_place, reader) = reader(&facts);
+    let missing = |query: ChangesQuery| {
+        let view = changes(&reader, &query);
+        let missing = view.not_measured.into_iter();
+        missing.map(|of| (of.metric, of.tests, of.test)).collect::<Vec<_>>()
+    };
+    let of = |from: Option<u32>, to| ChangesQuery {
+        from: from.map(RunId),
+        to: Some(RunId(to)),
+        ..ChangesQuery::default()
+    };
+    assert_eq!(missing(of(None, 2)), []);
+    assert_eq!(missing(of(None, 3)), [("b".to_owned(), 1, id(3, 0))]);
+    assert_eq!(missing(of(None, 4)), [], "the run before did not measure it either");
+    assert_eq!(missing(of(Some(1), 4)), [("b".to_owned(), 1, id(4, 0))]);
+    assert_eq!(missing(ChangesQuery { since_ms: Some(0), ..ChangesQuery::default() }), []);
+}
+
+#[test]
 fn a_slower_test_is_a_suspect_and_a_quicker_one_is_none() {
     let (_place, reader) = reader(&history(&SLOWER));
     let changed = reader.changed(RunId(7)).expect("reads");

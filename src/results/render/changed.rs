@@ -20,6 +20,7 @@ pub fn sections(view: &ChangesView, is_filtered: bool) -> Vec<Section> {
         moved(view, "Faster or smaller", Direction::Better),
     ];
     if !is_filtered {
+        sections.extend((!view.not_measured.is_empty()).then(|| not_measured(view)));
         sections.extend([movers(view), workers(view)]);
     }
     sections
@@ -78,7 +79,8 @@ fn status(view: &ChangesView, title: &'static str, wanted: StatusChange) -> Sect
         let worker = test.worker.clone().unwrap_or_default();
         vec![test.name.clone(), id(test), before(test), worker, message(test)]
     }));
-    section(title, within_period(view, lines.len()), lines, 9)
+    let intro = within_period(view, lines.len());
+    Section { expendable: &["worker", "before"], ..section(title, intro, lines, 9) }
 }
 
 /// The sentence of a section if tests are compared with others of the same period.
@@ -100,7 +102,7 @@ fn not_run(view: &ChangesView) -> Section {
                 .map(|test| vec![test.name.clone(), id(test), since.to_owned(), message(test)]),
         );
     }
-    section("Not run", "", lines, 9)
+    Section { expendable: &["since"], ..section("Not run", "", lines, 9) }
 }
 
 /// The tests in quarantine, with every change that does not count.
@@ -123,7 +125,10 @@ fn quarantined(view: &ChangesView) -> Section {
         ]);
     }
     let intro = if lines.len() > 1 { "their changes do not count" } else { "" };
-    section("Changes in quarantine", intro, lines, 9)
+    Section {
+        expendable: &["message", "quarantine"],
+        ..section("Changes in quarantine", intro, lines, 9)
+    }
 }
 
 /// The meaning of a suspect, and the next step.
@@ -183,6 +188,15 @@ fn moved(view: &ChangesView, title: &'static str, direction: Direction) -> Secti
         }
     };
     Section { expendable: EXPENDABLE, ..section(title, &intro, lines, 5) }
+}
+
+/// Metrics that tests measured before.
+fn not_measured(view: &ChangesView) -> Section {
+    let mut lines = vec![heading(&["metric", "for example", "tests"])];
+    lines.extend(view.not_measured.iter().map(|missing| {
+        vec![missing.metric.clone(), missing.test.to_string(), missing.tests.to_string()]
+    }));
+    section("Not measured any more", "by tests that passed", lines, 2)
 }
 
 fn movers(view: &ChangesView) -> Section {

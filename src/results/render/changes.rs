@@ -164,6 +164,12 @@ pub fn csv(view: &ChangesView) -> String {
         metric[4] = csv_number(event.change);
         line("workers", test, metric);
     }
+    for missing in &view.not_measured {
+        let (mut test, mut metric) = (<[String; 7]>::default(), none());
+        test[2] = missing.test.to_string();
+        (metric[0], metric[6]) = (csv_field(&missing.metric), missing.tests.to_string());
+        line("not measured any more", test, metric);
+    }
     for mover in &view.movers {
         let mut metric = none();
         metric[0] = csv_field(&mover.metric);

@@ -15,6 +15,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use quick_xml::events::Event;
+use std::sync::Arc;
 
 /// Parts of texts with a meaning in one of the formats, in terminals, or in XML and JSON.
 const PARTS: [&str; 36] = [
@@ -83,7 +84,7 @@ fn report(text: &str, value: f64, outcome: Option<Outcome>) -> Report {
     of.weights = Some(text.to_owned());
     of.reproduce = Some(text.to_owned());
     (of.flaky, of.attempts) = (outcome == Some(Outcome::Passed), 2);
-    of.environment.insert(text.to_owned(), text.into());
+    Arc::make_mut(&mut of.environment).insert(text.to_owned(), text.into());
     of.metrics = vec![metric(text, text, value), metric("latency_seconds", "seconds", value)];
     of.metrics[1].samples = vec![0.5, 1e308];
     of.earlier = vec![EarlierAttempt {

@@ -13,6 +13,7 @@ use crate::domain::outcome::{Class, Outcome};
 use crate::domain::test::Phase;
 use crate::domain::time::{Millis, Timestamp};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 fn table(view: &ReportView, style: Style) -> String {
     super::table(&view.clone().into(), style)
@@ -65,7 +66,7 @@ pub(super) fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow
         labels: BTreeMap::new(),
         isolation: String::new(),
         devices: vec![],
-        environment: serde_json::Map::new(),
+        environment: Arc::default(),
         metrics: vec![],
         earlier: vec![],
         past: vec![],
@@ -74,7 +75,7 @@ pub(super) fn row(index: u32, name: &str, outcome: Option<Outcome>) -> ReportRow
 
 fn measured_with(row: &mut ReportRow, threads: u64, slots: u64, torch: &str) {
     let facts = serde_json::json!({ "threads": threads, "slots": slots, "torch": torch });
-    row.environment = facts.as_object().cloned().expect("an object");
+    row.environment = facts.as_object().cloned().expect("an object").into();
     row.isolation = "warm".into();
 }
 
@@ -199,7 +200,8 @@ fn the_line_about_latencies_states_the_neighbours_that_are_known() {
             row.metrics = vec![metric("latency_seconds", "seconds", 0.5)];
             measured_with(&mut row, 1, slots, "2.9.0");
             if let Some(count) = neighbours {
-                row.environment.insert("neighbours".to_owned(), (*count).into());
+                let facts = Arc::make_mut(&mut row.environment);
+                facts.insert("neighbours".to_owned(), (*count).into());
             }
             row
         };

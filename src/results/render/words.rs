@@ -67,6 +67,10 @@ pub const COLOURS: [(&str, &str); 13] = [
 /// A text on one line, without characters that could control a terminal or change the reading
 /// direction. It is cut after `max` characters.
 pub fn plain(text: &str, max: usize) -> String {
+    // Nearly all texts are plain already.
+    if text.len() <= max && text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return text.to_owned();
+    }
     let mut plain = String::with_capacity(text.len().min(max));
     for (count, character) in text.chars().enumerate() {
         if count == max {
@@ -85,7 +89,12 @@ pub fn plain(text: &str, max: usize) -> String {
 pub fn lines(text: &str, colours: bool) -> String {
     let mut lines = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(character) = rest.chars().next() {
+    loop {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\r' | b'\t');
+        let (plain, others) = rest.split_at(rest.bytes().take_while(|b| is_plain(b)).count());
+        lines.push_str(plain);
+        rest = others;
+        let Some(character) = rest.chars().next() else { break };
         let taken = if colours { colour_code(rest) } else { 0 };
         let (kept, after) = rest.split_at(taken.max(character.len_utf8()));
         if taken > 0 || matches!(character, '\n' | '\r' | '\t') {

@@ -71,7 +71,7 @@ fn conditions(filter: &AttemptFilter) -> Conditions {
         conditions.and("attempts.worker = ?", [worker.0]);
     }
     if let Some(outcome) = filter.outcome {
-        conditions.and("attempts.outcome = ?", [outcome.name().to_owned()]);
+        conditions.and_texts("attempts.outcome = ?", [outcome.name().to_owned()]);
     }
     if let Some(AttemptId { test: TestId { run, index }, number }) = filter.after {
         // The first comparison is redundant. It lets DuckDB skip whole blocks.

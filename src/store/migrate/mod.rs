@@ -70,24 +70,30 @@ pub(super) enum Schema {
 }
 
 pub(super) fn inspect(connection: &Connection) -> duckdb::Result<Schema> {
+    let sql = "SELECT max(version) FROM schema_version";
+    match connection.query_row(sql, [], |row| row.get::<_, Option<u32>>(0)) {
+        Ok(None) => Ok(Schema::Empty),
+        Ok(Some(version @ 1..=VERSION)) => Ok(Schema::Version(version)),
+        Ok(Some(other)) => Ok(Schema::Foreign(format!(
+            "its schema has version {other}, this program reads 1 to {VERSION}"
+        ))),
+        Err(error) => without_version(connection, error),
+    }
+}
+
+/// The schema of a database whose version cannot be read. The tables are only listed then, because this takes
+/// longer than to read the version.
+fn without_version(connection: &Connection, error: duckdb::Error) -> duckdb::Result<Schema> {
     let count = |condition: &str| -> duckdb::Result<u64> {
         let sql = format!("SELECT count(*) FROM duckdb_tables() WHERE {condition}");
         connection.query_row(&sql, [], |row| row.get(0))
     };
-    if count("table_name = 'schema_version'")? == 0 {
-        let tables = count("NOT internal")?;
-        let foreign = || Schema::Foreign(format!("it has {tables} tables of another program"));
-        return Ok(if tables == 0 { Schema::Empty } else { foreign() });
+    if count("table_name = 'schema_version'")? > 0 {
+        return Err(error);
     }
-    let version: Option<u32> =
-        connection.query_row("SELECT max(version) FROM schema_version", [], |row| row.get(0))?;
-    Ok(match version {
-        None => Schema::Empty,
-        Some(version @ 1..=VERSION) => Schema::Version(version),
-        Some(other) => Schema::Foreign(format!(
-            "its schema has version {other}, this program reads 1 to {VERSION}"
-        )),
-    })
+    let tables = count("NOT internal")?;
+    let foreign = || Schema::Foreign(format!("it has {tables} tables of another program"));
+    Ok(if tables == 0 { Schema::Empty } else { foreign() })
 }
 
 /// Applies the missing steps, each in its own transaction unless it fills existing rows.

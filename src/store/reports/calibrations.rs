@@ -4,7 +4,7 @@ use crate::domain::capability::calibration::DeviceSpeed;
 use crate::domain::id::{RunId, WorkerId};
 use crate::store::Store;
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::get;
+use crate::store::query::{filled, get};
 use std::collections::BTreeMap;
 
 /// Maximum number of calibrations of one worker, the newest.
@@ -39,9 +39,9 @@ impl Store {
         (first, last): (RunId, RunId),
     ) -> Result<Vec<CalibrationRow>, StoreError> {
         self.pool.read(|connection| {
-            let mut statement = connection.prepare(CALIBRATIONS).doing("query")?;
-            let values = [first.0, last.0, MAX_CALIBRATIONS];
-            let rows = statement.query_and_then(values, |row| {
+            let sql = filled(CALIBRATIONS, [&first.0, &last.0, &MAX_CALIBRATIONS]);
+            let mut statement = connection.prepare(&sql).doing("query")?;
+            let rows = statement.query_and_then([], |row| {
                 let devices: String = get(row, 4)?;
                 Ok(CalibrationRow {
                     worker: WorkerId(get(row, 0)?),

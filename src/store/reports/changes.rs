@@ -7,10 +7,10 @@ use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::columns::{numbers, texts, truths};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, Conditions, LAST_ATTEMPTS, PLACES, get, joined};
+use crate::store::query::{self, Conditions, LAST_ATTEMPTS, Literal, PLACES, filled, get, joined};
 use crate::store::reports::quarantined::{self, QuarantineRefRow};
 use duckdb::arrow::datatypes::UInt32Type;
-use duckdb::{Connection, Row, params};
+use duckdb::{Connection, Row};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The two sides of a comparison.
@@ -93,7 +93,7 @@ fn ended() -> String {
 fn chosen_sql() -> String {
     let ended = ended();
     let of_runs = |first, last| {
-        let bounds = format!("BETWEEN ?{first}::UINTEGER AND ?{last}::UINTEGER");
+        let bounds = format!("BETWEEN ?{first} AND ?{last}");
         format!("{ended} AND tests.run {bounds} AND ended.run {bounds}")
     };
     format!(
@@ -118,9 +118,9 @@ fn chosen_sql() -> String {
 fn older_sql() -> String {
     format!(
         "SELECT case_id, max(place) FILTER (NOT is_weak), max(place) FROM ({} \
-         AND tests.case_id IN (SELECT unnest(string_split(?1::VARCHAR, ','))::UBIGINT) \
-         AND tests.run BETWEEN ?2::UINTEGER AND ?3::UINTEGER \
-         AND ended.run BETWEEN ?2::UINTEGER AND ?3::UINTEGER) \
+         AND tests.case_id IN (SELECT unnest(string_split(?1, ','))::UBIGINT) \
+         AND tests.run BETWEEN ?2 AND ?3 \
+         AND ended.run BETWEEN ?2 AND ?3) \
          WHERE confirms IS NULL GROUP BY case_id",
         ended()
     )
@@ -144,9 +144,9 @@ fn chosen(connection: &Connection, Sides { to, before }: Sides) -> Result<Vec<Ch
         Before::Previous | Before::Period => (to.0.0.saturating_sub(RECENT), to.1.0),
     };
     let (is_named, is_period) = (matches!(before, Before::Run(_)), before == Before::Period);
-    let mut statement = connection.prepare(&chosen_sql()).doing("query")?;
-    let values = params![to.0.0, to.1.0, from.0, from.1, is_named, is_period];
-    let rows = statement.query_and_then(values, |row| {
+    let values: [&dyn Literal; 6] = [&to.0.0, &to.1.0, &from.0, &from.1, &is_named, &is_period];
+    let mut statement = connection.prepare(&filled(&chosen_sql(), values)).doing("query")?;
+    let rows = statement.query_and_then([], |row| {
         let case = CaseId(get(row, 0)?);
         let [after, strong, outside, within] = places(row, [1, 2, 3, 4])?;
         Ok(Found { case, after, strong, outside, within })
@@ -183,8 +183,9 @@ fn older(
             break;
         }
         let first = end.saturating_sub(runs);
-        let mut statement = connection.prepare(&older_sql()).doing("query")?;
-        let rows = statement.query_and_then(params![missing, first, end - 1], |row| {
+        let sql = filled(&older_sql(), [&missing, &first, &(end - 1)]);
+        let mut statement = connection.prepare(&sql).doing("query")?;
+        let rows = statement.query_and_then([], |row| {
             let [strong, any] = places(row, [1, 2])?;
             Ok::<_, StoreError>((CaseId(get(row, 0)?), (strong, any)))
         });
@@ -246,8 +247,9 @@ impl Store {
         limit: u32,
     ) -> Result<Vec<PackageRow>, StoreError> {
         self.pool.read(|connection| {
-            let mut statement = connection.prepare(PACKAGES).doing("query")?;
-            let rows = statement.query_and_then(params![before.0, after.0, limit], |row| {
+            let sql = filled(PACKAGES, [&before.0, &after.0, &limit]);
+            let mut statement = connection.prepare(&sql).doing("query")?;
+            let rows = statement.query_and_then([], |row| {
                 let (before, after) = (get(row, 1)?, get(row, 2)?);
                 Ok(PackageRow { package: get(row, 0)?, before, after })
             });
@@ -265,10 +267,10 @@ impl Store {
         since: Option<Timestamp>,
     ) -> Result<Option<(RunId, RunId)>, StoreError> {
         let sql = "SELECT min(run), max(run) FROM runs WHERE submitted_ms >= ?1";
+        let sql = filled(sql, [&since.map_or(0, |since| since.0)]);
         self.pool.read(|connection| {
-            let mut statement = connection.prepare(sql).doing("query")?;
-            let since = since.map_or(0, |since| since.0);
-            let mut rows = statement.query_and_then(params![since], |row| {
+            let mut statement = connection.prepare(&sql).doing("query")?;
+            let mut rows = statement.query_and_then([], |row| {
                 let ends: (Option<u32>, Option<u32>) = (get(row, 0)?, get(row, 1)?);
                 Ok(ends.0.zip(ends.1).map(|(first, last)| (RunId(first), RunId(last))))
             });
@@ -338,10 +340,9 @@ impl Store {
     pub fn count_without_case(&self, (first, last): (RunId, RunId)) -> Result<u64, StoreError> {
         let sql = "SELECT count(*) FROM tests JOIN test_outcomes AS ended \
             ON ended.run = tests.run AND ended.test = tests.test \
-            WHERE tests.run BETWEEN ? AND ? AND tests.case_id IS NULL";
-        self.pool.read(|connection| {
-            connection.query_row(sql, [first.0, last.0], |row| row.get(0)).doing("query")
-        })
+            WHERE tests.run BETWEEN ?1 AND ?2 AND tests.case_id IS NULL";
+        let sql = filled(sql, [&first.0, &last.0]);
+        self.pool.read(|connection| connection.query_row(&sql, [], |row| row.get(0)).doing("query"))
     }
 
     /// The tests of a run that repeat others to confirm a change.
@@ -349,11 +350,13 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn repetitions(&self, run: RunId) -> Result<HashSet<TestId>, StoreError> {
-        let sql = "SELECT run, test FROM tests WHERE run = ? AND confirms IS NOT NULL";
+        let mut of_run = Conditions::default();
+        of_run.and("run = ?", [run.0]);
+        of_run.and_plain("confirms IS NOT NULL");
         self.pool.read(|connection| {
-            let mut statement = connection.prepare(sql).doing("query")?;
-            let rows = statement.query_and_then([run.0], |row| query::test_id(row, 0, 1));
-            rows.doing("query")?.collect()
+            let select = "SELECT run, test FROM tests";
+            let rows = of_run.query(connection, select, "", |row| query::test_id(row, 0, 1))?;
+            Ok(rows.into_iter().collect())
         })
     }
 }

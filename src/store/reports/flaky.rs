@@ -9,11 +9,11 @@ use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::columns::{numbers, texts};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, get, joined};
+use crate::store::query::{self, filled, get, joined};
 use crate::store::reports::parts::{AT_ONCE, Part, divided};
 use crate::store::reports::quarantined::QuarantineRefRow;
 use duckdb::arrow::datatypes::{UInt16Type, UInt32Type, UInt64Type};
-use duckdb::{Connection, Row, params};
+use duckdb::{Connection, Row};
 use std::collections::{HashMap, HashSet};
 
 /// Attempts of one case that ended.
@@ -86,8 +86,8 @@ impl Store {
 fn parts(connection: &Connection, since: Timestamp, at_once: u64) -> Result<Vec<Part>, StoreError> {
     let sql = "SELECT run, count(*)::UBIGINT, max(test) FROM attempts WHERE finished_ms >= ?1 \
         GROUP BY run ORDER BY run";
-    let mut statement = connection.prepare(sql).doing("query")?;
-    let rows = statement.query_and_then(params![since.0], |row| {
+    let mut statement = connection.prepare(&filled(sql, [&since.0])).doing("query")?;
+    let rows = statement.query_and_then([], |row| {
         Ok::<_, StoreError>((get::<u32>(row, 0)?, get::<u64>(row, 1)?, get::<u32>(row, 2)?))
     });
     let runs: Result<Vec<_>, _> = rows.doing("query")?.collect();
@@ -113,41 +113,31 @@ impl Gathered {
     ) -> Result<(), StoreError> {
         let cases = Cases::of(connection, part)?;
         let recovered = recovered(connection, part)?;
-        for Ended { id, mut attempt } in ended(connection, since, part)? {
-            match cases.get(id.test) {
-                Some((_, Some(case))) => {
-                    attempt.recovered =
-                        attempt.outcome == Outcome::Passed && recovered.contains(&id.test);
-                    self.by_case.entry(*case).or_default().add(id, attempt, self.limit);
-                }
-                Some((_, None)) => self.unknown += 1,
-                None => {}
+        ended(connection, since, part, |id, mut attempt| match cases.get(id.test) {
+            Some((_, Some(case))) => {
+                attempt.recovered =
+                    attempt.outcome == Outcome::Passed && recovered.contains(&id.test);
+                self.by_case.entry(*case).or_default().add(id, attempt, self.limit);
             }
-        }
-        Ok(())
+            Some((_, None)) => self.unknown += 1,
+            None => {}
+        })
     }
 }
 
-/// An ended attempt, of which is not known yet whether its test recovered.
-struct Ended {
-    id: AttemptId,
-    attempt: PastAttempt,
-}
-
-/// The attempts of a part that ended since a time, without an order. Their cases are added afterwards: to join and
-/// to sort the rows in the database takes several times as long.
+/// Visits the attempts of a part that ended since a time, without an order. It is not known yet whether their tests
+/// recovered. Their cases are added here: to join and to sort the rows in the database takes several times as long.
 fn ended(
     connection: &Connection,
     since: Timestamp,
     Part { runs, tests }: &Part,
-) -> Result<Vec<Ended>, StoreError> {
+    mut visit: impl FnMut(AttemptId, PastAttempt),
+) -> Result<(), StoreError> {
     let sql = "SELECT run, test, attempt, worker, outcome, class, finished_ms FROM attempts \
         WHERE finished_ms >= ?1 AND run BETWEEN ?2 AND ?3 AND test BETWEEN ?4 AND ?5";
-    let mut statement = connection.prepare(sql).doing("query")?;
-    let mut ended = Vec::new();
-    for batch in
-        statement.query_arrow(params![since.0, runs.0, runs.1, tests.0, tests.1]).doing("query")?
-    {
+    let sql = filled(sql, [&since.0, &runs.0, &runs.1, &tests.0, &tests.1]);
+    let mut statement = connection.prepare(&sql).doing("query")?;
+    for batch in statement.query_arrow([]).doing("query")? {
         let [runs, tests, workers] = [0, 1, 3].map(|at| numbers::<UInt32Type>(&batch, at));
         let (attempts, times) =
             (numbers::<UInt16Type>(&batch, 2), numbers::<UInt64Type>(&batch, 6));
@@ -162,10 +152,10 @@ fn ended(
                 recovered: false,
                 at: Timestamp(times.value(row)),
             };
-            ended.push(Ended { id: test.attempt(attempts.value(row)), attempt });
+            visit(test.attempt(attempts.value(row)), attempt);
         }
     }
-    Ok(ended)
+    Ok(())
 }
 
 /// The cases of the tests of a part. A test of an earlier version of the database may have none.
@@ -181,10 +171,10 @@ impl Cases {
     fn of(connection: &Connection, Part { runs, tests }: &Part) -> Result<Self, StoreError> {
         let sql = "SELECT run, test, case_id FROM tests \
             WHERE run BETWEEN ?1 AND ?2 AND test BETWEEN ?3 AND ?4";
-        let mut statement = connection.prepare(sql).doing("query")?;
+        let sql = filled(sql, [&runs.0, &runs.1, &tests.0, &tests.1]);
+        let mut statement = connection.prepare(&sql).doing("query")?;
         let mut cases = Self::default();
-        let bounds = params![runs.0, runs.1, tests.0, tests.1];
-        for batch in statement.query_arrow(bounds).doing("query")? {
+        for batch in statement.query_arrow([]).doing("query")? {
             let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(&batch, at));
             let ids = numbers::<UInt64Type>(&batch, 2);
             cases.tests.extend((0..batch.num_rows()).map(|row| {
@@ -222,9 +212,9 @@ fn recovered(
 ) -> Result<HashSet<TestId>, StoreError> {
     let sql = "SELECT run, test FROM test_outcomes \
         WHERE flaky AND run BETWEEN ?1 AND ?2 AND test BETWEEN ?3 AND ?4";
-    let mut statement = connection.prepare(sql).doing("query")?;
-    let bounds = [runs.0, runs.1, tests.0, tests.1];
-    let rows = statement.query_and_then(bounds, |row| query::test_id(row, 0, 1));
+    let sql = filled(sql, [&runs.0, &runs.1, &tests.0, &tests.1]);
+    let mut statement = connection.prepare(&sql).doing("query")?;
+    let rows = statement.query_and_then([], |row| query::test_id(row, 0, 1));
     rows.doing("query")?.collect()
 }
 
@@ -268,10 +258,10 @@ fn describe(connection: &Connection, cases: &mut [CaseRow]) -> Result<(), StoreE
         return Ok(());
     }
     let tests = || cases.iter().map(|case| case.test);
-    let ids =
-        params![joined(tests().map(|test| test.run.0)), joined(tests().map(|test| test.index))];
-    let mut statement = connection.prepare(NAMES).doing("query")?;
-    let described = statement.query_and_then(ids, |row| {
+    let runs = joined(tests().map(|test| test.run.0));
+    let indices = joined(tests().map(|test| test.index));
+    let mut statement = connection.prepare(&filled(NAMES, [&runs, &indices])).doing("query")?;
+    let described = statement.query_and_then([], |row| {
         let quarantined = quarantine(row, 4)?;
         Ok::<_, StoreError>((query::test_id(row, 0, 1)?, (get(row, 2)?, get(row, 3)?, quarantined)))
     });
@@ -285,9 +275,9 @@ fn describe(connection: &Connection, cases: &mut [CaseRow]) -> Result<(), StoreE
     Ok(())
 }
 
-/// The parameters are the runs and the numbers of tests.
-const NAMES: &str = "WITH wanted AS (SELECT unnest(string_split(?1::VARCHAR, ','))::UINTEGER AS run, \
-        unnest(string_split(?2::VARCHAR, ','))::UINTEGER AS test) \
+/// The values are the runs and the numbers of tests.
+const NAMES: &str = "WITH wanted AS (SELECT unnest(string_split(?1, ','))::UINTEGER AS run, \
+        unnest(string_split(?2, ','))::UINTEGER AS test) \
     SELECT tests.run, tests.test, tests.name, tests.backend, \
     marks.quarantine, marks.reason, marks.expires_ms \
     FROM tests JOIN wanted ON wanted.run = tests.run AND wanted.test = tests.test \

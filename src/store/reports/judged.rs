@@ -1,13 +1,15 @@
 //! The series of judged runs, and what the verdicts about them follow from.
 
 use crate::domain::added::change_limits::{self, ChangeLimit};
-use crate::domain::id::{AttemptId, RunId, WorkerId};
+use crate::domain::id::{AttemptId, RunId, TestId, WorkerId};
 use crate::domain::series::{CaseId, SeriesId};
 use crate::store::Store;
+use crate::store::columns::numbers;
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, get, joined};
+use crate::store::query::{self, filled, get};
 use crate::store::reports::marks::AcceptedRuns;
-use duckdb::{Connection, params};
+use duckdb::Connection;
+use duckdb::arrow::datatypes::{Int64Type, UInt16Type, UInt32Type, UInt64Type};
 use std::collections::{HashMap, HashSet};
 
 /// A series of the judged runs.
@@ -51,34 +53,24 @@ pub struct Given {
     pub attempts: u64,
 }
 
-/// The newest attempts first, then their tests, because labels are long. The parameters are the first and the last
-/// judged run.
+/// The newest attempts first, then their tests, because labels are long. The values are the first and the last judged
+/// run.
 const JUDGED: &str = "WITH judged AS MATERIALIZED (SELECT series_id, \
         max({'run': run, 'test': test, 'attempt': attempt, 'worker': worker}) AS newest \
-        FROM attempts WHERE run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND outcome = 'passed' \
+        FROM attempts WHERE run BETWEEN ?1 AND ?2 AND outcome = 'passed' \
         AND series_id IS NOT NULL GROUP BY series_id) \
     SELECT judged.series_id, tests.run, tests.test, newest.attempt, newest.worker, tests.case_id, \
     CASE WHEN contains(tests.labels, '\"change_limits\":') \
     THEN coalesce(tests.labels ->> '$.change_limits', '') ELSE '' END \
     FROM judged JOIN tests ON tests.run = newest.run AND tests.test = newest.test \
-    WHERE tests.run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND tests.case_id IS NOT NULL";
+    WHERE tests.run BETWEEN ?1 AND ?2 AND tests.case_id IS NOT NULL";
 
 /// Rows are only added to `attempts`, so that their numbers are in the order in which they were stored.
 const STORED: &str = "SELECT coalesce(max(rowid) + 1, 0)::UBIGINT FROM attempts";
 
-/// The series with a passed attempt that was stored since. The parameters are the columns of [`Given`], the smallest
-/// number of attempts, and the last run of the newest attempts.
-const OUTDATED: &str = "WITH given AS MATERIALIZED (SELECT \
-        unnest(string_split(?1::VARCHAR, ','))::UBIGINT AS series_id, \
-        unnest(string_split(?2::VARCHAR, ','))::UINTEGER AS run, \
-        unnest(string_split(?3::VARCHAR, ','))::UINTEGER AS test, \
-        unnest(string_split(?4::VARCHAR, ','))::USMALLINT AS attempt, \
-        unnest(string_split(?5::VARCHAR, ','))::UBIGINT AS attempts) \
-    SELECT DISTINCT own.series_id \
-    FROM (SELECT rowid AS number, series_id, run, test, attempt FROM attempts \
-        WHERE rowid >= ?6 AND run <= ?7 AND outcome = 'passed') AS own \
-    JOIN given ON given.series_id = own.series_id WHERE own.number >= given.attempts \
-    AND row(own.run, own.test, own.attempt) <= row(given.run, given.test, given.attempt)";
+/// Passed attempts. The values are the number of the first row, and the last run.
+const STORED_SINCE: &str = "SELECT rowid, series_id, run, test, attempt FROM attempts \
+    WHERE rowid >= ?1 AND run <= ?2 AND outcome = 'passed' AND series_id IS NOT NULL";
 
 impl Store {
     /// Lists the series of the passed attempts of the judged runs. A series without a case, which belongs to a
@@ -93,8 +85,9 @@ impl Store {
     ) -> Result<HashMap<SeriesId, JudgedSeries>, StoreError> {
         self.pool.read(|connection| {
             let stored = connection.query_row(STORED, [], |row| row.get(0)).doing("query")?;
-            let mut statement = connection.prepare(JUDGED).doing("query")?;
-            let rows = statement.query_and_then(params![first.0, last.0], |row| {
+            let sql = filled(JUDGED, [&first.0, &last.0]);
+            let mut statement = connection.prepare(&sql).doing("query")?;
+            let rows = statement.query_and_then([], |row| {
                 let series = SeriesId(get(row, 0)?);
                 let newest = AttemptId { test: query::test_id(row, 1, 2)?, number: get(row, 3)? };
                 let limits = get(row, 6)?;
@@ -131,16 +124,26 @@ pub(super) fn outdated(
     let first = given.iter().map(|given| given.attempts).min();
     let last = given.iter().map(|given| given.newest.test.run.0).max();
     let (Some(first), Some(last)) = (first, last) else { return Ok(HashSet::new()) };
-    let newest = || given.iter().map(|given| given.newest);
-    let series = joined(given.iter().map(|given| given.series.0));
-    let runs = joined(newest().map(|newest| newest.test.run.0));
-    let tests = joined(newest().map(|newest| newest.test.index));
-    let attempts = joined(newest().map(|newest| newest.number));
-    let stored = joined(given.iter().map(|given| given.attempts));
-    let mut statement = connection.prepare(OUTDATED).doing("query")?;
-    let parameters = params![series, runs, tests, attempts, stored, first, last];
-    let rows = statement.query_and_then(parameters, |row| get(row, 0).map(SeriesId));
-    rows.doing("query")?.collect()
+    let given: HashMap<u64, &Given> = given.iter().map(|given| (given.series.0, given)).collect();
+    let mut outdated = HashSet::new();
+    let mut statement =
+        connection.prepare(&filled(STORED_SINCE, [&first, &last])).doing("query")?;
+    for batch in statement.query_arrow([]).doing("query")? {
+        let stored = numbers::<Int64Type>(&batch, 0);
+        let series = numbers::<UInt64Type>(&batch, 1);
+        let [runs, tests] = [2, 3].map(|at| numbers::<UInt32Type>(&batch, at));
+        let attempts = numbers::<UInt16Type>(&batch, 4);
+        for row in 0..batch.num_rows() {
+            let Some(given) = given.get(&series.value(row)) else { continue };
+            let test = TestId { run: RunId(runs.value(row)), index: tests.value(row) };
+            let is_stored_since =
+                u64::try_from(stored.value(row)).is_ok_and(|at| at >= given.attempts);
+            if is_stored_since && test.attempt(attempts.value(row)) <= given.newest {
+                outdated.insert(given.series);
+            }
+        }
+    }
+    Ok(outdated)
 }
 
 /// The accepted changes of a series, the same whatever order they are in. Empty without any.

@@ -1,4 +1,4 @@
-//! The matrix of a report, the slowest tests, and the workers that ran its tests.
+//! The matrix of a report.
 //!
 //! Limit: about 100,000 tests of a matrix are in memory together, beside the values of each case.
 
@@ -8,7 +8,6 @@ use super::parts::{AT_ONCE, Part, divided};
 use super::quarantined;
 use super::selection::Selection;
 use crate::domain::id::{RunId, TestId};
-use crate::domain::time::{Millis, Timestamp};
 use crate::store::Store;
 use crate::store::columns::{numbers, texts, truths};
 use crate::store::error::StoreError;
@@ -30,30 +29,6 @@ pub enum Group {
     Template,
     Kind,
 }
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SlowRow {
-    pub test: TestId,
-    pub name: String,
-    pub duration: Millis,
-    pub worker: String,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct WorkerRow {
-    pub worker: String,
-    pub attempts: u64,
-    pub failed: u64,
-    pub infrastructure: u64,
-    pub out_of_memory: u64,
-    pub busy: Millis,
-    pub last_finished_at: Timestamp,
-    pub noise: Option<f64>,
-}
-
-/// Maximum number of slow tests, and of workers.
-const MAX_SLOW: u32 = 10;
-const MAX_WORKERS: u32 = 1_000;
 
 impl Group {
     /// The expression of the names of rows, over `states` and `workers`.
@@ -126,78 +101,6 @@ impl Store {
             Ok(cells)
         })
     }
-
-    /// The slowest tests by their slowest results, the slowest first.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn slowest(&self, selection: &Selection) -> Result<Vec<SlowRow>, StoreError> {
-        self.pool.read(|connection| {
-            let runs = selection.runs(connection)?;
-            let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
-                return Ok(Vec::new());
-            };
-            let select = "SELECT states.run, states.test, states.name, states.duration_ms, \
-                coalesce(workers.name, '') FROM test_states AS states \
-                LEFT JOIN worker_names AS workers ON workers.worker = states.worker";
-            let rest = format!(
-                " AND states.duration_ms IS NOT NULL QUALIFY row_number() OVER (PARTITION BY \
-                 {CASE_KEY} ORDER BY states.duration_ms DESC, states.run DESC, states.test) = 1 \
-                 ORDER BY states.duration_ms DESC, states.run, \
-                 states.test LIMIT {MAX_SLOW}"
-            );
-            selection.of_tests(*first, *last).query(connection, select, &rest, |row| {
-                Ok(SlowRow {
-                    test: query::test_id(row, 0, 1)?,
-                    name: get(row, 2)?,
-                    duration: Millis(get(row, 3)?),
-                    worker: get(row, 4)?,
-                })
-            })
-        })
-    }
-
-    /// The workers that ran attempts of the tests, in the order of their names.
-    ///
-    /// # Errors
-    /// The database cannot be read.
-    pub fn worker_health(&self, selection: &Selection) -> Result<Vec<WorkerRow>, StoreError> {
-        self.pool.read(|connection| {
-            let runs = selection.runs(connection)?;
-            let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
-                return Ok(Vec::new());
-            };
-            let select = "WITH noise AS (SELECT worker, \
-                arg_max(greatest(operations_spread, memory_spread), seq) AS noise \
-                FROM calibrations GROUP BY worker) \
-                SELECT coalesce(workers.name, 'w' || attempts.worker), count(*), \
-                count(*) FILTER (attempts.outcome IN ('failed', 'reduced_precision', 'timed_out') \
-                OR (attempts.outcome = 'error' AND attempts.class IS DISTINCT FROM 'set_up')), \
-                count(*) FILTER (attempts.outcome = 'worker_lost' \
-                OR (attempts.outcome = 'error' AND attempts.class = 'set_up')), \
-                count(*) FILTER (attempts.class = 'out_of_memory'), \
-                sum(attempts.duration_ms)::UBIGINT, max(attempts.finished_ms), \
-                any_value(noise.noise) \
-                FROM test_states AS states \
-                JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
-                LEFT JOIN worker_names AS workers ON workers.worker = attempts.worker \
-                LEFT JOIN noise ON noise.worker = attempts.worker";
-            let rest =
-                format!(" GROUP BY attempts.worker, workers.name ORDER BY 1 LIMIT {MAX_WORKERS}");
-            selection.of_tests(*first, *last).query(connection, select, &rest, |row| {
-                Ok(WorkerRow {
-                    worker: get(row, 0)?,
-                    attempts: get(row, 1)?,
-                    failed: get(row, 2)?,
-                    infrastructure: get(row, 3)?,
-                    out_of_memory: get(row, 4)?,
-                    busy: Millis(get(row, 5)?),
-                    last_finished_at: Timestamp(get(row, 6)?),
-                    noise: get(row, 7)?,
-                })
-            })
-        })
-    }
 }
 
 /// The tests with how they ended, and their last attempts.
@@ -266,7 +169,7 @@ fn add(batch: &RecordBatch, cells: &mut Cells) -> Result<(), StoreError> {
 /// Unit and direction of a metric in each set that has it.
 fn words(connection: &Connection, metric: &str) -> Result<Words, StoreError> {
     let mut of_metric = Conditions::default();
-    of_metric.and("name = ?", [metric.to_owned()]);
+    of_metric.and_texts("name = ?", [metric.to_owned()]);
     of_metric.and_plain("NOT is_figure AND position > 0");
     let select = "SELECT metric_set, unit, better FROM metric_sets";
     let words = of_metric
@@ -274,22 +177,52 @@ fn words(connection: &Connection, metric: &str) -> Result<Words, StoreError> {
     Ok(words.into_iter().collect())
 }
 
-/// Adds the messages of the tests of the cells. They are read afterwards, because the tests are mostly of the newest
-/// runs: a join would read the environments of all attempts of the period.
+/// Adds the messages of the tests of the cells: those of the tests, which have one if they had no attempt, or of their
+/// last attempts. They are read afterwards, because the tests are mostly of the newest runs: a join would read the
+/// environments of all attempts of the period.
 fn add_messages(connection: &Connection, cells: &mut [CellRow]) -> Result<(), StoreError> {
     let tests: Vec<TestId> = cells.iter().map(|cell| cell.test).collect();
     let mut of_tests = Conditions::default();
-    of_tests.tests("states", &tests);
-    let select = "SELECT states.run, states.test, states.message, \
-        coalesce(json_exists(attempts.environment, '$.written_by'), false) \
-        FROM test_states AS states LEFT JOIN attempts ON attempts.run = states.run \
-        AND attempts.test = states.test AND attempts.attempt = states.attempt";
+    of_tests.tests("ended", &tests);
+    of_tests.and_plain("ended.message IS NOT NULL");
+    let select = "SELECT ended.run, ended.test, ended.message FROM test_outcomes AS ended";
     let messages = of_tests.query(connection, select, "", |row| {
-        Ok((query::test_id(row, 0, 1)?, (get::<String>(row, 2)?, get::<bool>(row, 3)?)))
+        Ok((query::test_id(row, 0, 1)?, get::<String>(row, 2)?))
     })?;
-    let mut messages: HashMap<TestId, (String, bool)> = messages.into_iter().collect();
+    let mut messages: HashMap<TestId, String> = messages.into_iter().collect();
+    let mut tried = tried(connection, &tests)?;
     for cell in cells {
-        (cell.message, cell.is_generated) = messages.remove(&cell.test).unwrap_or_default();
+        let Tried { message, is_generated, .. } = tried.remove(&cell.test).unwrap_or_default();
+        (cell.message, cell.is_generated) =
+            (messages.remove(&cell.test).unwrap_or(message), is_generated);
     }
     Ok(())
+}
+
+/// The last attempt of a test.
+#[derive(Default)]
+struct Tried {
+    attempt: u16,
+    message: String,
+    is_generated: bool,
+}
+
+/// The last attempts of these tests. Whether a program was generated is only read if it failed.
+fn tried(connection: &Connection, tests: &[TestId]) -> Result<HashMap<TestId, Tried>, StoreError> {
+    let mut of_tests = Conditions::default();
+    of_tests.tests("attempts", tests);
+    let select = "SELECT run, test, attempt, message, CASE WHEN outcome = 'failed' \
+        THEN coalesce(json_exists(environment, '$.written_by'), false) ELSE false END FROM attempts";
+    let tried = of_tests.query(connection, select, "", |row| {
+        let (attempt, message, is_generated) = (get(row, 2)?, get(row, 3)?, get(row, 4)?);
+        Ok((query::test_id(row, 0, 1)?, Tried { attempt, message, is_generated }))
+    })?;
+    let mut last: HashMap<TestId, Tried> = HashMap::new();
+    for (test, tried) in tried {
+        let newest = last.entry(test).or_default();
+        if tried.attempt >= newest.attempt {
+            *newest = tried;
+        }
+    }
+    Ok(last)
 }

@@ -16,5 +16,6 @@ pub mod run_report;
 pub mod selection;
 pub mod series;
 pub mod sets;
+pub mod summary;
 pub mod values;
 pub mod verdicts;

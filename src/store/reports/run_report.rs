@@ -7,8 +7,8 @@ use crate::domain::outcome::{Class, Outcome};
 use crate::domain::time::{Millis, Timestamp};
 use crate::store::columns::{Lists, lists, numbers};
 use crate::store::error::StoreError;
-use crate::store::listing::{TEST_COLUMNS, test_row};
-use crate::store::query::{self, Conditions, get};
+use crate::store::listing::test_row;
+use crate::store::query::{self, Conditions, get, states};
 use crate::store::reports::marks::worker_names;
 use crate::store::reports::quarantined::{self, QuarantinedRows};
 use crate::store::reports::sets::{Metric, Sets};
@@ -152,7 +152,8 @@ impl Store {
             };
             let of_tests = selection.of_tests(*first, *last);
             // One more, to know whether there is one.
-            let mut rows = rows(connection, &of_tests, limit + 1)?;
+            let tests = number_of_tests(connection, (*first, *last))?;
+            let mut rows = rows(connection, &of_tests, limit + 1, tests)?;
             let truncated = rows.len() > limit;
             let mut totals =
                 if truncated { totals(connection, &of_tests)? } else { totals_of(&rows) };
@@ -224,6 +225,18 @@ fn totals_of(rows: &[ReportRow]) -> TotalRows {
     totals
 }
 
+/// Number of tests of the runs from the first to the last one.
+fn number_of_tests(
+    connection: &Connection,
+    (first, last): (RunId, RunId),
+) -> Result<u64, StoreError> {
+    let mut of_runs = Conditions::default();
+    of_runs.and("run BETWEEN ? AND ?", [first.0, last.0]);
+    let numbers =
+        of_runs.query(connection, "SELECT count(*) FROM tests", "", |row| get::<u64>(row, 0))?;
+    Ok(numbers.into_iter().sum())
+}
+
 /// Number of late results of the runs.
 fn late_results(connection: &Connection, of_runs: &Conditions) -> Result<u64, StoreError> {
     let late = "SELECT count(*) FROM late_results AS states";
@@ -282,38 +295,60 @@ fn case_counts(row: &Row<'_>, first: usize) -> Result<Option<CaseRows>, StoreErr
 /// The beginning of a query over the tests in the report. The conditions follow it.
 pub(super) const PICKED: &str = "WITH picked AS (SELECT * FROM test_states AS states";
 
-/// Closes [`PICKED`]: tests that failed come first, then flaky ones, those without a verdict, and those that passed.
-/// [`ReportRow::place`] is the same order.
+/// Closes [`PICKED`].
 pub(super) fn up_to(limit: usize) -> String {
+    format!("{})", first(limit))
+}
+
+/// Tests that failed come first, then flaky ones, those without a verdict, and those that passed. [`ReportRow::place`]
+/// is the same order.
+fn first(limit: usize) -> String {
     format!(
         " ORDER BY CASE WHEN states.outcome = 'passed' THEN CASE WHEN states.flaky THEN 1 ELSE 3 END \
          WHEN states.outcome IS NULL OR states.outcome IN ('skipped', 'cancelled', 'expired') THEN 2 \
-         ELSE 0 END, states.run, states.test LIMIT {limit})"
+         ELSE 0 END, states.run, states.test LIMIT {limit}"
     )
 }
 
+/// Columns of the last attempt of a test.
+const OF_LAST: &str = ", last.duration_ms, last.peak_memory_bytes, last.weights, last.weights_id, \
+    last.would_not_notice, last.first_differs, last.isolation, last.environment, last.devices";
+
+/// The rows of the selected tests, at most `limit` of them. `tests`: number of tests of the runs.
 fn rows(
     connection: &Connection,
     of_runs: &Conditions,
     limit: usize,
+    tests: u64,
 ) -> Result<Vec<ReportRow>, StoreError> {
-    let rest = format!(
-        "{} SELECT {TEST_COLUMNS}, states.worker, states.duration_ms, states.attempt, \
-         attempts.peak_memory_bytes, attempts.weights, attempts.weights_id, \
-         attempts.would_not_notice, attempts.first_differs, attempts.isolation, \
-         attempts.environment, attempts.devices FROM picked AS states \
-         LEFT JOIN attempts ON attempts.run = states.run AND attempts.test = states.test \
-         AND attempts.attempt = states.attempt ORDER BY states.run, states.test",
-        up_to(limit)
+    if tests <= limit as u64 {
+        return rows_of(connection, of_runs);
+    }
+    let select = format!("SELECT states.run, states.test FROM {} AS states", states(""));
+    let picked = of_runs.query(connection, &select, &first(limit), |row| query::test_id(row, 0, 1));
+    let mut of_tests = Conditions::default();
+    of_tests.tests("states", &picked?);
+    rows_of(connection, &of_tests)
+}
+
+/// The rows of these tests.
+fn rows_of(connection: &Connection, of_tests: &Conditions) -> Result<Vec<ReportRow>, StoreError> {
+    let select = format!(
+        "SELECT states.run, states.test, states.name, states.outcome, states.class, states.flaky, \
+         coalesce(states.attempt, 0), states.message, states.finished_ms, states.labels, \
+         states.worker, states.attempt, states.duration_ms, states.peak_memory_bytes, states.weights, \
+         states.weights_id, states.would_not_notice, states.first_differs, states.isolation, \
+         states.environment, states.devices FROM {} AS states",
+        states(OF_LAST)
     );
     let workers = worker_names(connection)?;
     let name = |worker: Option<u32>| workers.get(&WorkerId(worker?)).cloned();
-    let rows = of_runs.query(connection, PICKED, &rest, |row| {
-        let attempt = get::<Option<u16>>(row, 12)?;
+    let mut rows = of_tests.query(connection, &select, "", |row| {
+        let attempt = get::<Option<u16>>(row, 11)?;
         let row = ReportRow {
             test: test_row(row)?,
             worker: name(get(row, 10)?),
-            duration: get::<Option<u64>>(row, 11)?.map(Millis),
+            duration: get::<Option<u64>>(row, 12)?.map(Millis),
             peak_memory_bytes: get(row, 13)?,
             weights: get(row, 14)?,
             weights_id: get(row, 15)?,
@@ -328,6 +363,7 @@ fn rows(
         };
         Ok((row, attempt))
     })?;
+    rows.sort_unstable_by_key(|(row, _)| row.test.test);
     let tests = rows.iter().map(|(row, _)| row.test.test).collect();
     let mut known = quarantined::of(connection, &tests)?;
     let attempts = rows.iter().filter_map(|(row, attempt)| Some((row.test.test, (*attempt)?)));
@@ -454,9 +490,11 @@ fn metrics(
             if attempts.get(&test) != Some(&last.value(row)) {
                 continue;
             }
-            let of_set = sets.of(ids.value(row)).iter().enumerate();
-            let of_set = of_set.filter_map(|(place, of)| lists.metric(row, place, of));
-            by_test.entry(test).or_default().extend(of_set);
+            let of_set = sets.of(ids.value(row));
+            let metrics = by_test.entry(test).or_default();
+            metrics.reserve(of_set.len());
+            let of_set = of_set.iter().enumerate();
+            metrics.extend(of_set.filter_map(|(place, of)| lists.metric(row, place, of)));
         }
     }
     for metrics in by_test.values_mut() {

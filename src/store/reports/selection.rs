@@ -91,30 +91,40 @@ impl Selection {
         conditions
     }
 
-    /// As [`Self::of_runs`], for `test_states AS states`, with the conditions about tests.
+    /// As [`Self::of_runs`], for `attempts AS states`, with the conditions about their tests.
+    pub(super) fn of_attempts(&self, first: RunId, last: RunId) -> Conditions {
+        let mut of_attempts = self.of_runs(first, last);
+        let Self { model, hw, worker, family, status, .. } = self;
+        if [model, hw, worker, family].into_iter().any(Option::is_some) || status.is_some() {
+            of_attempts.among_states(&self.of_tests(first, last));
+        }
+        of_attempts
+    }
+
+    /// As [`Self::of_runs`], for [`states`](crate::store::query::states) or `test_states AS states`, with the conditions about tests.
     pub(super) fn of_tests(&self, first: RunId, last: RunId) -> Conditions {
         let mut conditions = self.of_runs(first, last);
         if let Some(model) = &self.model {
-            conditions.and("regexp_full_match(states.model, ?, 'is')", [expression(model)]);
+            conditions.and_texts("regexp_full_match(states.model, ?, 'is')", [expression(model)]);
         }
         if let Some(family) = &self.family {
-            conditions.and("regexp_full_match(states.family, ?, 'is')", [expression(family)]);
+            conditions.and_texts("regexp_full_match(states.family, ?, 'is')", [expression(family)]);
         }
         if let Some(hw) = &self.hw {
             let on = "(coalesce(regexp_full_match(states.backend, ?, 'is'), false) \
                 OR (states.run, states.test) IN (SELECT (run, test) FROM attempts \
                 WHERE regexp_full_match(device_product, ?, 'is')))";
-            conditions.and(on, [expression(hw), expression(hw)]);
+            conditions.and_texts(on, [expression(hw), expression(hw)]);
         }
         if let Some(worker) = &self.worker {
             let by = "states.worker IN (SELECT worker FROM worker_names \
                 WHERE regexp_full_match(name, ?, 'is'))";
-            conditions.and(by, [expression(worker)]);
+            conditions.and_texts(by, [expression(worker)]);
         }
         if let Some(status) = &self.status {
             let is = "regexp_full_match(CASE WHEN states.outcome = 'passed' AND states.flaky \
                 THEN 'flaky' ELSE coalesce(states.outcome, 'pending') END, ?)";
-            conditions.and(is, [words(status)]);
+            conditions.and_texts(is, [words(status)]);
         }
         conditions
     }

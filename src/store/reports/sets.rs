@@ -1,8 +1,8 @@
 //! The sets of metrics that rows of `attempt_metrics` have.
 
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{get, joined};
-use duckdb::{Connection, params};
+use crate::store::query::{filled, get, joined};
+use duckdb::Connection;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -31,10 +31,11 @@ impl Sets {
             return Ok(Self::default());
         }
         let sql = "SELECT metric_set, name, unit, better, is_figure, position FROM metric_sets \
-            WHERE metric_set IN (SELECT unnest(string_split(?::VARCHAR, ','))::UBIGINT) \
+            WHERE metric_set IN (SELECT unnest(string_split(?1, ','))::UBIGINT) \
             ORDER BY metric_set, position";
-        let mut statement = connection.prepare(sql).doing("query")?;
-        let mut rows = statement.query(params![joined(ids.iter())]).doing("query")?;
+        let sql = filled(sql, [&joined(ids.iter().copied())]);
+        let mut statement = connection.prepare(&sql).doing("query")?;
+        let mut rows = statement.query([]).doing("query")?;
         let mut sets: HashMap<u64, Vec<Arc<Metric>>> = HashMap::new();
         while let Some(row) = rows.next().doing("query")? {
             let of_set = sets.entry(get(row, 0)?).or_default();

@@ -10,12 +10,11 @@ use crate::domain::series::SeriesId;
 use crate::store::Store;
 use crate::store::columns::{lists, numbers};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::joined;
+use crate::store::query::{filled, joined};
 use crate::store::reports::judged::JudgedSeries;
 use crate::store::reports::sets::{Metric, Sets};
 use duckdb::arrow::array::RecordBatch;
 use duckdb::arrow::datatypes::{Float64Type, UInt16Type, UInt32Type, UInt64Type};
-use duckdb::params_from_iter;
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
@@ -68,15 +67,19 @@ struct Gathered {
 }
 
 /// The newest attempts of each series, which are selected before their medians are read. Attempts after the one that
-/// is judged may have been stored meanwhile. The parameters are the ids of the series and the parts of the newest
-/// attempts.
-fn history() -> String {
-    format!(
+/// is judged may have been stored meanwhile. The values are the ids of the series and the parts of the newest attempts.
+fn history(series: &HashMap<SeriesId, &JudgedSeries>) -> String {
+    let newest = || series.values().map(|judged| judged.newest);
+    let ids = joined(series.keys().map(|id| id.0));
+    let runs = joined(newest().map(|newest| newest.test.run.0));
+    let tests = joined(newest().map(|newest| newest.test.index));
+    let attempts = joined(newest().map(|newest| newest.number));
+    let sql = format!(
         "WITH judged AS MATERIALIZED (SELECT \
-             unnest(string_split(?1::VARCHAR, ','))::UBIGINT AS series_id, \
-             unnest(string_split(?2::VARCHAR, ','))::UINTEGER AS run, \
-             unnest(string_split(?3::VARCHAR, ','))::UINTEGER AS test, \
-             unnest(string_split(?4::VARCHAR, ','))::USMALLINT AS attempt), \
+             unnest(string_split(?1, ','))::UBIGINT AS series_id, \
+             unnest(string_split(?2, ','))::UINTEGER AS run, \
+             unnest(string_split(?3, ','))::UINTEGER AS test, \
+             unnest(string_split(?4, ','))::USMALLINT AS attempt), \
          recent AS MATERIALIZED (SELECT own.run, own.test, own.attempt \
              FROM attempt_metrics AS own JOIN judged ON judged.series_id = own.series_id \
              WHERE own.outcome = 'passed' AND own.run <= (SELECT max(run) FROM judged) \
@@ -87,7 +90,8 @@ fn history() -> String {
          SELECT own.series_id, own.run, own.test, own.attempt, own.metric_set, own.medians \
              FROM attempt_metrics AS own SEMI JOIN recent ON recent.run = own.run \
              AND recent.test = own.test AND recent.attempt = own.attempt"
-    )
+    );
+    filled(&sql, [&ids, &runs, &tests, &attempts])
 }
 
 impl Store {
@@ -102,11 +106,11 @@ impl Store {
         if series.is_empty() {
             return Ok(Histories::default());
         }
-        let parameters = parameters(series);
+        let sql = history(series);
         self.pool.read(|connection| {
-            let mut statement = connection.prepare(&history()).doing("query")?;
+            let mut statement = connection.prepare(&sql).doing("query")?;
             let mut gathered = Gathered::default();
-            for batch in statement.query_arrow(params_from_iter(&parameters)).doing("query")? {
+            for batch in statement.query_arrow([]).doing("query")? {
                 gathered.add(&batch);
             }
             let sets = Sets::read(connection, &gathered.sets())?;
@@ -150,17 +154,6 @@ impl Histories {
         }
         metrics
     }
-}
-
-/// The parameters of [`history`].
-fn parameters(series: &HashMap<SeriesId, &JudgedSeries>) -> [String; 4] {
-    let newest = || series.values().map(|judged| judged.newest);
-    [
-        joined(series.keys().map(|id| id.0)),
-        joined(newest().map(|newest| newest.test.run.0)),
-        joined(newest().map(|newest| newest.test.index)),
-        joined(newest().map(|newest| newest.number)),
-    ]
 }
 
 impl Gathered {

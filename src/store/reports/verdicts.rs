@@ -9,7 +9,7 @@ use crate::domain::series::SeriesId;
 use crate::store::Store;
 use crate::store::columns::{self, numbers, texts, truths};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, get, joined};
+use crate::store::query::{self, filled, get, joined};
 use crate::store::reports::judged::{Basis, Given, JudgedSeries, outdated};
 use crate::store::reports::sets::Metric;
 use crate::trends::RULES;
@@ -52,13 +52,13 @@ pub fn ordered(mut verdicts: Vec<Judged>) -> Arc<[Judged]> {
 /// The parameters are the first and the last run of the newest attempts, the number of the rules, and the ids of
 /// the series.
 const JUDGED: &str = "SELECT id, series_id, run, test, attempt, attempts, limits, accepted \
-    FROM judged WHERE run BETWEEN ?1::UINTEGER AND ?2::UINTEGER AND rules = ?3 \
-    AND series_id IN (SELECT unnest(string_split(?4::VARCHAR, ','))::UBIGINT) ORDER BY id";
+    FROM judged WHERE run BETWEEN ?1 AND ?2 AND rules = ?3 \
+    AND series_id IN (SELECT unnest(string_split(?4, ','))::UBIGINT) ORDER BY id";
 
 /// The parameter has ids of the table `judged`.
 const VERDICTS: &str = "SELECT judged, name, unit, better, is_figure, run, test, verdict, direction, \
     before, after, change, z, n_before, n_after, since, since_run FROM verdicts \
-    WHERE judged IN (SELECT unnest(string_split(?1::VARCHAR, ','))::UBIGINT)";
+    WHERE judged IN (SELECT unnest(string_split(?1, ','))::UBIGINT)";
 
 impl Store {
     /// Reads the verdicts about all metrics of each of these series for which they are stored.
@@ -82,10 +82,10 @@ impl Store {
             if found.is_empty() {
                 return Ok(Verdicts::new());
             }
-            let ids = joined(found.keys());
-            let mut statement = connection.prepare(VERDICTS).doing("query")?;
+            let sql = filled(VERDICTS, [&joined(found.keys().copied())]);
+            let mut statement = connection.prepare(&sql).doing("query")?;
             let mut stored = Stored::of(&found);
-            for batch in statement.query_arrow(params![ids]).doing("query")? {
+            for batch in statement.query_arrow([]).doing("query")? {
                 stored.add(&batch);
             }
             let of_series = stored.of_id.into_values();
@@ -139,10 +139,11 @@ fn found(
     series: &HashMap<SeriesId, &JudgedSeries>,
     (first, last): (u32, u32),
 ) -> Result<HashMap<u64, Given>, StoreError> {
-    let mut statement = connection.prepare(JUDGED).doing("query")?;
-    let mut newest: HashMap<SeriesId, (u64, Given)> = HashMap::new();
     let ids = joined(series.keys().map(|id| id.0));
-    let mut rows = statement.query(params![first, last, RULES, ids]).doing("query")?;
+    let sql = filled(JUDGED, [&first, &last, &RULES, &ids]);
+    let mut statement = connection.prepare(&sql).doing("query")?;
+    let mut newest: HashMap<SeriesId, (u64, Given)> = HashMap::new();
+    let mut rows = statement.query([]).doing("query")?;
     while let Some(row) = rows.next().doing("query")? {
         let id = SeriesId(get(row, 1)?);
         let Some(judged) = series.get(&id) else { continue };

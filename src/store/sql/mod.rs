@@ -82,8 +82,12 @@ fn confine(connection: &Connection, question: &Question) -> Result<(), SqlError>
 /// Runs the query once, and keeps its rows: at most one more than the maximum.
 fn keep(connection: &Connection, sql: &str, question: &Question) -> Result<(), SqlError> {
     let limit = question.rows.saturating_add(1);
-    let sql = format!("CREATE TEMP TABLE {ROWS} AS SELECT * FROM ({sql}\n) LIMIT {limit}");
-    connection.execute_batch(&sql).map_err(SqlError::query)
+    let whole = format!("CREATE TEMP TABLE {ROWS} AS SELECT * FROM ({sql}\n) LIMIT {limit}");
+    connection.execute_batch(&whole).map_err(|error| match connection.prepare(sql) {
+        Ok(_) => SqlError::query(error),
+        // The error of the whole statement quotes what is not part of the query.
+        Err(mistake) => SqlError::mistake(mistake),
+    })
 }
 
 /// Writes the rows in a format of DuckDB.
@@ -117,7 +121,7 @@ fn check_select(connection: &Connection, sql: &str) -> Result<(), SqlError> {
         serde_json::from_str(&parsed).map_err(|error| SqlError::Query(error.to_string()))?;
     match parsed {
         Parsed { error: true, error_type, error_message, .. } if error_type == "parser" => {
-            Err(SqlError::Query(error_message))
+            Err(SqlError::Mistake(error_message))
         }
         Parsed { error: false, statements, .. } if statements.len() == 1 => Ok(()),
         // DuckDB reads it as several statements.

@@ -58,7 +58,10 @@ pub enum SqlError {
         "PIVOT needs the values of its column here, such as: ON outcome IN ('passed', 'failed')"
     )]
     PivotWithoutValues,
-    /// The message of DuckDB, which names the place in the query.
+    /// The message of DuckDB about a query that it cannot run, which names the place in the query.
+    #[error("{0}")]
+    Mistake(String),
+    /// The message of DuckDB about a query that failed while it ran.
     #[error("{0}")]
     Query(String),
     #[error("cannot write {path}")]
@@ -76,6 +79,23 @@ impl SqlError {
 
     pub(super) fn query(source: Error) -> Self {
         Self::Query(text(&source))
+    }
+
+    pub(super) fn mistake(source: Error) -> Self {
+        Self::Mistake(text(&source))
+    }
+
+    /// Whether the text of the query is the cause.
+    #[must_use]
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            Self::Empty
+            | Self::TooLarge { .. }
+            | Self::NotOneSelect
+            | Self::PivotWithoutValues
+            | Self::Mistake(_) => true,
+            Self::Open { .. } | Self::Query(_) | Self::Output { .. } => false,
+        }
     }
 }
 

@@ -39,7 +39,10 @@ pub fn run(console: Console) -> Result<Exit, CliError> {
     let confined = confine(address_bytes, MAX_FILE_BYTES, time.saturating_mul(4));
     confined.map_err(|error| CliError::new(format!("cannot limit the query: {error}")))?;
     end_with_input();
-    let answer = sql::answer(&question).map_err(|error| CliError::from_error(&error))?;
+    let answer = sql::answer(&question).map_err(|error| {
+        let exit = if error.is_mistake() { Exit::Usage } else { Exit::Failed };
+        CliError::from_error(&error).with_exit(exit)
+    })?;
     console.json(&answer)?;
     Ok(Exit::Passed)
 }

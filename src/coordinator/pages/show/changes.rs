@@ -1,6 +1,8 @@
 //! Changes of tests and metrics, for the pages that compare.
 
-use crate::api::v1::changes::{ChangesView, MetricChange, MetricMovement, TestChange, WorkerEvent};
+use crate::api::v1::changes::{
+    ChangesView, MetricChange, MetricMovement, MissingMetric, TestChange, WorkerEvent,
+};
 use crate::coordinator::pages::page::Table;
 use crate::coordinator::pages::text::{Link, State as Word, relative, shown};
 use crate::domain::id::TestId;
@@ -169,6 +171,18 @@ fn metric(test: &TestChange, change: &MetricChange) -> Value {
 pub(super) fn workers(view: &ChangesView) -> Vec<Value> {
     let event = |event: &WorkerEvent| json!({ "worker": shown(&event.worker), "reason": shown(&event.reason) });
     view.workers.iter().map(event).collect()
+}
+
+/// The metrics that are not measured any more.
+pub(super) fn not_measured(view: &ChangesView) -> Vec<Value> {
+    let missing = |missing: &MissingMetric| {
+        json!({
+            "metric": shown(&missing.metric),
+            "test": Link::new(format!("/tests/{}", missing.test), &missing.test.to_string()),
+            "tests": missing.tests,
+        })
+    };
+    view.not_measured.iter().map(missing).collect()
 }
 
 /// The mean movement of each metric.

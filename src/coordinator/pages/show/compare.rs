@@ -100,6 +100,7 @@ fn page(view: &ChangesView, runs: &[RunView], query: &ChangesQuery) -> Page {
             "metrics": changes::metrics(view, |metric| is_change(metric.verdict)),
             "undecided": view.totals.verdicts.get(&Verdict::InsufficientData).copied().unwrap_or(0),
             "workers": changes::workers(view),
+            "not_measured": changes::not_measured(view),
             "movers": changes::movers(view),
             "without_counterpart": view.totals.without_counterpart,
         }),

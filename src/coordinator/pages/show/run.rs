@@ -33,12 +33,30 @@ const COLUMN_LABEL: &str = "backend";
 /// The filters of the page. A test is listed if all of them match.
 #[derive(Debug, Default, Deserialize)]
 struct Filter {
-    /// A word for a state, such as `failed`.
-    state: Option<String>,
+    state: Option<Wanted>,
     /// Part of the name. Case is ignored.
     name: Option<String>,
     model: Option<String>,
     backend: Option<String>,
+}
+
+/// A word for the state of a test, such as `failed`.
+#[derive(Debug, Deserialize)]
+#[serde(try_from = "String")]
+struct Wanted(String);
+
+impl TryFrom<String> for Wanted {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Self, String> {
+        if Word::words().any(|known| known == word) {
+            return Ok(Self(word));
+        }
+        Err(format!(
+            "there is no such state; states are {}",
+            Word::words().collect::<Vec<_>>().join(", ")
+        ))
+    }
 }
 
 impl Filter {
@@ -47,7 +65,7 @@ impl Filter {
             wanted.as_ref().is_none_or(|wanted| row.labels.get(name) == Some(wanted))
         };
         let contains = |part: &String| row.name.to_lowercase().contains(&part.to_lowercase());
-        self.state.as_ref().is_none_or(|wanted| state(row).word == *wanted)
+        self.state.as_ref().is_none_or(|wanted| state(row).word == wanted.0)
             && self.name.as_ref().is_none_or(contains)
             && label(ROW_LABEL, &self.model)
             && label(COLUMN_LABEL, &self.backend)
@@ -94,7 +112,7 @@ fn page(view: &RunView, report: &ReportView, filter: &Filter, may_cancel: bool) 
             "stuck": view.counts.unschedulable,
             "matrix": matrix(view.run, &report.rows),
             "filter": {
-                "state": filter.state.as_deref().unwrap_or_default(),
+                "state": filter.state.as_ref().map_or("", |wanted| &wanted.0),
                 "name": filter.name.as_deref().unwrap_or_default(),
                 "model": filter.model.as_deref().unwrap_or_default(),
                 "backend": filter.backend.as_deref().unwrap_or_default(),
