@@ -59,7 +59,7 @@ Examples:
 Exit codes:
   0    success: no test failed
   1    dtf itself failed
-  2    usage error: arguments, settings or plan
+  2    usage error: arguments, settings, plan, query, or a request that was rejected
   4    authentication failed
   5    no test matched or ran, or there is no object with the given id
   8    tests were still pending at the wait timeout

@@ -69,7 +69,7 @@ impl std::fmt::Display for Refusal {
 impl Refusal {
     /// Whether the coordinator rejected the content of the request.
     pub(crate) fn is_mistake(&self) -> bool {
-        !self.is_foreign && matches!(self.status, 400 | 422)
+        !self.is_foreign && self.body.code == Code::Unprocessable
     }
 }
 

@@ -1,7 +1,7 @@
 //! Queries with their values, and columns read as values of the domain.
 //!
-//! Numbers are written into a query, and texts are bound: DuckDB plans a query with bound values twice, when it is
-//! prepared and when its values are known.
+//! In conditions, and in the queries of [`filled`], numbers are written into the text: DuckDB plans a query with bound
+//! values twice, when it is prepared and when the values are known. Texts are bound.
 
 use super::error::{Doing, StoreError};
 use crate::domain::id::{AttemptId, RunId, TestId};
@@ -242,8 +242,8 @@ pub(super) const LAST_ATTEMPTS: &str = "SELECT attempts.* FROM attempts \
     ON later.run = attempts.run AND later.test = attempts.test \
     AND later.attempt > attempts.attempt";
 
-/// The tests with how they ended, and with columns of their last attempts, as a subquery. Most of them are those of
-/// the view `test_states`, which takes longer to plan and to read, because it groups the attempts.
+/// The tests with how they ended, and with columns of their last attempts, as a subquery. The view `test_states` takes
+/// longer to plan and to read, because it groups the attempts.
 pub(super) fn states(of_last: &str) -> String {
     format!(
         "(SELECT tests.*, ended.outcome, ended.class, coalesce(ended.flaky, false) AS flaky, \

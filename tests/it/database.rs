@@ -105,9 +105,18 @@ fn a_query_is_stopped_at_its_limits_and_changes_nothing() {
         assert!(refused.contains("--memory"), "{sql}: {refused}");
         assert!(!refused.contains("SET "), "{sql}: {refused}");
     }
-    for sql in ["DELETE FROM tests", "CREATE TABLE t AS SELECT 1", "SET threads = 9", "", "SELEC"] {
+    for sql in [
+        "DELETE FROM tests",
+        "CREATE TABLE t AS SELECT 1",
+        "SET threads = 9",
+        "",
+        "SELEC",
+        "SELECT name FROM tests WHERE run = ?",
+    ] {
         query(sql, &[]).expect_code(2);
     }
+    let failed = query("SELECT name::INTEGER FROM tests", &[]).expect_code(1).err;
+    assert!(failed.contains("Conversion Error") && !failed.contains("TEMP"), "{failed}");
     let unknown = query("SELECT nothing FROM tests", &[]).expect_code(2).err;
     assert!(unknown.contains("LINE 1: SELECT nothing FROM tests"), "{unknown}");
     assert_eq!(counted(query("SELECT count(*) AS n FROM tests", &csv)), "n\n5\n");

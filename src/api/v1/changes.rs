@@ -53,8 +53,8 @@ pub struct ChangesView {
     /// The geometric mean of the ratios `after / before` for each metric, over all compared series; the largest
     /// movement first.
     pub movers: Vec<MetricMovement>,
-    /// Metrics that tests measured before and did not measure again although they passed, at most 1,000, in the order
-    /// of their names.
+    /// Metrics that tests did not measure although they passed, and that the tests before or later ones measured on the
+    /// same kind of hardware; at most 1,000, in the order of their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub not_measured: Vec<MissingMetric>,
     /// Packages whose versions differ between the two sides, at most 1,000, in the order of their names.

@@ -40,13 +40,19 @@ pub struct JudgedMetrics {
     /// The changed metrics of each case.
     pub changed: HashMap<CaseId, Vec<MetricChange>>,
     pub verdicts: BTreeMap<Verdict, u64>,
-    /// The metrics of each case that the newest passed attempts in the judged runs do not have, each with the run of
-    /// its newest value.
-    pub missing: HashMap<CaseId, Vec<(Arc<Metric>, RunId)>>,
+    /// The metrics that the newest passed attempts in the judged runs do not have.
+    pub missing: HashMap<TestId, Vec<Missing>>,
     /// The cases with a confirmed change to the worse that their worker explains.
     pub explained: HashSet<CaseId>,
     pub workers: Vec<WorkerEvent>,
     pub movers: Vec<MetricMovement>,
+}
+
+/// A metric that earlier attempts of a series have.
+pub struct Missing {
+    pub of: Arc<Metric>,
+    /// The run of its newest value.
+    pub newest: RunId,
 }
 
 /// A metric of a test that changed.
@@ -142,14 +148,14 @@ impl Judgements {
         })
     }
 
-    /// The metrics that the judged runs do not have, as in [`JudgedMetrics::missing`].
-    fn missing(&self) -> HashMap<CaseId, Vec<(Arc<Metric>, RunId)>> {
-        let mut missing: HashMap<CaseId, Vec<_>> = HashMap::new();
+    /// As in [`JudgedMetrics::missing`].
+    fn missing(&self) -> HashMap<TestId, Vec<Missing>> {
+        let mut missing: HashMap<TestId, Vec<Missing>> = HashMap::new();
         for (id, series) in &self.series {
             let of_series = self.verdicts.get(id).map_or(&[][..], |verdicts| verdicts);
             for judged in of_series.iter().filter(|judged| judged.newest.run < self.first) {
-                let metric = (Arc::clone(&judged.of), judged.newest.run);
-                missing.entry(series.case).or_default().push(metric);
+                let metric = Missing { of: Arc::clone(&judged.of), newest: judged.newest.run };
+                missing.entry(series.newest.test).or_default().push(metric);
             }
         }
         missing

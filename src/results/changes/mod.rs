@@ -18,19 +18,17 @@ use crate::api::v1::changes::{
     ChangeTotals, ChangesQuery, ChangesView, MAX_CHANGES, MAX_MISSING, MAX_PACKAGES, MetricChange,
     MissingMetric, PackageChange, TestChange,
 };
-use crate::domain::id::RunId;
+use crate::domain::id::TestId;
 use crate::domain::outcome::Outcome;
 use crate::domain::time::Timestamp;
-use crate::results::changes::metrics::JudgedMetrics;
+use crate::results::changes::metrics::{JudgedMetrics, Missing};
 use crate::results::quarantined::reference;
 use crate::results::reader::Reader;
 use crate::store::reports::changes::{Before, EndRow, PackageRow, PairRow, SideRow, Sides};
-use crate::store::reports::sets::Metric;
 use crate::store::{Store, StoreError};
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::{Status, StatusChange};
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 pub use metrics::Changed;
 pub use series::History;
@@ -75,9 +73,7 @@ impl Reader {
             view.within_period |= before == Before::Period && is_within;
             let is_alone = pair.after.is_none() || pair.before.is_none();
             let metrics = changed.remove(&pair.case).unwrap_or_default();
-            if let Some(missing) = missing.get(&pair.case) {
-                add_missing(&pair, missing, &mut not_measured);
-            }
+            add_missing(&pair, &missing, &mut not_measured);
             let change = test_change(pair, metrics);
             count(&mut view.totals, &change, is_alone);
             if explained.contains(&change.case) && change.quarantined.is_none() {
@@ -103,20 +99,23 @@ impl Reader {
     }
 }
 
-/// Adds the metrics that the test before has and the judged one does not have, by their names. Tests in quarantine do
-/// not count.
+/// Adds the metrics that the judged test does not have, although the test before, or a later one, has them, by their
+/// names. Tests in quarantine do not count.
 fn add_missing(
     pair: &PairRow,
-    missing: &[(Arc<Metric>, RunId)],
+    missing: &HashMap<TestId, Vec<Missing>>,
     not_measured: &mut BTreeMap<String, MissingMetric>,
 ) {
     let (Some(after), Some(before)) = (pair.after, pair.before) else { return };
+    let Some(missing) = missing.get(&after.test) else { return };
     if after.outcome != Outcome::Passed || pair.quarantined.is_some() {
         return;
     }
-    for (metric, _) in missing.iter().filter(|(_, newest)| *newest >= before.test.run) {
-        let new = || MissingMetric { metric: metric.name.clone(), tests: 0, test: after.test };
-        not_measured.entry(metric.name.clone()).or_insert_with(new).tests += 1;
+    let recent = missing.iter().filter(|missing| missing.newest >= before.test.run);
+    // A metric and a figure may have the same name.
+    for name in recent.map(|missing| &missing.of.name).collect::<BTreeSet<_>>() {
+        let new = || MissingMetric { metric: name.clone(), tests: 0, test: after.test };
+        not_measured.entry(name.clone()).or_insert_with(new).tests += 1;
     }
 }
 

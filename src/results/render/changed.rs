@@ -196,7 +196,7 @@ fn not_measured(view: &ChangesView) -> Section {
     lines.extend(view.not_measured.iter().map(|missing| {
         vec![missing.metric.clone(), missing.test.to_string(), missing.tests.to_string()]
     }));
-    section("Not measured any more", "by tests that passed", lines, 2)
+    section("Not measured any more", "tests that passed measured these metrics before", lines, 2)
 }
 
 fn movers(view: &ChangesView) -> Section {

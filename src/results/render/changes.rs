@@ -167,7 +167,8 @@ pub fn csv(view: &ChangesView) -> String {
     for missing in &view.not_measured {
         let (mut test, mut metric) = (<[String; 7]>::default(), none());
         test[2] = missing.test.to_string();
-        (metric[0], metric[6]) = (csv_field(&missing.metric), missing.tests.to_string());
+        test[6] = counted(missing.tests, "test");
+        metric[0] = csv_field(&missing.metric);
         line("not measured any more", test, metric);
     }
     for mover in &view.movers {

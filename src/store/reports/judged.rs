@@ -6,7 +6,7 @@ use crate::domain::series::{CaseId, SeriesId};
 use crate::store::Store;
 use crate::store::columns::numbers;
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, filled, get};
+use crate::store::query::{self, filled, get, joined};
 use crate::store::reports::marks::AcceptedRuns;
 use duckdb::Connection;
 use duckdb::arrow::datatypes::{Int64Type, UInt16Type, UInt32Type, UInt64Type};
@@ -68,9 +68,10 @@ const JUDGED: &str = "WITH judged AS MATERIALIZED (SELECT series_id, \
 /// Rows are only added to `attempts`, so that their numbers are in the order in which they were stored.
 const STORED: &str = "SELECT coalesce(max(rowid) + 1, 0)::UBIGINT FROM attempts";
 
-/// Passed attempts. The values are the number of the first row, and the last run.
+/// Passed attempts of some series. The values are the number of the first row, the last run, and the ids of the series.
 const STORED_SINCE: &str = "SELECT rowid, series_id, run, test, attempt FROM attempts \
-    WHERE rowid >= ?1 AND run <= ?2 AND outcome = 'passed' AND series_id IS NOT NULL";
+    WHERE rowid >= ?1 AND run <= ?2 AND outcome = 'passed' \
+    AND series_id IN (SELECT unnest(string_split(?3, ','))::UBIGINT)";
 
 impl Store {
     /// Lists the series of the passed attempts of the judged runs. A series without a case, which belongs to a
@@ -124,10 +125,11 @@ pub(super) fn outdated(
     let first = given.iter().map(|given| given.attempts).min();
     let last = given.iter().map(|given| given.newest.test.run.0).max();
     let (Some(first), Some(last)) = (first, last) else { return Ok(HashSet::new()) };
+    let ids = joined(given.iter().map(|given| given.series.0));
     let given: HashMap<u64, &Given> = given.iter().map(|given| (given.series.0, given)).collect();
     let mut outdated = HashSet::new();
-    let mut statement =
-        connection.prepare(&filled(STORED_SINCE, [&first, &last])).doing("query")?;
+    let sql = filled(STORED_SINCE, [&first, &last, &ids]);
+    let mut statement = connection.prepare(&sql).doing("query")?;
     for batch in statement.query_arrow([]).doing("query")? {
         let stored = numbers::<Int64Type>(&batch, 0);
         let series = numbers::<UInt64Type>(&batch, 1);

@@ -128,7 +128,11 @@ fn last_attempts(metric: &str) -> String {
 }
 
 /// Divides the tests of these runs.
-fn parts(connection: &Connection, runs: &[RunId], at_once: u64) -> Result<Vec<Part>, StoreError> {
+pub(super) fn parts(
+    connection: &Connection,
+    runs: &[RunId],
+    at_once: u64,
+) -> Result<Vec<Part>, StoreError> {
     let mut sizes: HashMap<RunId, u64> = HashMap::new();
     let mut of_runs = Conditions::default();
     if let (Some(first), Some(last)) = (runs.first(), runs.last()) {

@@ -1,7 +1,11 @@
 //! The slowest tests of a report, and the workers that ran its tests.
+//!
+//! Limit: about 100,000 tests are in memory together, beside the slowest one of each case.
 
 use super::details::CASE_KEY;
 use super::marks::worker_names;
+use super::matrix::parts;
+use super::parts::{AT_ONCE, Part};
 use super::selection::Selection;
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
@@ -49,21 +53,21 @@ impl Store {
     pub fn slowest(&self, selection: &Selection) -> Result<Vec<SlowRow>, StoreError> {
         self.pool.read(|connection| {
             let runs = selection.runs(connection)?;
-            let (Some(first), Some(last)) = (runs.first(), runs.last()) else {
-                return Ok(Vec::new());
-            };
             let select = format!(
                 "SELECT states.run, states.test, {CASE_KEY}, states.duration_ms, states.worker \
                  FROM {} AS states",
                 states(", last.duration_ms")
             );
-            let mut of_tests = selection.of_tests(*first, *last);
-            of_tests.and_plain("states.duration_ms IS NOT NULL");
             let mut slowest = HashMap::new();
-            of_tests.batches(connection, &select, |batch| {
-                add(batch, &mut slowest);
-                Ok(())
-            })?;
+            for Part { runs, tests } in parts(connection, &runs, AT_ONCE)? {
+                let mut of_part = selection.of_tests(RunId(runs.0), RunId(runs.1));
+                of_part.and("states.test BETWEEN ? AND ?", [tests.0, tests.1]);
+                of_part.and_plain("states.duration_ms IS NOT NULL");
+                of_part.batches(connection, &select, |batch| {
+                    add(batch, &mut slowest);
+                    Ok(())
+                })?;
+            }
             let mut slowest: Vec<Timed> = slowest.into_values().collect();
             slowest.sort_unstable_by_key(|timed| (Reverse(timed.duration), timed.test));
             slowest.truncate(MAX_SLOW);

@@ -84,9 +84,9 @@ fn keep(connection: &Connection, sql: &str, question: &Question) -> Result<(), S
     let limit = question.rows.saturating_add(1);
     let whole = format!("CREATE TEMP TABLE {ROWS} AS SELECT * FROM ({sql}\n) LIMIT {limit}");
     connection.execute_batch(&whole).map_err(|error| match connection.prepare(sql) {
-        Ok(_) => SqlError::query(error),
-        // The error of the whole statement quotes what is not part of the query.
-        Err(mistake) => SqlError::mistake(mistake),
+        Ok(statement) if statement.parameter_count() > 0 => SqlError::Parameters,
+        Err(mistake) if SqlError::is_about_text(&mistake) => SqlError::mistake(mistake),
+        _ => SqlError::query(error),
     })
 }
 

@@ -58,6 +58,8 @@ pub enum SqlError {
         "PIVOT needs the values of its column here, such as: ON outcome IN ('passed', 'failed')"
     )]
     PivotWithoutValues,
+    #[error("the query has parameters, which have no values here; write the values into it")]
+    Parameters,
     /// The message of DuckDB about a query that it cannot run, which names the place in the query.
     #[error("{0}")]
     Mistake(String),
@@ -81,6 +83,12 @@ impl SqlError {
         Self::Query(text(&source))
     }
 
+    /// Whether an error is about the text of a query, not about its rows or the machine.
+    pub(super) fn is_about_text(error: &Error) -> bool {
+        let kinds = ["Parser Error", "Binder Error", "Catalog Error", "Permission Error"];
+        kinds.iter().any(|kind| text(error).starts_with(kind))
+    }
+
     pub(super) fn mistake(source: Error) -> Self {
         Self::Mistake(text(&source))
     }
@@ -93,6 +101,7 @@ impl SqlError {
             | Self::TooLarge { .. }
             | Self::NotOneSelect
             | Self::PivotWithoutValues
+            | Self::Parameters
             | Self::Mistake(_) => true,
             Self::Open { .. } | Self::Query(_) | Self::Output { .. } => false,
         }
@@ -102,11 +111,16 @@ impl SqlError {
 /// Begin of DuckDB's advice about settings, which a query cannot change.
 const ADVICE: &str = "Possible solutions:";
 
-/// The message of DuckDB without the code, which has no meaning, and without advice about settings.
+/// Begin of the place of an error in the statement of which the query is a part.
+const PLACE: &str = "LINE 1: CREATE TEMP TABLE";
+
+/// The message of DuckDB without the code, which has no meaning, without advice about settings, and without what
+/// is not part of the query.
 fn text(error: &Error) -> String {
     match error {
         Error::DuckDBFailure(_, Some(message)) => {
-            message.split(ADVICE).next().unwrap_or_default().trim().to_owned()
+            let message = message.split(ADVICE).next().unwrap_or_default();
+            message.split(PLACE).next().unwrap_or_default().trim().to_owned()
         }
         other => other.to_string(),
     }
