@@ -1,5 +1,5 @@
 //! The tests that a report is about, as conditions of queries over a table that is named `states`: the view
-//! `test_states` or [`states`](crate::store::query::states). Conditions about runs alone need only the column `run`.
+//! `test_states` or the subquery of `query::states`. Conditions about runs alone need only the column `run`.
 
 use crate::domain::id::RunId;
 use crate::domain::outcome::Outcome;
