@@ -43,11 +43,9 @@ impl Conditions {
         condition: &'static str,
         numbers: impl IntoIterator<Item = N>,
     ) {
-        let mut parts = condition.split('?');
-        let mut text = parts.next().unwrap_or_default().to_owned();
-        for (number, part) in numbers.into_iter().zip(parts) {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{}{part}", number.literal());
+        let mut text = condition.to_owned();
+        for number in numbers {
+            text = text.replacen('?', &number.literal(), 1);
         }
         self.push(&text);
     }

@@ -57,9 +57,12 @@ impl State {
     }
 
     /// The words of all states of tests.
-    pub fn words() -> impl Iterator<Item = &'static str> {
-        let open = ["running", "blocked", "waiting", "not ended"];
-        Outcome::ALL.map(Outcome::words).into_iter().chain(["flaky"]).chain(open)
+    pub fn words() -> impl Iterator<Item = String> {
+        let ended = Outcome::ALL.map(|outcome| Self::of_test(Some(outcome), None, false));
+        let flaky = Self::of_test(Some(Outcome::Passed), None, true);
+        let open = [Phase::Leased, Phase::Blocked, Phase::Waiting, Phase::Done];
+        let open = open.map(|phase| Self::of_test(None, Some(phase), false));
+        ended.into_iter().chain([flaky]).chain(open).map(|state| state.word)
     }
 
     /// The state of a test that may be in quarantine: then it is never red.

@@ -114,7 +114,7 @@ fn chosen_sql() -> String {
     )
 }
 
-/// The newest tests of some cases in some runs. The parameters are the cases, and the first and the last run.
+/// The newest tests of some cases in some runs. The values are the cases, and the first and the last run.
 fn older_sql() -> String {
     format!(
         "SELECT case_id, max(place) FILTER (NOT is_weak), max(place) FROM ({} \

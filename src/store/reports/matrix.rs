@@ -4,7 +4,7 @@
 
 use super::cells::{CellRow, Cells, Of, TestResult, Words};
 use super::details::{CASE_KEY, quoted};
-use super::parts::{AT_ONCE, Part, divided};
+use super::parts::{AT_ONCE, Part, of_tests};
 use super::quarantined;
 use super::selection::Selection;
 use crate::domain::id::{RunId, TestId};
@@ -88,7 +88,7 @@ impl Store {
                 group.expression()
             );
             let mut cells = Cells::default();
-            for Part { runs, tests } in parts(connection, &runs, at_once)? {
+            for Part { runs, tests } in of_tests(connection, &runs, at_once)? {
                 let mut of_part = selection.of_tests(RunId(runs.0), RunId(runs.1));
                 of_part.and("states.test BETWEEN ? AND ?", [tests.0, tests.1]);
                 of_part.batches(connection, &select, |batch| add(batch, &mut cells))?;
@@ -125,30 +125,6 @@ fn last_attempts(metric: &str) -> String {
            AND measured.attempt = own.attempt)",
         quoted(metric)
     )
-}
-
-/// Divides the tests of these runs.
-pub(super) fn parts(
-    connection: &Connection,
-    runs: &[RunId],
-    at_once: u64,
-) -> Result<Vec<Part>, StoreError> {
-    let mut sizes: HashMap<RunId, u64> = HashMap::new();
-    let mut of_runs = Conditions::default();
-    if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
-        of_runs.and("run BETWEEN ? AND ?", [first.0, last.0]);
-    }
-    let select = "SELECT run, tests::UBIGINT FROM run_parts";
-    for (run, tests) in of_runs
-        .query(connection, select, "", |row| Ok((RunId(get(row, 0)?), get::<u64>(row, 1)?)))?
-    {
-        *sizes.entry(run).or_default() += tests;
-    }
-    let size = |run: &RunId| {
-        let tests = sizes.get(run).copied().unwrap_or_default();
-        (run.0, tests, u32::try_from(tests).unwrap_or(u32::MAX))
-    };
-    Ok(divided(&runs.iter().map(size).collect::<Vec<_>>(), at_once))
 }
 
 /// Adds the tests of a batch of the query of the matrix.

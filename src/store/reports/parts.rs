@@ -1,5 +1,11 @@
 //! Parts of runs that are read one after the other, so that a question has few rows in memory together.
 
+use crate::domain::id::RunId;
+use crate::store::error::StoreError;
+use crate::store::query::{Conditions, get};
+use duckdb::Connection;
+use std::collections::HashMap;
+
 /// Maximum number of rows that are read at once. Those of one test are not divided.
 pub(super) const AT_ONCE: u64 = 100_000;
 
@@ -33,6 +39,30 @@ pub(super) fn divided(runs: &[(u32, u64, u32)], at_once: u64) -> Vec<Part> {
         }
     }
     parts
+}
+
+/// Divides the tests of these runs.
+pub(super) fn of_tests(
+    connection: &Connection,
+    runs: &[RunId],
+    at_once: u64,
+) -> Result<Vec<Part>, StoreError> {
+    let mut sizes: HashMap<RunId, u64> = HashMap::new();
+    let mut of_runs = Conditions::default();
+    if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
+        of_runs.and("run BETWEEN ? AND ?", [first.0, last.0]);
+    }
+    let select = "SELECT run, tests::UBIGINT FROM run_parts";
+    for (run, tests) in of_runs
+        .query(connection, select, "", |row| Ok((RunId(get(row, 0)?), get::<u64>(row, 1)?)))?
+    {
+        *sizes.entry(run).or_default() += tests;
+    }
+    let size = |run: &RunId| {
+        let tests = sizes.get(run).copied().unwrap_or_default();
+        (run.0, tests, u32::try_from(tests).unwrap_or(u32::MAX))
+    };
+    Ok(divided(&runs.iter().map(size).collect::<Vec<_>>(), at_once))
 }
 
 #[cfg(test)]

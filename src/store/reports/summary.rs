@@ -4,8 +4,7 @@
 
 use super::details::CASE_KEY;
 use super::marks::worker_names;
-use super::matrix::parts;
-use super::parts::{AT_ONCE, Part};
+use super::parts::{self, AT_ONCE, Part};
 use super::selection::Selection;
 use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::time::{Millis, Timestamp};
@@ -59,7 +58,7 @@ impl Store {
                 states(", last.duration_ms")
             );
             let mut slowest = HashMap::new();
-            for Part { runs, tests } in parts(connection, &runs, AT_ONCE)? {
+            for Part { runs, tests } in parts::of_tests(connection, &runs, AT_ONCE)? {
                 let mut of_part = selection.of_tests(RunId(runs.0), RunId(runs.1));
                 of_part.and("states.test BETWEEN ? AND ?", [tests.0, tests.1]);
                 of_part.and_plain("states.duration_ms IS NOT NULL");

@@ -49,13 +49,13 @@ pub fn ordered(mut verdicts: Vec<Judged>) -> Arc<[Judged]> {
     verdicts.into()
 }
 
-/// The parameters are the first and the last run of the newest attempts, the number of the rules, and the ids of
+/// The values are the first and the last run of the newest attempts, the number of the rules, and the ids of
 /// the series.
 const JUDGED: &str = "SELECT id, series_id, run, test, attempt, attempts, limits, accepted \
     FROM judged WHERE run BETWEEN ?1 AND ?2 AND rules = ?3 \
     AND series_id IN (SELECT unnest(string_split(?4, ','))::UBIGINT) ORDER BY id";
 
-/// The parameter has ids of the table `judged`.
+/// The value has ids of the table `judged`.
 const VERDICTS: &str = "SELECT judged, name, unit, better, is_figure, run, test, verdict, direction, \
     before, after, change, z, n_before, n_after, since, since_run FROM verdicts \
     WHERE judged IN (SELECT unnest(string_split(?1, ','))::UBIGINT)";

@@ -79,8 +79,9 @@ impl SqlError {
         Self::Open { path: path.to_owned(), reason: text(&source) }
     }
 
+    /// The place is left out: it is one in the statement of which the query is a part.
     pub(super) fn query(source: Error) -> Self {
-        Self::Query(text(&source))
+        Self::Query(text(&source).split(PLACE).next().unwrap_or_default().to_owned())
     }
 
     /// Whether an error is about the text of a query, not about its rows or the machine.
@@ -111,16 +112,14 @@ impl SqlError {
 /// Begin of DuckDB's advice about settings, which a query cannot change.
 const ADVICE: &str = "Possible solutions:";
 
-/// Begin of the place of an error in the statement of which the query is a part.
-const PLACE: &str = "LINE 1: CREATE TEMP TABLE";
+/// Begin of the place of an error in its statement.
+const PLACE: &str = "\n\nLINE ";
 
-/// The message of DuckDB without the code, which has no meaning, without advice about settings, and without what
-/// is not part of the query.
+/// The message of DuckDB without the code, which has no meaning, and without advice about settings.
 fn text(error: &Error) -> String {
     match error {
         Error::DuckDBFailure(_, Some(message)) => {
-            let message = message.split(ADVICE).next().unwrap_or_default();
-            message.split(PLACE).next().unwrap_or_default().trim().to_owned()
+            message.split(ADVICE).next().unwrap_or_default().trim().to_owned()
         }
         other => other.to_string(),
     }

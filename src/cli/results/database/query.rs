@@ -201,8 +201,10 @@ fn refused(reported: &str, code: Option<i32>) -> CliError {
     let memory = "--memory allows more working memory";
     match code {
         Some(_) if message.contains("Out of Memory") => CliError::new(message).hint(memory),
-        Some(code) if code == Exit::Usage as i32 => CliError::usage(message),
-        Some(_) if !message.is_empty() => CliError::new(message),
+        Some(code) if !message.is_empty() => {
+            let is_mistake = code == Exit::Usage as i32;
+            CliError::new(message).with_exit(if is_mistake { Exit::Usage } else { Exit::Failed })
+        }
         // A signal, of the operating system that refused memory or processor time, or of a person.
         _ => CliError::new("the process of the query was ended by the operating system")
             .hint(format!("{memory}, and --timeout more time")),
