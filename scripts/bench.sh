@@ -5,6 +5,9 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 code=0
+# A release has DuckDB compiled in.
+duckdb="the prebuilt library, which is loaded at each start"
+[[ ${DUCKDB:-} == bundled ]] && duckdb="compiled in"
 if [[ $# -gt 0 ]]; then
   exec scripts/cargo.sh bench --profile measured --bench end_to_end -- "$@"
 fi
@@ -21,6 +24,7 @@ of Cargo.toml, which optimises less than a release.
 
 - machine: $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores, $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo) memory
 - system: $(uname -sr), $(rustc --version | cut -d' ' -f1-2)
+- DuckDB: $duckdb
 - date: $(date -u +%F), commit $(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 END
 export DTF_BENCH_OUT=$new

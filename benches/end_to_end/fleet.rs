@@ -5,6 +5,7 @@ use dtf::api::v1::test_views::AttemptQuery;
 use dtf::client::{Client, ClientOptions};
 use dtf::domain::id::RunId;
 use dtf::domain::test::TestSpec;
+use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fs::File;
@@ -104,6 +105,14 @@ impl Process {
             let output = std::fs::read_to_string(&self.log).unwrap_or_default();
             panic!("dtf {} ended:\n{output}", self.name);
         }
+    }
+
+    /// Asks the process to end, and waits for it.
+    pub fn stop(&mut self) {
+        let id = Pid::from_child(&self.child);
+        kill_process(id, Signal::TERM).expect("the process is alive");
+        let ended = self.child.wait().expect("the process ends");
+        assert!(ended.success(), "dtf {} ended with {ended}", self.name);
     }
 
     pub fn kill(&mut self) {

@@ -67,7 +67,7 @@ pub fn reports(figures: &mut Figures) {
     // The database may use 256 MB; the other part is that of answers.
     let grown = fleet.coordinator.peak_mb() - before;
     figures.row("memory for these answers", grown, "MB", Target::AtMost(400.0));
-    fleet.coordinator.kill();
+    fleet.coordinator.stop();
     commands(figures, &data);
 }
 
@@ -292,8 +292,9 @@ fn set_position(file: &Path, position: u64) {
 }
 
 /// Times of commands over the directory, from start to end. The coordinator has stored the verdicts about the
-/// newest results, as it does when runs end.
+/// newest results, as it does when runs end, and stopped. The system does not write the database at the same time.
 fn commands(figures: &mut Figures, data: &Path) {
+    rustix::fs::sync();
     let week = ["report", "--since", "7d"];
     let newest = format!("r{RUNS}");
     let of_run = ["report", "--run", &newest];
