@@ -6,7 +6,6 @@
 use super::error::{Doing, StoreError};
 use crate::domain::id::{AttemptId, RunId, TestId};
 use crate::domain::outcome::{Class, Outcome};
-use crate::domain::test::MAX_TESTS_PER_RUN;
 use crate::domain::time::Timestamp;
 use duckdb::arrow::array::RecordBatch;
 use duckdb::types::FromSql;
@@ -174,18 +173,6 @@ pub(super) trait Literal {
     fn literal(&self) -> String;
 }
 
-impl Literal for bool {
-    fn literal(&self) -> String {
-        self.to_string()
-    }
-}
-
-impl Literal for u16 {
-    fn literal(&self) -> String {
-        self.to_string()
-    }
-}
-
 impl Literal for u32 {
     fn literal(&self) -> String {
         self.to_string()
@@ -250,17 +237,6 @@ pub(super) fn states(of_last: &str) -> String {
          LEFT JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test \
          LEFT JOIN ({LAST_ATTEMPTS}) AS last ON last.run = tests.run AND last.test = tests.test)"
     )
-}
-
-/// Factor of the run in the place of a test among all tests: `run * PLACES + test`. One number is compared much
-/// faster than two columns.
-pub(super) const PLACES: u64 = 1 << 31;
-const _: () = assert!((MAX_TESTS_PER_RUN as u64) < PLACES);
-
-/// The test at a place.
-pub(super) fn at_place(place: u64) -> TestId {
-    // The run has 32 bits, and the test has 31.
-    TestId { run: RunId((place / PLACES) as u32), index: (place % PLACES) as u32 }
 }
 
 /// Reads the column at this position.
@@ -340,8 +316,8 @@ mod tests {
     #[test]
     fn values_replace_their_numbers() {
         let ids = joined([7_u64, u64::MAX].into_iter());
-        let query = filled("?2 ?1 ?2 ?3", [&1_u32, &true, &ids]);
-        assert_eq!(query, "true 1 true '7,18446744073709551615'");
+        let query = filled("?2 ?1 ?2 ?3", [&1_u32, &2_u32, &ids]);
+        assert_eq!(query, "2 1 2 '7,18446744073709551615'");
         assert!(joined(std::iter::empty::<u32>()).is_empty());
     }
 }

@@ -24,7 +24,8 @@ use crate::domain::time::Timestamp;
 use crate::results::changes::metrics::{JudgedMetrics, Missing};
 use crate::results::quarantined::reference;
 use crate::results::reader::Reader;
-use crate::store::reports::changes::{Before, EndRow, PackageRow, PairRow, SideRow, Sides};
+use crate::store::reports::changes::{PackageRow, SideRow};
+use crate::store::reports::pairs::{Before, EndRow, PairRow, Sides};
 use crate::store::{Store, StoreError};
 use crate::trends::judgement::{Direction, Verdict};
 use crate::trends::status::{Status, StatusChange};
@@ -41,8 +42,13 @@ impl Reader {
     pub fn changes(&self, query: &ChangesQuery) -> Result<Option<ChangesView>, StoreError> {
         let (store, known) = self.with_verdicts();
         let since = query.since_ms.filter(|_| query.to.is_none()).map(Timestamp);
-        let Some(range) = store.range_of_runs(since)? else { return Ok(None) };
-        let to = query.to.map_or(range, |run| (run, run));
+        let to = match query.to {
+            Some(run) => (run, run),
+            None => match store.range_of_runs(since)? {
+                Some(range) => range,
+                None => return Ok(None),
+            },
+        };
         for run in query.to.into_iter().chain(query.from) {
             if !store.has_run(run)? {
                 return Ok(None);
@@ -114,6 +120,7 @@ fn add_missing(
     let recent = missing.iter().filter(|missing| missing.newest >= before.test.run);
     // A metric and a figure may have the same name.
     for name in recent.map(|missing| &missing.of.name).collect::<BTreeSet<_>>() {
+        let name = name.to_string();
         let new = || MissingMetric { metric: name.clone(), tests: 0, test: after.test };
         not_measured.entry(name.clone()).or_insert_with(new).tests += 1;
     }
@@ -129,32 +136,37 @@ fn is_listed(change: &TestChange) -> bool {
 /// before if the case is not on the judged side.
 fn described(
     store: &Store,
-    changes: Vec<TestChange>,
+    mut changes: Vec<TestChange>,
     limit: usize,
 ) -> Result<Vec<TestChange>, StoreError> {
     let shown = |change: &TestChange| change.test.or(change.test_before);
-    let mut names = store.names(&changes.iter().filter_map(shown).collect::<Vec<_>>())?;
-    let mut changes: Vec<TestChange> = changes
-        .into_iter()
-        .map(|change| {
-            let name = shown(&change).and_then(|test| names.remove(&test)).unwrap_or_default();
-            TestChange { name, ..change }
-        })
-        .collect();
-    changes
-        .sort_unstable_by(|one, other| (&one.name, one.case.0).cmp(&(&other.name, other.case.0)));
-    changes.truncate(limit);
-    let mut sides = store.sides(&changes.iter().filter_map(shown).collect::<Vec<_>>())?;
+    let tests = |changes: &[TestChange]| changes.iter().filter_map(shown).collect::<Vec<_>>();
+    if changes.len() > limit {
+        let mut names = store.names(&tests(&changes))?;
+        for change in &mut changes {
+            let name = shown(change).and_then(|test| names.remove(&test));
+            change.name = name.unwrap_or_default();
+        }
+        sort(&mut changes);
+        changes.truncate(limit);
+    }
+    let mut sides = store.sides(&tests(&changes))?;
     for change in &mut changes {
         let Some(side) = shown(change).and_then(|test| sides.remove(&test)) else { continue };
-        let SideRow { labels, message, worker, series } = side;
-        (change.labels, change.series) = (labels, series);
+        let SideRow { name, labels, message, worker, series } = side;
+        (change.name, change.labels, change.series) = (name, labels, series);
         let only_before = change.test_before.filter(|_| change.test.is_none());
         let is_left_out = |before| format!("{before} is not part of the judged run");
         change.message = only_before.map_or(message, is_left_out);
         change.worker = worker.filter(|_| change.test.is_some());
     }
+    sort(&mut changes);
     Ok(changes)
+}
+
+fn sort(changes: &mut [TestChange]) {
+    changes
+        .sort_unstable_by(|one, other| (&one.name, one.case.0).cmp(&(&other.name, other.case.0)));
 }
 
 fn count(totals: &mut ChangeTotals, change: &TestChange, is_alone: bool) {

@@ -10,6 +10,7 @@ pub mod history;
 pub mod judged;
 pub mod marks;
 pub mod matrix;
+pub mod pairs;
 mod parts;
 pub mod quarantined;
 pub mod run_report;
