@@ -48,7 +48,7 @@ fn own(fleet: &Fleet, run: RunId) -> f64 {
         .rows
         .iter()
         .flat_map(|row| &row.metrics)
-        .filter(|metric| metric.name == "own")
+        .filter(|metric| *metric.name == *"own")
         .map(|metric| metric.p50)
         .collect();
     assert!(!times.is_empty(), "the tests did not report their own work");

@@ -46,7 +46,7 @@ impl Reader {
     pub fn flaky(&self, query: &FlakyQuery, now: Timestamp) -> Result<FlakyView, StoreError> {
         let since = query.since_ms.unwrap_or(now.0.saturating_sub(DEFAULT_PERIOD.0));
         let store = self.store();
-        let past = store.past_attempts(Timestamp(since), MAX_ATTEMPTS)?;
+        let past = store.past_attempts(Timestamp(since), query.run, MAX_ATTEMPTS)?;
         let names = store.worker_names()?;
         let limit = query.limit.unwrap_or(DEFAULT_LIMIT) as usize;
         Ok(view(Timestamp(since), past, &names, limit))

@@ -82,7 +82,7 @@ fn add_details(row: &mut ReportRow, details: DetailRows, metric: &str) {
     };
     row.earlier = earlier.into_iter().map(attempt).collect();
     row.past = past.into_iter().map(result).collect();
-    if let Some(metric) = row.metrics.iter_mut().find(|of_row| of_row.name == metric) {
+    if let Some(metric) = row.metrics.iter_mut().find(|of_row| *of_row.name == *metric) {
         metric.samples = spread_evenly(&samples);
     }
 }
@@ -148,8 +148,7 @@ fn row(row: rows::ReportRow, environments: &mut Environments) -> ReportRow {
     let mut metrics = Vec::with_capacity(of_test.len() + 1);
     metrics.extend(of_test.into_iter().filter(is_finite).map(summary));
     if let Some(bytes) = peak_memory_bytes
-        && let Err(position) =
-            metrics.binary_search_by(|metric| metric.name.as_str().cmp(PEAK_MEMORY))
+        && let Err(position) = metrics.binary_search_by(|metric| (*metric.name).cmp(PEAK_MEMORY))
     {
         metrics.insert(position, one(PEAK_MEMORY, "bytes", bytes as f64));
     }
@@ -218,11 +217,11 @@ fn cases(counts: rows::CaseRows) -> Cases {
 }
 
 fn summary(metric: rows::MetricRow) -> MetricSummary {
-    let rows::MetricRow { name, unit, count, spread, threads, min, p50, p90, p99, max } = metric;
+    let rows::MetricRow { of, count, spread, threads, min, p50, p90, p99, max } = metric;
     let noisy = spread.is_some_and(|spread| spread > MAX_SPREAD);
     MetricSummary {
-        name,
-        unit,
+        name: Arc::clone(&of.name),
+        unit: Arc::clone(&of.unit),
         count,
         spread,
         noisy,
@@ -239,8 +238,8 @@ fn summary(metric: rows::MetricRow) -> MetricSummary {
 /// Summary of a metric that was measured once.
 fn one(name: &str, unit: &str, value: f64) -> MetricSummary {
     MetricSummary {
-        name: name.to_owned(),
-        unit: unit.to_owned(),
+        name: name.into(),
+        unit: unit.into(),
         count: 1,
         spread: None,
         noisy: false,

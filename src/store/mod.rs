@@ -98,7 +98,7 @@ impl Store {
     /// There is no database, it is in use, or it does not have the version of this program.
     pub fn open_read_only(path: &Path) -> Result<Self, StoreError> {
         let connection = open::open_read_only(path)?;
-        let pool = Arc::new(pool::Pool::new(&connection)?);
+        let pool = Arc::new(pool::Pool::new(connection, None));
         Ok(Self { pool, recent: Arc::default(), is_writable: false })
     }
 }

@@ -3,7 +3,7 @@
 use super::aside::set_aside;
 use super::error::StoreError;
 use super::migrate::{self, Schema, VERSION};
-use super::pool::Pool;
+use super::pool::{Pool, connect_again};
 use super::writer::Writer;
 use crate::domain::causes::with_causes;
 use crate::domain::storage_id::StorageId;
@@ -27,7 +27,7 @@ pub const GROUP_ROWS: u32 = 4096;
 /// Size of the write-ahead log from which a checkpoint is made. It is replayed after a crash. What was not written by a
 /// checkpoint takes [`MEMORY`] that queries need.
 const CHECKPOINT: &str = "64MB";
-/// Name of the database in its connections.
+/// Name of a database that is attached.
 const NAME: &str = "results";
 /// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.
 const IN_USE: [&str; 2] = ["Could not set lock", "being used by another process"];
@@ -68,12 +68,10 @@ pub(super) fn open_read_only(path: &Path) -> Result<Connection, StoreError> {
     if !exists.map_err(unreadable)? {
         return Err(StoreError::Missing(path.to_owned()));
     }
-    let connection = connect_read_only(path)?;
-    let foreign = |reason| StoreError::Foreign { path: path.to_owned(), reason };
     let processors = available_parallelism().map_or(1, usize::from);
     let threads = processors.div_ceil(2).min(MAX_THREADS_ALONE);
-    let settings = format!("SET threads = {threads}; SET memory_limit = '{MEMORY_ALONE}'");
-    connection.execute_batch(&settings).map_err(|source| opening(path, source))?;
+    let connection = open_with(path, MEMORY_ALONE, threads)?;
+    let foreign = |reason| StoreError::Foreign { path: path.to_owned(), reason };
     match migrate::inspect(&connection).map_err(|source| opening(path, source))? {
         Schema::Version(VERSION) => Ok(connection),
         Schema::Version(version) => Err(StoreError::Outdated { path: path.to_owned(), version }),
@@ -101,7 +99,9 @@ fn try_open(path: &Path, identity: StorageId) -> Result<Connections, StoreError>
     }
     migrate::migrate(&connection, version).map_err(|source| opening(path, source))?;
     check_identity(path, &connection, identity)?;
-    let pool = Pool::new(&connection)?;
+    let attached = attached(path);
+    let first = connect_again(&connection, attached).map_err(|source| opening(path, source))?;
+    let pool = Pool::new(first, attached);
     Ok(Connections { pool, writer: Writer::new(connection)?, rebuilt: None })
 }
 
@@ -163,18 +163,30 @@ fn check_access(path: &Path) -> Result<(), StoreError> {
 
 /// Opens a file without changing it, whatever its content is.
 pub(super) fn connect_read_only(path: &Path) -> Result<Connection, StoreError> {
-    let open = || Connection::open_with_flags(path, config()?.access_mode(AccessMode::ReadOnly)?);
+    open_with(path, MEMORY, 1)
+}
+
+fn open_with(path: &Path, memory: &str, threads: usize) -> Result<Connection, StoreError> {
+    let open = || {
+        let config = config(memory, threads)?.access_mode(AccessMode::ReadOnly)?;
+        Connection::open_with_flags(path, config)
+    };
     open().map_err(|source| opening(path, source))
+}
+
+/// The name with which [`connect`] attaches a file. A statement contains only UTF-8: a file with another name is opened
+/// directly, and has large row groups.
+fn attached(path: &Path) -> Option<&'static str> {
+    path.to_str().map(|_| NAME)
 }
 
 /// Opens a file, or creates it. It is attached, because only then the size of row groups can be set.
 pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     let open = || {
-        let config = config()?
+        let config = config(MEMORY, 1)?
             .with("checkpoint_threshold", CHECKPOINT)?
             // Memory that a query has freed returns to the system, although no other query follows.
             .with("allocator_background_threads", "true")?;
-        // A statement contains only UTF-8. A file with another name has large row groups.
         let Some(file) = path.to_str() else { return Connection::open_with_flags(path, config) };
         let config = config.with("temp_directory", format!("{file}.tmp"))?;
         let connection = Connection::open_in_memory_with_flags(config)?;
@@ -187,10 +199,10 @@ pub(super) fn connect(path: &Path) -> Result<Connection, StoreError> {
     open().map_err(|source| opening(path, source))
 }
 
-fn config() -> duckdb::Result<Config> {
+fn config(memory: &str, threads: usize) -> duckdb::Result<Config> {
     Config::default()
-        .max_memory(MEMORY)?
-        .threads(1)?
+        .max_memory(memory)?
+        .with("threads", threads.to_string())?
         // A new file has the format of this version, which compresses long texts well.
         .with("storage_compatibility_version", STORAGE)?
         // DuckDB must not download anything.

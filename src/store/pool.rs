@@ -10,6 +10,8 @@ pub(super) const MAX_READERS: usize = 4;
 pub(super) struct Pool {
     idle: Mutex<Idle>,
     given_back: Condvar,
+    /// As in [`connect_again`].
+    attached: Option<&'static str>,
 }
 
 struct Idle {
@@ -27,10 +29,10 @@ struct Borrowed<'a> {
 }
 
 impl Pool {
-    pub fn new(root: &Connection) -> Result<Self, StoreError> {
-        let first = connect_again(root).doing("connect to")?;
+    /// A pool of connections to the database of `first`, which is kept open.
+    pub fn new(first: Connection, attached: Option<&'static str>) -> Self {
         let idle = Idle { first: Some(first), connections: Vec::new(), open: 0 };
-        Ok(Self { idle: Mutex::new(idle), given_back: Condvar::new() })
+        Self { idle: Mutex::new(idle), given_back: Condvar::new(), attached }
     }
 
     /// Runs `queries` in one transaction, so that all of them see the same state.
@@ -106,7 +108,7 @@ impl Pool {
                 return Ok(Borrowed { pool: self, connection: Some(connection) });
             }
             if let Some(first) = idle.first.as_ref().filter(|_| idle.open < MAX_READERS) {
-                let connection = connect_again(first).doing("connect to")?;
+                let connection = connect_again(first, self.attached).doing("connect to")?;
                 idle.open += 1;
                 return Ok(Borrowed { pool: self, connection: Some(connection) });
             }
@@ -115,12 +117,15 @@ impl Pool {
     }
 }
 
-/// Another connection with the same current database.
-pub(super) fn connect_again(connection: &Connection) -> duckdb::Result<Connection> {
+/// Another connection. Its database has the name `attached` if it was attached, and not opened directly.
+pub(super) fn connect_again(
+    connection: &Connection,
+    attached: Option<&'static str>,
+) -> duckdb::Result<Connection> {
     let other = connection.try_clone()?;
-    let sql = "SELECT current_database()";
-    let name: String = connection.query_row(sql, [], |row| row.get(0))?;
-    other.execute_batch(&format!("USE \"{}\"", name.replace('"', "\"\"")))?;
+    if let Some(name) = attached {
+        other.execute_batch(&format!("USE {name}"))?;
+    }
     Ok(other)
 }
 

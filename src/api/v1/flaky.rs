@@ -1,10 +1,10 @@
 //! Flaky tests: tests that pass and fail without a change of what they test.
 //!
-//! `GET /api/v1/flaky?since_ms=&limit=`.
+//! `GET /api/v1/flaky?since_ms=&run=&limit=`.
 
 use crate::api::schema;
 use crate::api::v1::marks::QuarantineRef;
-use crate::domain::id::{TestId, WorkerId};
+use crate::domain::id::{RunId, TestId, WorkerId};
 use crate::domain::series::CaseId;
 use crate::domain::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -141,6 +141,11 @@ pub struct FlakyQuery {
     /// Earliest end of an attempt, in milliseconds since 1970; 30 days ago if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since_ms: Option<u64>,
+    /// Only the tests of this run, with their attempts in all runs. Rates of workers and back-ends are those of these
+    /// attempts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[param(value_type = Option<schema::RunId>)]
+    pub run: Option<RunId>,
     /// Maximum number of tests; 1,000 if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[param(minimum = 1, maximum = 10_000)]

@@ -244,8 +244,11 @@ pub struct PastResult {
 /// Summary of the values of a metric. Percentiles are by nearest rank over the raw values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct MetricSummary {
-    pub name: String,
-    pub unit: String,
+    // Tests share names and units: a report may have millions of metrics.
+    #[schema(value_type = String)]
+    pub name: Arc<str>,
+    #[schema(value_type = String)]
+    pub unit: Arc<str>,
     pub count: u64,
     /// Interquartile range in proportion to the median. Absent for fewer than 4 values.
     #[serde(default, skip_serializing_if = "Option::is_none")]

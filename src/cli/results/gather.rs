@@ -132,7 +132,7 @@ impl Sections {
     async fn of(source: &Source, query: &ReportQuery) -> Result<Self, CliError> {
         let ends_before =
             query.from_run.is_some() || query.to_run.is_some() || query.until_ms.is_some();
-        let flaky = FlakyQuery { since_ms: query.since_ms, limit: Some(MAX_TESTS) };
+        let flaky = FlakyQuery { since_ms: query.since_ms, run: query.run, limit: Some(MAX_TESTS) };
         let about =
             ChangesQuery { to: query.run, since_ms: query.since_ms, ..ChangesQuery::default() };
         let changed = async {

@@ -109,6 +109,10 @@ async fn a_test_is_accepted_and_judged() {
     assert_eq!((test.rate.attempts, test.rate.failed), (5, 2));
     assert_eq!(test.recent, [true, false, true, false, true]);
     assert_eq!((&*view.workers[0].name, view.workers[0].rate.failed), ("hand", 2));
+    let of_run = |run| FlakyQuery { run: Some(RunId(run)), ..FlakyQuery::default() };
+    assert_eq!(client.flaky(&of_run(1)).await.expect("a view").tests, view.tests);
+    let missing = client.flaky(&of_run(99)).await.expect_err("no such run");
+    assert!(matches!(missing, ClientError::NotFound(_)), "{missing:?}");
 
     let unchanged = TestId { run: last, index: 0 };
     let refused = client.accept(&acceptance(unchanged)).await.expect_err("nothing to accept");

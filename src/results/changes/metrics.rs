@@ -85,7 +85,7 @@ impl Reader {
         let repetitions = store.repetitions(run)?;
         let judgements = Judgements::read(&store, &known, (run, run))?;
         let changed = judgements.newest().filter_map(|Newest { id, series, judged, judgement }| {
-            let metric = Some(judged.of.name.clone().into());
+            let metric = Some((*judged.of.name).into());
             let series = AcceptedSeries { case: series.case, series: id, metric };
             let test = judged.newest;
             let is_confirmation = repetitions.contains(&test);
@@ -304,7 +304,7 @@ fn judged_in_threads(
         let accepted = accepted.get(&of.series).map_or(&[][..], Vec::as_slice);
         let metrics = histories.metrics(of).into_iter();
         let verdicts = metrics.filter_map(|metric| judged(&metric, limits, accepted));
-        Some((of.series, ordered(verdicts.collect())))
+        Some((of.series, ordered(&mut verdicts.collect())))
     };
     let judge = |part: &[SeriesAttempts]| part.iter().filter_map(of_series).collect::<Vec<_>>();
     let judge = &judge;
@@ -333,7 +333,7 @@ pub fn judged(row: &ValuesRow, own: &[ChangeLimit], accepted: &[Accepted]) -> Op
 pub fn accepted_starts(row: &ValuesRow, accepted: &[Accepted]) -> Vec<usize> {
     accepted
         .iter()
-        .filter(|(metric, _)| metric.as_ref().is_none_or(|metric| *metric == row.of.name))
+        .filter(|(metric, _)| metric.as_ref().is_none_or(|metric| **metric == *row.of.name))
         .filter_map(|(_, run)| row.values.iter().position(|value| value.test.run >= *run))
         .collect()
 }
@@ -350,8 +350,8 @@ pub fn metric_change(judged: &Judged, own: &[ChangeLimit]) -> MetricChange {
         *judgement;
     let limits = limits(of, own);
     MetricChange {
-        metric: of.name.clone(),
-        unit: of.unit.clone(),
+        metric: of.name.to_string(),
+        unit: of.unit.to_string(),
         worker: None,
         verdict,
         direction,

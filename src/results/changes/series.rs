@@ -46,7 +46,7 @@ impl Reader {
         }
         let Some(series) = store.series(query.series, query.test)? else { return Ok(None) };
         let metrics = store.series_metrics(series.series)?;
-        let named = |name: &str| metrics.iter().find(|metric| metric.name == name);
+        let named = |name: &str| metrics.iter().find(|metric| *metric.name == *name);
         let metric = match &query.metric {
             Some(name) => match named(name) {
                 Some(metric) => Some(metric),
@@ -74,7 +74,7 @@ impl Reader {
         let store = self.store();
         let Some(series) = store.series(None, Some(test))? else { return Ok((Vec::new(), 0)) };
         let metrics = store.series_metrics(series.series)?;
-        let is_usual = |metric: &&Metric| metric.name == USUAL_METRIC;
+        let is_usual = |metric: &&Metric| *metric.name == *USUAL_METRIC;
         let (usual, others): (Vec<_>, Vec<_>) = metrics.iter().partition(is_usual);
         let shown: Vec<&Metric> = usual.into_iter().chain(others).take(most).collect();
         Ok((histories(&store, &series, &shown)?, metrics.len() - shown.len()))
@@ -137,9 +137,9 @@ fn view(
         series: series.series,
         name: series.name,
         labels: series.labels,
-        metric: Some(metric.name).filter(|name| !name.is_empty()),
-        metrics: metrics.iter().map(|metric| metric.name.clone()).collect(),
-        unit: metric.unit,
+        metric: Some(metric.name.to_string()).filter(|name| !name.is_empty()),
+        metrics: metrics.iter().map(|metric| metric.name.to_string()).collect(),
+        unit: metric.unit.to_string(),
         points: points.into_iter().zip(samples).zip(placed).map(point).collect(),
         segments,
         newest,

@@ -240,13 +240,13 @@ fn a_change_of_verdicts_needs_another_number_of_the_rules() {
         let of = |parts: &[&'static str]| parts[number as usize / 4 % parts.len()].to_owned();
         let own = if number % 5 == 0 { "latency=10%/6 *=3%" } else { "" };
         let of = Metric {
-            name: of(&["latency", "other"]),
-            unit: of(&["seconds", "bytes", ""]),
+            name: of(&["latency", "other"]).into(),
+            unit: of(&["seconds", "bytes", ""]).into(),
             better: of(&["lower", "higher", "lower", ""]),
             is_figure: number % 7 == 0,
         };
         let limits = change_limits::parse(own).expect("limits");
-        let metric = Some(of.name.clone()).filter(|_| number % 2 == 0);
+        let metric = Some(of.name.to_string()).filter(|_| number % 2 == 0);
         let mark: Accepted = (metric, RunId(number % 97 * 2 / 3));
         let accepted = Some(mark).filter(|_| number % 6 == 0);
         let row = ValuesRow { of: Arc::new(of), values: values(number, &mut random) };

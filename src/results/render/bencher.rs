@@ -23,5 +23,5 @@ pub fn bencher(report: &Report) -> String {
 
 fn measure(metric: &MetricSummary) -> (String, Value) {
     let MetricSummary { name, p50, min, max, .. } = metric;
-    (name.clone(), json!({"value": p50, "lower_value": min, "upper_value": max}))
+    (name.to_string(), json!({"value": p50, "lower_value": min, "upper_value": max}))
 }

@@ -75,7 +75,7 @@ pub fn csv(view: &ReportView) -> String {
             facts.iter().map(|fact| row.environment.get(*fact).map_or_else(String::new, value)),
         );
         let by_name: BTreeMap<&str, &MetricSummary> =
-            row.metrics.iter().map(|metric| (metric.name.as_str(), metric)).collect();
+            row.metrics.iter().map(|metric| (&*metric.name, metric)).collect();
         fields.extend(metrics.iter().flat_map(|name| figures(by_name.get(name).copied())));
         end_line(&mut out, &fields);
     }
@@ -100,7 +100,7 @@ fn value(value: &serde_json::Value) -> String {
 }
 
 fn metric_names(row: &ReportRow) -> impl Iterator<Item = &str> {
-    row.metrics.iter().map(|metric| metric.name.as_str())
+    row.metrics.iter().map(|metric| &*metric.name)
 }
 
 fn fixed(row: &ReportRow) -> Vec<String> {

@@ -116,7 +116,7 @@ fn test(report: &Report, row: &ReportRow) -> Value {
     }
     let class = row.class.map(Class::name);
     let metrics: Map<String, Value> =
-        row.metrics.iter().map(|metric| (metric.name.clone(), json!(metric))).collect();
+        row.metrics.iter().map(|metric| (metric.name.to_string(), json!(metric))).collect();
     let extra = json!({"test": row.test, "class": class, "reproduce": row.reproduce,
         "weights": row.weights, "metrics": metrics, "quarantined": row.quarantined});
     set("extra", extra);

@@ -152,7 +152,7 @@ fn test(
         other => label(other.name()),
     };
     let metric = report.matrix.as_ref().map_or("latency_seconds", |matrix| &*matrix.metric);
-    let measured = row.metrics.iter().find(|of_row| of_row.name == metric);
+    let measured = row.metrics.iter().find(|of_row| *of_row.name == *metric);
     let mut test = json!({
         "id": row.test.to_string(),
         "name": row.name,
@@ -247,7 +247,7 @@ fn add_details(report: &Report, tests: &mut [Value], mut budget: usize) {
             })
             .collect();
         let metric = report.matrix.as_ref().map_or("latency_seconds", |matrix| &*matrix.metric);
-        let measured = row.metrics.iter().find(|of_row| of_row.name == metric);
+        let measured = row.metrics.iter().find(|of_row| *of_row.name == *metric);
         let samples = measured.map(|metric| metric.samples.clone()).unwrap_or_default();
         let output = report.outputs.get(&row.test).map(|output| tail(output));
         let details =

@@ -82,7 +82,7 @@ fn pair(out: &mut String, row: &ReportRow, other: &ReportRow) {
     let name = |row: &ReportRow| plain(&row.name, MAX_NAME);
     let _ = writeln!(out, "\n{} compared with {}:", name(row), name(other));
     let of = |row: &ReportRow| {
-        let names = row.metrics.iter().map(|metric| metric.name.clone());
+        let names = row.metrics.iter().map(|metric| metric.name.to_string());
         names.filter(|name| name.starts_with(QUALITY)).collect::<BTreeSet<String>>()
     };
     let costs = COSTS.iter().map(|name| (*name).to_owned());
@@ -114,7 +114,7 @@ fn pair(out: &mut String, row: &ReportRow, other: &ReportRow) {
 }
 
 fn find<'r>(row: &'r ReportRow, name: &str) -> Option<&'r MetricSummary> {
-    row.metrics.iter().find(|metric| metric.name == name)
+    row.metrics.iter().find(|metric| *metric.name == *name)
 }
 
 fn value(metric: &MetricSummary) -> String {

@@ -441,7 +441,7 @@ fn label(row: &ReportRow, name: &str) -> Option<String> {
 
 /// The first metric of `names` that the test measured.
 fn metric<'a>(row: &'a ReportRow, names: &[&str]) -> Option<&'a MetricSummary> {
-    names.iter().find_map(|name| row.metrics.iter().find(|metric| metric.name == *name))
+    names.iter().find_map(|name| row.metrics.iter().find(|metric| *metric.name == **name))
 }
 
 /// Columns that are left out on a narrow terminal, in this order. The others are always shown.

@@ -80,13 +80,13 @@ pub(super) struct Cells {
     rows: Names,
     columns: Names,
     /// By row, column and key.
-    cases: HashMap<(u32, u32, u64), Case>,
+    cases: foldhash::HashMap<(u32, u32, u64), Case>,
 }
 
 /// Names, numbered in the order in which they were added.
 #[derive(Default)]
 struct Names {
-    numbers: HashMap<String, u32>,
+    numbers: foldhash::HashMap<String, u32>,
     names: Vec<String>,
 }
 

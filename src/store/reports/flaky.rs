@@ -1,6 +1,8 @@
 //! The attempts of tests over time, for the judgement whether they are flaky.
 //!
-//! Limit: about 100,000 attempts are in memory together, beside the newest attempts of each case.
+//! Limit: about 250,000 attempts are in memory together, beside the newest attempts of each case.
+//!
+//! Attempts are joined with their cases, sorted and cut here: to do that in the database takes several times as long.
 
 use crate::domain::id::{AttemptId, QuarantineId, RunId, TestId, WorkerId};
 use crate::domain::outcome::{Class, Outcome};
@@ -9,12 +11,16 @@ use crate::domain::time::Timestamp;
 use crate::store::Store;
 use crate::store::columns::{numbers, texts};
 use crate::store::error::{Doing, StoreError};
-use crate::store::query::{self, filled, get, joined};
-use crate::store::reports::parts::{AT_ONCE, Part, divided};
+use crate::store::query::{self, Conditions, filled, get, joined};
+use crate::store::reports::parts::{Part, divided};
 use crate::store::reports::quarantined::QuarantineRefRow;
+use duckdb::arrow::array::RecordBatch;
 use duckdb::arrow::datatypes::{UInt16Type, UInt32Type, UInt64Type};
 use duckdb::{Connection, Row};
-use std::collections::{HashMap, HashSet};
+use foldhash::{HashMap, HashSet};
+
+/// Maximum number of attempts that are read at once. Those of one test are not divided.
+const AT_ONCE: u64 = 250_000;
 
 /// Attempts of one case that ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -51,23 +57,33 @@ pub struct PastRows {
 }
 
 impl Store {
-    /// Lists the cases with their newest attempts since a time, at most `limit` of each, in the order of their ids.
+    /// Lists the cases, or those of the tests of one run, with their newest attempts since a time, at most `limit` of
+    /// each, in the order of their ids.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn past_attempts(&self, since: Timestamp, limit: usize) -> Result<PastRows, StoreError> {
-        self.past_attempts_in_parts(since, limit, AT_ONCE)
+    pub fn past_attempts(
+        &self,
+        since: Timestamp,
+        of_run: Option<RunId>,
+        limit: usize,
+    ) -> Result<PastRows, StoreError> {
+        self.past_attempts_in_parts(since, of_run, limit, AT_ONCE)
     }
 
     /// As [`Store::past_attempts`], with the attempts of runs that have `at_once` attempts together in memory.
     pub(in crate::store) fn past_attempts_in_parts(
         &self,
         since: Timestamp,
+        of_run: Option<RunId>,
         limit: usize,
         at_once: u64,
     ) -> Result<PastRows, StoreError> {
         self.pool.read(|connection| {
             let mut gathered = Gathered { limit, ..Gathered::default() };
+            if let Some(run) = of_run {
+                gathered.only(connection, run)?;
+            }
             for part in parts(connection, since, at_once)? {
                 gathered.add(connection, since, &part)?;
             }
@@ -101,9 +117,23 @@ struct Gathered {
     unknown: u64,
     /// Number of attempts of a case that are kept.
     limit: usize,
+    /// Whether `by_case` has all cases: attempts of others are left out.
+    has_all_cases: bool,
 }
 
 impl Gathered {
+    /// Leaves out all cases but those of the tests of a run.
+    fn only(&mut self, connection: &Connection, run: RunId) -> Result<(), StoreError> {
+        let mut of_run = Conditions::default();
+        of_run.and("run = ?", [run.0]);
+        of_run.and_plain("case_id IS NOT NULL");
+        let select = "SELECT DISTINCT case_id FROM tests";
+        let cases = of_run.query(connection, select, "", |row| Ok(CaseId(get(row, 0)?)))?;
+        self.by_case = cases.into_iter().map(|case| (case, Newest::default())).collect();
+        self.has_all_cases = true;
+        Ok(())
+    }
+
     /// Adds the attempts of a part that ended since a time.
     fn add(
         &mut self,
@@ -113,52 +143,61 @@ impl Gathered {
     ) -> Result<(), StoreError> {
         let cases = Cases::of(connection, part)?;
         let recovered = recovered(connection, part)?;
-        ended(connection, since, part, |id, mut attempt| match cases.get(id.test) {
-            Some((_, Some(case))) => {
-                attempt.recovered =
-                    attempt.outcome == Outcome::Passed && recovered.contains(&id.test);
-                self.by_case.entry(*case).or_default().add(id, attempt, self.limit);
-            }
-            Some((_, None)) => self.unknown += 1,
-            None => {}
-        })
+        let sql = "SELECT run, test, attempt, worker, outcome, class, finished_ms FROM attempts \
+            WHERE finished_ms >= ?1 AND run BETWEEN ?2 AND ?3 AND test BETWEEN ?4 AND ?5";
+        let Part { runs, tests } = part;
+        let sql = filled(sql, [&since.0, &runs.0, &runs.1, &tests.0, &tests.1]);
+        let mut statement = connection.prepare(&sql).doing("query")?;
+        for batch in statement.query_arrow([]).doing("query")? {
+            self.add_batch(&batch, &cases, &recovered)?;
+        }
+        Ok(())
     }
-}
 
-/// Visits the attempts of a part that ended since a time, without an order. It is not known yet whether their tests
-/// recovered. Their cases are added here: to join and to sort the rows in the database takes several times as long.
-fn ended(
-    connection: &Connection,
-    since: Timestamp,
-    Part { runs, tests }: &Part,
-    mut visit: impl FnMut(AttemptId, PastAttempt),
-) -> Result<(), StoreError> {
-    let sql = "SELECT run, test, attempt, worker, outcome, class, finished_ms FROM attempts \
-        WHERE finished_ms >= ?1 AND run BETWEEN ?2 AND ?3 AND test BETWEEN ?4 AND ?5";
-    let sql = filled(sql, [&since.0, &runs.0, &runs.1, &tests.0, &tests.1]);
-    let mut statement = connection.prepare(&sql).doing("query")?;
-    for batch in statement.query_arrow([]).doing("query")? {
-        let [runs, tests, workers] = [0, 1, 3].map(|at| numbers::<UInt32Type>(&batch, at));
-        let (attempts, times) =
-            (numbers::<UInt16Type>(&batch, 2), numbers::<UInt64Type>(&batch, 6));
-        let (outcomes, classes) = (texts(&batch, 4), texts(&batch, 5));
-        let missing = || StoreError::Value { what: "outcome", value: "NULL".to_owned() };
+    /// Adds the attempts of a batch, which are in no order.
+    fn add_batch(
+        &mut self,
+        batch: &RecordBatch,
+        cases: &Cases,
+        recovered: &HashSet<TestId>,
+    ) -> Result<(), StoreError> {
+        let [runs, tests, workers] = [0, 1, 3].map(|at| numbers::<UInt32Type>(batch, at));
+        let (numbers_of, times) =
+            (numbers::<UInt16Type>(batch, 2), numbers::<UInt64Type>(batch, 6));
+        let (outcomes, classes) = (texts(batch, 4), texts(batch, 5));
+        let limit = self.limit;
         for row in 0..batch.num_rows() {
             let test = TestId { run: RunId(runs.value(row)), index: tests.value(row) };
+            let Some((_, case)) = cases.get(test) else { continue };
+            let Some(case) = case else {
+                self.unknown += 1;
+                continue;
+            };
+            let Some(newest) = self.newest(*case) else { continue };
+            let missing = || StoreError::Value { what: "outcome", value: "NULL".to_owned() };
+            let outcome = outcomes.word(row, "outcome")?.ok_or_else(missing)?;
             let attempt = PastAttempt {
                 worker: WorkerId(workers.value(row)),
-                outcome: outcomes.word(row, "outcome")?.ok_or_else(missing)?,
+                outcome,
                 class: classes.word(row, "class")?,
-                recovered: false,
+                recovered: outcome == Outcome::Passed && recovered.contains(&test),
                 at: Timestamp(times.value(row)),
             };
-            visit(test.attempt(attempts.value(row)), attempt);
+            newest.add(test.attempt(numbers_of.value(row)), attempt, limit);
         }
+        Ok(())
     }
-    Ok(())
+
+    /// The attempts of a case; `None` if they are left out.
+    fn newest(&mut self, case: CaseId) -> Option<&mut Newest> {
+        if self.has_all_cases {
+            return self.by_case.get_mut(&case);
+        }
+        Some(self.by_case.entry(case).or_default())
+    }
 }
 
-/// The cases of the tests of a part. A test of an earlier version of the database may have none.
+/// The tests of a part with their cases. A test of an earlier version of the database may have none.
 #[derive(Default)]
 struct Cases {
     /// In the order of the tests.
@@ -220,12 +259,12 @@ fn recovered(
 
 /// The newest attempts of a case.
 #[derive(Default)]
-struct Newest(Vec<(Timestamp, AttemptId, PastAttempt)>);
+struct Newest(Vec<(AttemptId, PastAttempt)>);
 
 impl Newest {
     /// Adds an attempt. Older ones than `limit` others are dropped from time to time.
     fn add(&mut self, id: AttemptId, attempt: PastAttempt, limit: usize) {
-        self.0.push((attempt.at, id, attempt));
+        self.0.push((id, attempt));
         if self.0.len() >= 2 * limit.max(1) {
             self.cut(limit);
         }
@@ -233,14 +272,14 @@ impl Newest {
 
     /// Sorts the attempts by time, and keeps the newest ones.
     fn cut(&mut self, limit: usize) {
-        self.0.sort_unstable_by_key(|(at, id, _)| (*at, *id));
+        self.0.sort_unstable_by_key(|(id, attempt)| (attempt.at, *id));
         self.0.drain(..self.0.len().saturating_sub(limit));
     }
 
     /// `None` without an attempt.
     fn finish(mut self, case: CaseId, limit: usize) -> Option<CaseRow> {
         self.cut(limit);
-        let (_, newest, _) = self.0.last()?;
+        let (newest, _) = self.0.last()?;
         Some(CaseRow {
             case,
             backend: None,

@@ -18,6 +18,7 @@ use duckdb::arrow::array::RecordBatch;
 use duckdb::arrow::datatypes::{Float64Type, UInt16Type, UInt32Type, UInt64Type};
 use duckdb::{Connection, Row};
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ReportRows {
@@ -119,8 +120,7 @@ pub struct ReportRow {
 /// Summary of the values of a metric. Percentiles are by nearest rank, and `None` for too few values.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MetricRow {
-    pub name: String,
-    pub unit: String,
+    pub of: Arc<Metric>,
     pub count: u64,
     /// Interquartile range in proportion to the median.
     pub spread: Option<f64>,
@@ -162,6 +162,7 @@ impl Store {
                 let last = rows.iter().enumerate().max_by_key(|(_, row)| row.place());
                 last.map(|(at, _)| at).map(|at| rows.remove(at));
             }
+            let runs = if rows.is_empty() { selection.existing_runs(connection)? } else { runs };
             Ok(ReportRows { since, runs, totals, rows, truncated })
         })
     }
@@ -445,11 +446,10 @@ impl<'a> Summaries<'a> {
     }
 
     /// A metric at its place in the lists of a row. `None` if it has no values.
-    fn metric(&self, row: usize, place: usize, of: &Metric) -> Option<MetricRow> {
+    fn metric(&self, row: usize, place: usize, of: &Arc<Metric>) -> Option<MetricRow> {
         let [min, p90, p99, max, spread] = self.figures.each_ref().map(|of| of.get(row, place));
         Some(MetricRow {
-            name: of.name.clone(),
-            unit: of.unit.clone(),
+            of: Arc::clone(of),
             count: self.counts.get(row, place)?.into(),
             spread,
             threads: self.threads.get(row, place),
@@ -480,6 +480,9 @@ fn metrics(
     let ids: HashSet<u64> =
         batches.iter().flat_map(|batch| numbers::<UInt64Type>(batch, 3).all()).copied().collect();
     let sets = Sets::read(connection, &ids)?;
+    // Each set is sorted once.
+    let by_name: HashMap<u64, Vec<(usize, &Arc<Metric>)>> =
+        ids.iter().map(|id| (*id, ordered(sets.of(*id)))).collect();
     let mut by_test: HashMap<TestId, Vec<MetricRow>> = HashMap::new();
     for batch in &batches {
         let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(batch, at));
@@ -490,15 +493,23 @@ fn metrics(
             if attempts.get(&test) != Some(&last.value(row)) {
                 continue;
             }
-            let of_set = sets.of(ids.value(row));
+            let of_set = by_name.get(&ids.value(row)).map_or(&[][..], Vec::as_slice);
             let metrics = by_test.entry(test).or_default();
+            let is_first = metrics.is_empty();
             metrics.reserve(of_set.len());
-            let of_set = of_set.iter().enumerate();
-            metrics.extend(of_set.filter_map(|(place, of)| lists.metric(row, place, of)));
+            metrics.extend(of_set.iter().filter_map(|(place, of)| lists.metric(row, *place, of)));
+            // An attempt with very many metrics has several rows.
+            if !is_first {
+                metrics.sort_by(|one, other| one.of.name.cmp(&other.of.name));
+            }
         }
     }
-    for metrics in by_test.values_mut() {
-        metrics.sort_by(|one, other| one.name.cmp(&other.name));
-    }
     Ok(by_test)
+}
+
+/// The metrics of a set with their places in its lists, in the order of their names.
+fn ordered(of_set: &[Arc<Metric>]) -> Vec<(usize, &Arc<Metric>)> {
+    let mut ordered: Vec<_> = of_set.iter().enumerate().collect();
+    ordered.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+    ordered
 }

@@ -48,8 +48,17 @@ impl From<Runs> for Selection {
 }
 
 impl Selection {
-    /// The runs, in the order of their ids.
+    /// The runs, in the order of their ids. A run that is selected by its id alone may not exist: then it has no tests.
     pub(super) fn runs(&self, connection: &Connection) -> Result<Vec<RunId>, StoreError> {
+        let bounds = (self.since, self.until, self.from_run, self.to_run);
+        match self.run {
+            Some(run) if bounds == (None, None, None, None) => Ok(vec![run]),
+            _ => self.existing_runs(connection),
+        }
+    }
+
+    /// As [`Self::runs`], only those that exist.
+    pub(super) fn existing_runs(&self, connection: &Connection) -> Result<Vec<RunId>, StoreError> {
         let mut conditions = Conditions::default();
         if let Some(run) = self.run {
             conditions.and("run = ?", [run.0]);

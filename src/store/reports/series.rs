@@ -138,7 +138,7 @@ impl Store {
             let oldest = attempts.first().map_or(0, |row| row.attempt.test.run.0);
             let mut values = values(connection, series, &names, oldest)?;
             let points = |metric: &&Metric| {
-                let name = (metric.name.clone(), metric.is_figure);
+                let name = (metric.name.to_string(), metric.is_figure);
                 let measured = values.remove(&name).unwrap_or_default();
                 let point = |row: &PointRow| PointRow {
                     value: measured.get(&row.attempt).copied(),

@@ -10,8 +10,8 @@ use std::sync::Arc;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metric {
     /// Name of the metric, or `CHECK.FIGURE` for a figure of a check.
-    pub name: String,
-    pub unit: String,
+    pub name: Arc<str>,
+    pub unit: Arc<str>,
     /// `lower`, `higher`, or another word.
     pub better: String,
     pub is_figure: bool,
@@ -40,7 +40,7 @@ impl Sets {
         while let Some(row) = rows.next().doing("query")? {
             let of_set = sets.entry(get(row, 0)?).or_default();
             if get::<u32>(row, 5)? > 0 {
-                let (name, unit) = (get(row, 1)?, get(row, 2)?);
+                let (name, unit) = (get::<String>(row, 1)?.into(), get::<String>(row, 2)?.into());
                 let (better, is_figure) = (get(row, 3)?, get(row, 4)?);
                 of_set.push(Arc::new(Metric { name, unit, better, is_figure }));
             }

@@ -57,7 +57,7 @@ impl Store {
                  FROM {} AS states",
                 states(", last.duration_ms")
             );
-            let mut slowest = HashMap::new();
+            let mut slowest = foldhash::HashMap::default();
             for Part { runs, tests } in parts::of_tests(connection, &runs, AT_ONCE)? {
                 let mut of_part = selection.of_tests(RunId(runs.0), RunId(runs.1));
                 of_part.and("states.test BETWEEN ? AND ?", [tests.0, tests.1]);
@@ -124,7 +124,7 @@ struct Timed {
 }
 
 /// Adds the tests of a batch by their case, of which the slowest one stays, then that of the newest run.
-fn add(batch: &RecordBatch, slowest: &mut HashMap<u64, Timed>) {
+fn add(batch: &RecordBatch, slowest: &mut foldhash::HashMap<u64, Timed>) {
     let [runs, tests, workers] = [0, 1, 4].map(|at| numbers::<UInt32Type>(batch, at));
     let [keys, durations] = [2, 3].map(|at| numbers::<UInt64Type>(batch, at));
     for row in 0..batch.num_rows() {

@@ -40,13 +40,13 @@ pub struct Judged {
 /// The verdicts about all metrics of each series, in the order of [`ordered`].
 pub type Verdicts = HashMap<SeriesId, Arc<[Judged]>>;
 
-/// Sorts the verdicts about a series by the names of the metrics. Figures of checks are the last.
+/// Sorts the verdicts about a series by the names of the metrics, and takes them. Figures of checks are the last.
 #[must_use]
-pub fn ordered(mut verdicts: Vec<Judged>) -> Arc<[Judged]> {
+pub fn ordered(verdicts: &mut Vec<Judged>) -> Arc<[Judged]> {
     verdicts.sort_by(|Judged { of: one, .. }, Judged { of: other, .. }| {
         (one.is_figure, &one.name).cmp(&(other.is_figure, &other.name))
     });
-    verdicts.into()
+    verdicts.drain(..).collect()
 }
 
 /// The values are the first and the last run of the newest attempts, the number of the rules, and the ids of
@@ -88,8 +88,7 @@ impl Store {
             for batch in statement.query_arrow([]).doing("query")? {
                 stored.add(&batch);
             }
-            let of_series = stored.of_id.into_values();
-            Ok(of_series.map(|(series, verdicts)| (series, ordered(verdicts))).collect())
+            Ok(stored.finish())
         })
     }
 
@@ -174,15 +173,34 @@ fn append(
 /// The stored verdicts that were read.
 struct Stored {
     /// The series and its verdicts by the id in the table `judged`.
-    of_id: HashMap<u64, (SeriesId, Vec<Judged>)>,
+    of_id: HashMap<u64, (SeriesId, Arc<[Judged]>)>,
+    /// The newest rows, which have the same id. Rows of an id usually follow each other.
+    newest: (u64, Vec<Judged>),
     /// The metrics so far by their names. Few differ in something else.
-    metrics: HashMap<String, Vec<Arc<Metric>>>,
+    metrics: foldhash::HashMap<Arc<str>, Vec<Arc<Metric>>>,
 }
 
 impl Stored {
     fn of(found: &HashMap<u64, Given>) -> Self {
-        let none = |(id, given): (&u64, &Given)| (*id, (given.series, Vec::new()));
-        Self { of_id: found.iter().map(none).collect(), metrics: HashMap::new() }
+        let none = |(id, given): (&u64, &Given)| (*id, (given.series, Arc::default()));
+        let of_id = found.iter().map(none).collect();
+        Self { of_id, newest: (0, Vec::new()), metrics: foldhash::HashMap::default() }
+    }
+
+    fn finish(mut self) -> Verdicts {
+        self.begin(0);
+        self.of_id.into_values().collect()
+    }
+
+    /// Adds the newest rows to those of their id. Further ones have this id.
+    fn begin(&mut self, id: u64) {
+        let (before, rows) = &mut self.newest;
+        if let Some((_, known)) = self.of_id.get_mut(before).filter(|_| !rows.is_empty()) {
+            rows.extend_from_slice(known);
+            *known = ordered(rows);
+        }
+        rows.clear();
+        *before = id;
     }
 
     /// Adds a batch of [`VERDICTS`]. A series with a word that this version does not know is removed: it is judged
@@ -198,7 +216,9 @@ impl Stored {
             [13, 14, 15, 16].map(|at| numbers::<UInt32Type>(batch, at));
         for row in 0..batch.num_rows() {
             let id = judged.value(row);
-            let Some((_, of_series)) = self.of_id.get_mut(&id) else { continue };
+            if id != self.newest.0 {
+                self.begin(id);
+            }
             let (verdict, direction) =
                 (words.word(row, "a verdict"), directions.word(row, "a direction"));
             let (Ok(Some(verdict)), Ok(Some(direction))) = (verdict, direction) else {
@@ -207,7 +227,7 @@ impl Stored {
             };
             let [before, after, change, z] = figures.each_ref().map(|figures| figures.get(row));
             let named = [&names, &units, &betters].map(|texts| texts.value(row));
-            of_series.push(Judged {
+            self.newest.1.push(Judged {
                 of: metric(&mut self.metrics, named, are_figures.value(row)),
                 newest: TestId { run: RunId(runs.value(row)), index: tests.value(row) },
                 since: since_run.get(row).map(RunId),
@@ -229,7 +249,7 @@ impl Stored {
 
 /// The metric with this name, unit and direction, which most series share.
 fn metric(
-    metrics: &mut HashMap<String, Vec<Arc<Metric>>>,
+    metrics: &mut foldhash::HashMap<Arc<str>, Vec<Arc<Metric>>>,
     [name, unit, better]: [&str; 3],
     is_figure: bool,
 ) -> Arc<Metric> {
@@ -239,9 +259,9 @@ fn metric(
     if let Some(known) = metrics.get(name).and_then(|named| named.iter().find(is_same)) {
         return Arc::clone(known);
     }
-    let [name, unit, better] = [name, unit, better].map(str::to_owned);
-    let new = Arc::new(Metric { name: name.clone(), unit, better, is_figure });
-    metrics.entry(name).or_default().push(Arc::clone(&new));
+    let of = Metric { name: name.into(), unit: unit.into(), better: better.into(), is_figure };
+    let new = Arc::new(of);
+    metrics.entry(Arc::clone(&new.name)).or_default().push(Arc::clone(&new));
     new
 }
 
@@ -266,7 +286,7 @@ impl Rows {
     fn push(&mut self, id: u64, verdict: &Judged) {
         let Judged { of, newest, since, judgement } = verdict;
         self.judged.append_value(id);
-        for (column, text) in self.words.iter_mut().zip([&of.name, &of.unit, &of.better]) {
+        for (column, text) in self.words.iter_mut().zip([&*of.name, &*of.unit, &*of.better]) {
             column.append_value(text);
         }
         self.is_figure.append_value(of.is_figure);

@@ -107,7 +107,7 @@ fn many_metrics_with_long_names_are_limited_with_a_note() {
     opened.writer.project([(4, &burst)]).expect("projects");
     let report = opened.store.run_report(Runs::All, 100).expect("reports");
     let row = &report.rows[7];
-    assert_eq!((row.metrics.len(), row.metrics[0].name.len()), (1000, 256 + "…".len()));
+    assert_eq!((row.metrics.len(), row.metrics[0].of.name.len()), (1000, 256 + "…".len()));
     assert_eq!(row.test.message.len(), 4096 + "…".len());
     let attempt = opened.store.attempt(id(1, 7).attempt(1)).expect("reads").expect("is there");
     let note = attempt.note.expect("a note");
@@ -145,7 +145,7 @@ fn a_result_that_does_not_fit_alone_is_stored_without_its_detail_and_with_a_note
 #[test]
 fn a_result_waits_for_memory_that_others_use_before_a_part_of_it_is_left_out() {
     let (_place, mut opened) = small(1);
-    let connection = connect_again(opened.writer.connection()).expect("clones");
+    let connection = connect_again(opened.writer.connection(), Some("results")).expect("clones");
     connection.execute_batch("SET memory_limit = '1500KB'").expect("set");
     let (waits, mut count) = (Arc::new(AtomicU32::new(0)), 0);
     let counted = Arc::clone(&waits);
@@ -195,7 +195,7 @@ fn a_record_is_stored_in_several_transactions_and_continued_after_a_restart() {
     let (place, mut opened) = with(&[registered(1, "lab")]);
     opened.writer.limit_to(1_500_000);
     // The second result of the record is refused.
-    let connection = connect_again(opened.writer.connection()).expect("clones");
+    let connection = connect_again(opened.writer.connection(), Some("results")).expect("clones");
     let refusing = "CREATE UNIQUE INDEX one_test ON test_outcomes(run)";
     connection.execute_batch(refusing).expect("made");
     assert!(opened.writer.project([(2, &record)]).is_err());

@@ -151,7 +151,7 @@ fn marks_are_listed_with_what_they_covered() {
 #[test]
 fn attempts_of_a_case_are_listed_over_runs() {
     let (_place, opened) = with(&marked());
-    let past = opened.store.past_attempts(Timestamp(0), 64).expect("reads");
+    let past = opened.store.past_attempts(Timestamp(0), None, 64).expect("reads");
     assert_eq!(past.unknown, 0);
     // "good" has labels in run 1, so that it is another case in run 3.
     let goods = past.cases.iter().filter(|case| case.name == "good");
@@ -161,10 +161,31 @@ fn attempts_of_a_case_are_listed_over_runs() {
     let flaky = past.cases.iter().find(|case| case.name == "flaky").expect("a case");
     let attempts: Vec<_> = flaky.attempts.iter().map(|a| (a.outcome, a.recovered)).collect();
     assert_eq!(attempts, [(Outcome::Failed, false), (Outcome::Passed, true)]);
-    let newest = opened.store.past_attempts(Timestamp(0), 1).expect("reads");
+    let newest = opened.store.past_attempts(Timestamp(0), None, 1).expect("reads");
     let flaky = newest.cases.iter().find(|case| case.name == "flaky").expect("a case");
     assert_eq!(flaky.attempts.len(), 1);
-    assert_eq!(opened.store.past_attempts(Timestamp(1 << 40), 64).expect("reads").cases, []);
+    assert_eq!(opened.store.past_attempts(Timestamp(1 << 40), None, 64).expect("reads").cases, []);
+}
+
+#[test]
+fn attempts_of_the_cases_of_one_run_are_those_of_all_runs() {
+    let mut facts = vec![registered(1, "lab")];
+    for (run, names) in [(1, &["first", "both", "old"][..]), (2, &["first", "both"]), (3, &[])] {
+        facts.extend([submitted(run, 1), added(run, names)]);
+        facts.extend((0..).zip(names).map(|(test, _)| done(id(run, test), Outcome::Passed)));
+    }
+    let (_place, opened) = with(&facts);
+    let past = |run: Option<RunId>| {
+        let mut cases = opened.store.past_attempts(Timestamp(0), run, 64).expect("reads").cases;
+        cases.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        cases
+    };
+    let all = past(None);
+    let names: Vec<_> = all.iter().map(|case| (&*case.name, case.attempts.len())).collect();
+    assert_eq!(names, [("both", 2), ("first", 2), ("old", 1)]);
+    assert_eq!(past(Some(RunId(1))), all);
+    assert_eq!(past(Some(RunId(2))), all[..2]);
+    assert_eq!((past(Some(RunId(3))), past(Some(RunId(4)))), (vec![], vec![]));
 }
 
 /// The newest attempts are the last ones in time, in whatever parts and order they are read.
@@ -190,7 +211,7 @@ fn the_newest_attempts_of_a_case_are_kept_in_the_order_of_time() {
     let (_place, opened) = with(&facts);
     let forgotten = "UPDATE tests SET case_id = NULL WHERE run = 1 AND test = 1";
     opened.writer.connection().execute_batch(forgotten).expect("updated");
-    let whole = opened.store.past_attempts(Timestamp(0), 3).expect("reads");
+    let whole = opened.store.past_attempts(Timestamp(0), None, 3).expect("reads");
     assert_eq!((whole.cases.len(), whole.unknown), (2, 1));
     for case in &whole.cases {
         let times: Vec<_> = case.attempts.iter().map(|attempt| attempt.at.0).collect();
@@ -199,14 +220,15 @@ fn the_newest_attempts_of_a_case_are_kept_in_the_order_of_time() {
         assert_eq!(recovered, [true, false, false]);
     }
     for at_once in 1..=5 {
-        let parts = opened.store.past_attempts_in_parts(Timestamp(0), 3, at_once).expect("reads");
+        let parts =
+            opened.store.past_attempts_in_parts(Timestamp(0), None, 3, at_once).expect("reads");
         assert_eq!(parts, whole, "{at_once} attempts at once");
     }
-    let all = opened.store.past_attempts(Timestamp(0), 64).expect("reads");
+    let all = opened.store.past_attempts(Timestamp(0), None, 64).expect("reads");
     let mut counts: Vec<_> = all.cases.iter().map(|case| case.attempts.len()).collect();
     counts.sort_unstable();
     assert_eq!(counts, [6, 7]);
-    let newest = opened.store.past_attempts(Timestamp(60), 64).expect("reads");
+    let newest = opened.store.past_attempts(Timestamp(60), None, 64).expect("reads");
     assert_eq!((newest.cases[0].attempts.len(), newest.unknown), (4, 0));
 }
 

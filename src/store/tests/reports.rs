@@ -46,6 +46,24 @@ fn totals_count_every_test_once() {
 }
 
 #[test]
+fn a_report_lists_runs_that_exist() {
+    let mut facts = history();
+    facts.push(submitted(9, 9000));
+    let (_place, opened) = with(&facts);
+    let of = |selection: Selection| {
+        let report = opened.store.run_report(selection, LIMIT).expect("reports");
+        (report.runs, report.rows.len())
+    };
+    assert_eq!(of(Runs::One(RunId(9)).into()), (vec![RunId(9)], 0), "without a test");
+    assert_eq!(of(Runs::One(RunId(8)).into()), (vec![], 0));
+    let status = Some("cancelled".parse().expect("states"));
+    let none = Selection { run: Some(RunId(1)), status, ..Selection::default() };
+    assert_eq!(of(none), (vec![RunId(1)], 0), "its tests are not selected");
+    let after = Selection { run: Some(RunId(1)), from_run: Some(RunId(2)), ..Selection::default() };
+    assert_eq!(of(after), (vec![], 0));
+}
+
+#[test]
 fn rows_show_the_state_of_each_test() {
     let (_place, opened) = with(&history());
     let report = opened.store.run_report(Runs::One(RunId(1)), LIMIT).expect("reports");
@@ -70,7 +88,8 @@ fn rows_show_the_state_of_each_test() {
     assert_eq!(skipped.test.message, "its dependency r1.t2 did not pass");
     assert_eq!(expired.test.finished_at, Some(Timestamp(5000)));
     assert_eq!((waiting.test.outcome, waiting.test.attempts), (None, 0));
-    let metrics: Vec<_> = good.metrics.iter().map(|m| (&*m.name, m.count, m.min, m.max)).collect();
+    let metrics: Vec<_> =
+        good.metrics.iter().map(|m| (&*m.of.name, m.count, m.min, m.max)).collect();
     assert_eq!(metrics, [("latency_seconds", 4, 0.1, 0.4), ("load_seconds", 1, 1.5, 1.5)]);
 }
 
@@ -191,7 +210,7 @@ fn a_row_has_the_metrics_of_the_last_attempt_in_the_order_of_their_names() {
     let report = report_all(&opened.store);
     let found = |row: usize| {
         let metrics = report.rows[row].metrics.iter();
-        metrics.map(|of| (&*of.name, of.count, of.min, of.max)).collect::<Vec<_>>()
+        metrics.map(|of| (&*of.of.name, of.count, of.min, of.max)).collect::<Vec<_>>()
     };
     assert_eq!(found(0), []);
     assert_eq!(found(1), [("a", 2, 2.0, 9.0), ("b", 1, 2.0, 2.0)]);

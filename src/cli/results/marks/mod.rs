@@ -42,7 +42,7 @@ pub async fn flaky(console: Console, global: &Global, args: FlakyArgs) -> Result
         Since::Last(span) => now.0.saturating_sub(span.0),
         Since::At(time) => time.0,
     });
-    let query = FlakyQuery { since_ms, limit: Some(args.limit) };
+    let query = FlakyQuery { since_ms, run: None, limit: Some(args.limit) };
     let view = source.flaky(&query).await?;
     match args.output {
         Shape::Json => console.json(&view)?,

@@ -11,7 +11,8 @@ use std::sync::Arc;
 
 /// Get flaky tests, and the rates of workers and back-ends.
 #[utoipa::path(get, path = "/api/v1/flaky", tag = "reports", params(FlakyQuery),
-    responses((status = 200, body = FlakyView, description = "tests with failed attempts, the flaky ones first")))]
+    responses((status = 200, body = FlakyView, description = "tests with failed attempts, the flaky ones first"),
+        (status = 404, description = "there is no such run")))]
 pub(crate) async fn flaky(
     State(app): State<Arc<App>>,
     Params(query): Params<FlakyQuery>,
@@ -19,5 +20,9 @@ pub(crate) async fn flaky(
     limit(query.limit.unwrap_or(MAX_TESTS), MAX_TESTS)?;
     app.settled().await?;
     let now = app.clock.now();
-    Ok(Json(app.results(move |results| results.flaky(&query, now)).await?))
+    let view = app.results(move |results| match query.run {
+        Some(run) if !results.has_run(run)? => Ok(None),
+        _ => results.flaky(&query, now).map(Some),
+    });
+    view.await?.map(Json).ok_or_else(|| ApiError::not_found("such a run"))
 }

@@ -37,7 +37,7 @@ pub(in crate::coordinator::pages) async fn show(
     viewer: Viewer,
 ) -> Result<Response, ApiError> {
     let Filter { since_ms, limit, pattern } = viewer.params()?;
-    let query = FlakyQuery { since_ms, limit };
+    let query = FlakyQuery { since_ms, run: None, limit };
     let Json(view) = flaky::flaky(State(Arc::clone(&app)), Params(query)).await?;
     let Json(known) = marks::quarantines(State(app), Params(MarkQuery { all: true })).await?;
     let pattern = pattern.unwrap_or_default();

@@ -218,7 +218,7 @@ fn cell(run: RunId, (model, backend): (&str, &str), rows: &[&ReportRow]) -> Valu
 }
 
 fn metric(row: &ReportRow) -> Option<&MetricSummary> {
-    row.metrics.iter().find(|metric| metric.name == METRIC)
+    row.metrics.iter().find(|metric| *metric.name == *METRIC)
 }
 
 fn test(row: &ReportRow) -> Value {
