@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 code=0
 # A release has DuckDB compiled in.
-duckdb="the prebuilt library, which is loaded at each start"
+duckdb="a library, which is loaded at each start"
 [[ ${DUCKDB:-} == bundled ]] && duckdb="compiled in"
 if [[ $# -gt 0 ]]; then
   exec scripts/cargo.sh bench --profile measured --bench end_to_end -- "$@"

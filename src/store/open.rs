@@ -28,7 +28,7 @@ pub const GROUP_ROWS: u32 = 4096;
 /// checkpoint takes [`MEMORY`] that queries need.
 const CHECKPOINT: &str = "64MB";
 /// Name of a database that is attached.
-const NAME: &str = "results";
+pub(super) const NAME: &str = "results";
 /// Parts of DuckDB's error message if another process has the file open, on Unix and on Windows.
 const IN_USE: [&str; 2] = ["Could not set lock", "being used by another process"];
 /// Parts of DuckDB's error message if the file may be intact, but cannot be opened now.

@@ -10,7 +10,7 @@ pub(super) const MAX_READERS: usize = 4;
 pub(super) struct Pool {
     idle: Mutex<Idle>,
     given_back: Condvar,
-    /// As in [`connect_again`].
+    /// Name of the database if it was attached; `None` if its file was opened directly.
     attached: Option<&'static str>,
 }
 

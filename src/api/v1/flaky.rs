@@ -33,8 +33,8 @@ pub struct FlakyView {
     pub workers: Vec<WorkerRate>,
     /// Back-ends by descending rate.
     pub backends: Vec<BackendRate>,
-    /// Number of attempts that are left out because an earlier version of dtf stored their results
-    /// without the identity of the test. `dtf results rebuild` adds it.
+    /// Number of attempts, in all runs, that are left out because an earlier version of dtf stored their
+    /// results without the identity of the test. `dtf results rebuild` adds it.
     pub unknown: u64,
 }
 

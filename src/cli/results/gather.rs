@@ -160,8 +160,8 @@ impl Sections {
         report.is_filtered = names.count() > 0 || status.is_some();
         (report.matrix, report.summary) = (Some(self.matrix), Some(self.summary));
         let Some((mut flaky, mut changes)) = self.changed else { return Ok(()) };
-        // Without conditions, all tests of a period are selected, which may be many to list.
-        let names = if report.is_filtered || query.run.is_some() {
+        // Without conditions, all tests of the run or the period are selected.
+        let names = if report.is_filtered {
             Some(names_of(source, &report.view, query).await?)
         } else {
             None

@@ -86,7 +86,7 @@ pub(super) struct Cells {
 /// Names, numbered in the order in which they were added.
 #[derive(Default)]
 struct Names {
-    numbers: foldhash::HashMap<String, u32>,
+    numbers: HashMap<String, u32>,
     names: Vec<String>,
 }
 

@@ -52,7 +52,7 @@ pub struct PastAttempt {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PastRows {
     pub cases: Vec<CaseRow>,
-    /// Number of attempts whose case is not known, which are left out.
+    /// Number of attempts of any run whose case is not known, which are left out.
     pub unknown: u64,
 }
 
@@ -117,8 +117,8 @@ struct Gathered {
     unknown: u64,
     /// Number of attempts of a case that are kept.
     limit: usize,
-    /// Whether `by_case` has all cases: attempts of others are left out.
-    has_all_cases: bool,
+    /// Only the cases that are in `by_case` already are gathered.
+    is_limited: bool,
 }
 
 impl Gathered {
@@ -130,7 +130,7 @@ impl Gathered {
         let select = "SELECT DISTINCT case_id FROM tests";
         let cases = of_run.query(connection, select, "", |row| Ok(CaseId(get(row, 0)?)))?;
         self.by_case = cases.into_iter().map(|case| (case, Newest::default())).collect();
-        self.has_all_cases = true;
+        self.is_limited = true;
         Ok(())
     }
 
@@ -190,7 +190,7 @@ impl Gathered {
 
     /// The attempts of a case; `None` if they are left out.
     fn newest(&mut self, case: CaseId) -> Option<&mut Newest> {
-        if self.has_all_cases {
+        if self.is_limited {
             return self.by_case.get_mut(&case);
         }
         Some(self.by_case.entry(case).or_default())

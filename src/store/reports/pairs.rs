@@ -1,7 +1,7 @@
 //! The tests of two sides, joined by their cases.
 //!
-//! The tests of each case are chosen here: the database would group them twice, and then search how they ended. Limit:
-//! about 100,000 tests are in memory together, beside a few of each case.
+//! The tests of each case are chosen by this program: the database would group them twice, and then search how they
+//! ended. Limit: about 100,000 tests are in memory together, beside a few of each case.
 
 use crate::domain::id::{RunId, TestId};
 use crate::domain::outcome::Outcome;
@@ -9,12 +9,12 @@ use crate::domain::series::CaseId;
 use crate::store::Store;
 use crate::store::columns::{numbers, texts, truths};
 use crate::store::error::StoreError;
-use crate::store::query::{Conditions, get, joined};
+use crate::store::query::{self, Conditions, get, joined};
 use crate::store::reports::parts::{AT_ONCE, Part, of_tests};
 use crate::store::reports::quarantined::{self, QuarantineRefRow};
-use duckdb::Connection;
 use duckdb::arrow::array::RecordBatch;
 use duckdb::arrow::datatypes::{UInt32Type, UInt64Type};
+use duckdb::{Connection, Row};
 use foldhash::HashMap;
 use std::collections::HashSet;
 
@@ -61,27 +61,38 @@ const RECENT: u32 = 4;
 /// something.
 const OLDER: [u32; 2] = [30, u32::MAX];
 
-/// Tests that have ended, and have a case. The conditions follow.
-const ENDED: &str = "SELECT tests.case_id, tests.run, tests.test, tests.confirms IS NOT NULL, \
-    ended.outcome, ended.flaky FROM tests \
+/// Tests that have ended. The conditions follow.
+const ENDED: &str = "FROM tests \
     JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test";
+/// As [`is_weak`].
+const WEAK: &str = "('cancelled', 'skipped', 'expired', 'worker_lost')";
 
 impl Store {
-    /// Pairs the tests of each case on both sides, in any order.
+    /// Pairs the tests of each case on both sides, in the order of their cases.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn pairs(&self, sides: Sides) -> Result<Vec<PairRow>, StoreError> {
+        self.pairs_in_parts(sides, AT_ONCE)
+    }
+
+    /// As [`Store::pairs`], with `at_once` tests together in memory.
+    pub(in crate::store) fn pairs_in_parts(
+        &self,
+        sides: Sides,
+        at_once: u64,
+    ) -> Result<Vec<PairRow>, StoreError> {
         self.pool.read(|connection| {
             let cases = match sides.before {
-                Before::Run(run) => named(connection, sides.to, run)?,
-                Before::Previous | Before::Period => preceding(connection, sides)?,
+                Before::Run(run) => named(connection, sides.to, run, at_once)?,
+                Before::Previous | Before::Period => preceding(connection, sides, at_once)?,
             };
             let pairs = cases.into_iter().map(|(case, found)| {
                 let after = found.after.map(|after| after.end);
                 (case, after, found.before())
             });
-            let pairs: Vec<_> = pairs.collect();
+            let mut pairs: Vec<_> = pairs.collect();
+            pairs.sort_unstable_by_key(|(case, ..)| case.0);
             let ends = pairs.iter().flat_map(|(_, after, before)| [after, before]).flatten();
             let tests: HashSet<TestId> = ends.map(|end| end.test).collect();
             let marks = quarantined::of(connection, &tests)?;
@@ -107,12 +118,9 @@ struct Ended {
 struct Found {
     /// The newest one of the judged runs.
     after: Option<Ended>,
-    /// The newest one before the judged runs that proves something, and the newest one of any kind.
+    /// The newest one before it that proves something, and the newest one of any kind.
     strong: Option<EndRow>,
     any: Option<EndRow>,
-    /// The same in the older runs.
-    older_strong: Option<EndRow>,
-    older: Option<EndRow>,
     /// The first one of the judged runs that proves something, and the first one of any kind.
     first_strong: Option<EndRow>,
     first: Option<EndRow>,
@@ -123,36 +131,27 @@ type Cases = HashMap<CaseId, Found>;
 impl Found {
     /// The test of the side before.
     fn before(&self) -> Option<EndRow> {
-        let newest = self.strong.or(self.older_strong).or(self.any).or(self.older);
-        newest.or(self.first_strong).or(self.first)
+        self.strong.or(self.any).or(self.first_strong).or(self.first)
     }
 
     /// Adds a test of the judged runs. Returns the one that is not the newest.
-    fn judge(&mut self, ended: Ended) -> Option<Ended> {
+    fn add_after(&mut self, ended: Ended) -> Option<Ended> {
         match self.after {
             Some(after) if after.end.test > ended.end.test => Some(ended),
             _ => self.after.replace(ended),
         }
     }
 
-    /// Adds a test that precedes the judged runs.
-    fn precede(&mut self, end: EndRow) {
+    /// Adds a test of the side before.
+    fn add_before(&mut self, end: EndRow) {
         keep(&mut self.any, end, |known| end.test > known.test);
         if !is_weak(end.outcome) {
             keep(&mut self.strong, end, |known| end.test > known.test);
         }
     }
 
-    /// As [`Self::precede`], for a test of older runs.
-    fn precede_long(&mut self, end: EndRow) {
-        keep(&mut self.older, end, |known| end.test > known.test);
-        if !is_weak(end.outcome) {
-            keep(&mut self.older_strong, end, |known| end.test > known.test);
-        }
-    }
-
-    /// Adds a test of the judged runs that is not the newest.
-    fn begin(&mut self, end: EndRow) {
+    /// Adds a test of the judged runs that is not the newest one, for a case that has none before them.
+    fn add_within(&mut self, end: EndRow) {
         keep(&mut self.first, end, |known| end.test < known.test);
         if !is_weak(end.outcome) {
             keep(&mut self.first_strong, end, |known| end.test < known.test);
@@ -174,38 +173,47 @@ fn is_weak(outcome: Outcome) -> bool {
 }
 
 /// The tests of the judged runs, and those of one other run.
-fn named(connection: &Connection, to: (RunId, RunId), run: RunId) -> Result<Cases, StoreError> {
+fn named(
+    connection: &Connection,
+    to: (RunId, RunId),
+    run: RunId,
+    at_once: u64,
+) -> Result<Cases, StoreError> {
     let mut cases = Cases::default();
-    of_runs(connection, to, |case, ended| {
+    read(connection, to, at_once, |case, ended| {
         if !ended.is_repetition || to.0 == to.1 {
-            cases.entry(case).or_default().judge(ended);
+            cases.entry(case).or_default().add_after(ended);
         }
     })?;
-    of_runs(connection, (run, run), |case, ended| {
+    read(connection, (run, run), at_once, |case, ended| {
         if !ended.is_repetition {
-            cases.entry(case).or_default().precede(ended.end);
+            cases.entry(case).or_default().add_before(ended.end);
         }
     })?;
     Ok(cases)
 }
 
 /// The tests of the judged runs, and those before them.
-fn preceding(connection: &Connection, Sides { to, before }: Sides) -> Result<Cases, StoreError> {
+fn preceding(
+    connection: &Connection,
+    Sides { to, before }: Sides,
+    at_once: u64,
+) -> Result<Cases, StoreError> {
     let recent = RunId(to.0.0.saturating_sub(RECENT));
     let mut cases = Cases::default();
-    of_runs(connection, (recent, to.1), |case, ended| {
+    read(connection, (recent, to.1), at_once, |case, ended| {
         let is_judged = |ended: &Ended| ended.end.test.run >= to.0;
         let found = cases.entry(case).or_default();
         let earlier = match ended {
             Ended { is_repetition: true, .. } if to.0 != to.1 || !is_judged(&ended) => None,
-            _ if is_judged(&ended) => found.judge(ended),
+            _ if is_judged(&ended) => found.add_after(ended),
             _ => Some(ended),
         };
         match earlier.filter(|earlier| !earlier.is_repetition) {
             Some(earlier) if before == Before::Period && is_judged(&earlier) => {
-                found.begin(earlier.end);
+                found.add_within(earlier.end);
             }
-            Some(earlier) => found.precede(earlier.end),
+            Some(earlier) => found.add_before(earlier.end),
             None => {}
         }
     })?;
@@ -214,11 +222,22 @@ fn preceding(connection: &Connection, Sides { to, before }: Sides) -> Result<Cas
     Ok(cases)
 }
 
-/// Adds the newest tests before the run `end` of the cases that have none yet that proves something.
+/// Adds the newest tests before the run `end` of the cases that have none yet that proves something. The database finds
+/// them, because such a case may have a test in each run of years.
 fn add_older(connection: &Connection, cases: &mut Cases, mut end: u32) -> Result<(), StoreError> {
+    let newest = |which: &str| {
+        let columns =
+            "'run': tests.run, 'test': tests.test, 'outcome': ended.outcome, 'flaky': ended.flaky";
+        let newest = format!("(max({{{columns}}}) FILTER ({which}))");
+        ["run", "test", "outcome", "flaky"].map(|field| format!("{newest}.{field}")).join(", ")
+    };
+    let select = format!(
+        "SELECT tests.case_id, {}, {} {ENDED}",
+        newest("true"),
+        newest(&format!("NOT ended.outcome IN {WEAK}"))
+    );
     for runs in OLDER {
-        let is_missing =
-            |(_, found): &(&CaseId, &Found)| found.strong.or(found.older_strong).is_none();
+        let is_missing = |(_, found): &(&CaseId, &Found)| found.strong.is_none();
         let missing = joined(cases.iter().filter(is_missing).map(|(case, _)| case.0));
         if missing.is_empty() || end == 0 {
             break;
@@ -227,28 +246,44 @@ fn add_older(connection: &Connection, cases: &mut Cases, mut end: u32) -> Result
         let mut of_cases = of_range((first, end - 1), (0, u32::MAX));
         let condition = "tests.case_id IN (SELECT unnest(string_split(?, ','))::UBIGINT)";
         of_cases.and(condition, [missing]);
-        read(connection, &of_cases, |case, ended| {
-            if let Some(found) = cases.get_mut(&case).filter(|_| !ended.is_repetition) {
-                found.precede_long(ended.end);
-            }
+        of_cases.and_plain("tests.confirms IS NULL");
+        let rows = of_cases.query(connection, &select, " GROUP BY tests.case_id", |row| {
+            Ok((CaseId(get(row, 0)?), [end_row(row, 1)?, end_row(row, 5)?]))
         })?;
+        for (case, ends) in rows {
+            let Some(found) = cases.get_mut(&case) else { continue };
+            ends.into_iter().flatten().for_each(|end| found.add_before(end));
+        }
         end = first;
     }
     Ok(())
 }
 
-/// Reads the tests of the runs from the first to the last one, in any order.
-fn of_runs(
+/// Reads how a test ended from four columns, beginning at `first`. `None` if they are NULL.
+fn end_row(row: &Row<'_>, first: usize) -> Result<Option<EndRow>, StoreError> {
+    let Some(outcome) = query::outcome(row, first + 2)? else { return Ok(None) };
+    let test = query::test_id(row, first, first + 1)?;
+    Ok(Some(EndRow { test, outcome, flaky: get(row, first + 3)? }))
+}
+
+/// Reads the tests of the runs from the first to the last one, in any order, `at_once` of them at a time.
+fn read(
     connection: &Connection,
     (first, last): (RunId, RunId),
+    at_once: u64,
     mut visit: impl FnMut(CaseId, Ended),
 ) -> Result<(), StoreError> {
     let mut between = Conditions::default();
     between.and("run BETWEEN ? AND ?", [first.0, last.0]);
     let select = "SELECT run FROM runs";
     let runs = between.query(connection, select, " ORDER BY run", |row| get(row, 0).map(RunId))?;
-    for Part { runs, tests } in of_tests(connection, &runs, AT_ONCE)? {
-        read(connection, &of_range(runs, tests), &mut visit)?;
+    let select = format!(
+        "SELECT tests.case_id, tests.run, tests.test, tests.confirms IS NOT NULL, \
+         ended.outcome, ended.flaky {ENDED}"
+    );
+    for Part { runs, tests } in of_tests(connection, &runs, at_once)? {
+        let of_part = of_range(runs, tests);
+        of_part.batches(connection, &select, |batch| read_batch(batch, &mut visit))?;
     }
     Ok(())
 }
@@ -260,15 +295,8 @@ fn of_range(runs: (u32, u32), tests: (u32, u32)) -> Conditions {
     conditions.and("tests.run BETWEEN ? AND ?", [runs.0, runs.1]);
     conditions.and("ended.run BETWEEN ? AND ?", [runs.0, runs.1]);
     conditions.and("tests.test BETWEEN ? AND ?", [tests.0, tests.1]);
+    conditions.and("ended.test BETWEEN ? AND ?", [tests.0, tests.1]);
     conditions
-}
-
-fn read(
-    connection: &Connection,
-    conditions: &Conditions,
-    mut visit: impl FnMut(CaseId, Ended),
-) -> Result<(), StoreError> {
-    conditions.batches(connection, ENDED, |batch| read_batch(batch, &mut visit))
 }
 
 fn read_batch(

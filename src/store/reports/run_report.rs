@@ -480,9 +480,6 @@ fn metrics(
     let ids: HashSet<u64> =
         batches.iter().flat_map(|batch| numbers::<UInt64Type>(batch, 3).all()).copied().collect();
     let sets = Sets::read(connection, &ids)?;
-    // Each set is sorted once.
-    let by_name: HashMap<u64, Vec<(usize, &Arc<Metric>)>> =
-        ids.iter().map(|id| (*id, ordered(sets.of(*id)))).collect();
     let mut by_test: HashMap<TestId, Vec<MetricRow>> = HashMap::new();
     for batch in &batches {
         let [runs, tests] = [0, 1].map(|at| numbers::<UInt32Type>(batch, at));
@@ -493,23 +490,15 @@ fn metrics(
             if attempts.get(&test) != Some(&last.value(row)) {
                 continue;
             }
-            let of_set = by_name.get(&ids.value(row)).map_or(&[][..], Vec::as_slice);
+            let of_set = sets.of(ids.value(row));
             let metrics = by_test.entry(test).or_default();
-            let is_first = metrics.is_empty();
             metrics.reserve(of_set.len());
-            metrics.extend(of_set.iter().filter_map(|(place, of)| lists.metric(row, *place, of)));
-            // An attempt with very many metrics has several rows.
-            if !is_first {
-                metrics.sort_by(|one, other| one.of.name.cmp(&other.of.name));
-            }
+            let of_set = of_set.iter().enumerate();
+            metrics.extend(of_set.filter_map(|(place, of)| lists.metric(row, place, of)));
         }
     }
+    for metrics in by_test.values_mut() {
+        metrics.sort_by(|one, other| one.of.name.cmp(&other.of.name));
+    }
     Ok(by_test)
-}
-
-/// The metrics of a set with their places in its lists, in the order of their names.
-fn ordered(of_set: &[Arc<Metric>]) -> Vec<(usize, &Arc<Metric>)> {
-    let mut ordered: Vec<_> = of_set.iter().enumerate().collect();
-    ordered.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
-    ordered
 }

@@ -177,14 +177,14 @@ struct Stored {
     /// The newest rows, which have the same id. Rows of an id usually follow each other.
     newest: (u64, Vec<Judged>),
     /// The metrics so far by their names. Few differ in something else.
-    metrics: foldhash::HashMap<Arc<str>, Vec<Arc<Metric>>>,
+    metrics: HashMap<Arc<str>, Vec<Arc<Metric>>>,
 }
 
 impl Stored {
     fn of(found: &HashMap<u64, Given>) -> Self {
         let none = |(id, given): (&u64, &Given)| (*id, (given.series, Arc::default()));
         let of_id = found.iter().map(none).collect();
-        Self { of_id, newest: (0, Vec::new()), metrics: foldhash::HashMap::default() }
+        Self { of_id, newest: (0, Vec::new()), metrics: HashMap::new() }
     }
 
     fn finish(mut self) -> Verdicts {
@@ -249,7 +249,7 @@ impl Stored {
 
 /// The metric with this name, unit and direction, which most series share.
 fn metric(
-    metrics: &mut foldhash::HashMap<Arc<str>, Vec<Arc<Metric>>>,
+    metrics: &mut HashMap<Arc<str>, Vec<Arc<Metric>>>,
     [name, unit, better]: [&str; 3],
     is_figure: bool,
 ) -> Arc<Metric> {
@@ -338,5 +338,47 @@ impl Rows {
         let mut appender = connection.appender("verdicts")?;
         columns::append(&mut appender, columns)?;
         appender.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trends::judgement::{Direction, Verdict};
+
+    fn judged(name: &str) -> Judged {
+        let of = Metric { name: name.into(), ..Metric::default() };
+        let judgement = Judgement {
+            verdict: Verdict::Steady,
+            direction: Direction::None,
+            before: None,
+            after: None,
+            change: None,
+            z: None,
+            n_before: 0,
+            n_after: 0,
+            since: None,
+        };
+        let newest = TestId { run: RunId(1), index: 0 };
+        Judged { of: Arc::new(of), newest, since: None, judgement }
+    }
+
+    #[test]
+    fn verdicts_are_gathered_in_whatever_order_their_rows_are() {
+        let newest = TestId { run: RunId(1), index: 0 }.attempt(1);
+        let given = |series| Given { series: SeriesId(series), newest, attempts: 0 };
+        let mut stored = Stored::of(&[(1, given(7)), (2, given(8)), (3, given(9))].into());
+        for (id, name) in [(1, "b"), (1, "d"), (2, "a"), (1, "c"), (4, "e"), (2, "b"), (1, "a")] {
+            if id != stored.newest.0 {
+                stored.begin(id);
+            }
+            stored.newest.1.push(judged(name));
+        }
+        let verdicts = stored.finish();
+        let names = |series| -> String {
+            verdicts[&SeriesId(series)].iter().map(|judged| &*judged.of.name).collect()
+        };
+        assert_eq!([7, 8, 9].map(names), ["abcd", "ab", ""]);
+        assert_eq!(verdicts.len(), 3);
     }
 }

@@ -1,6 +1,7 @@
 //! Files that cannot be used make room; files in use do not.
 
 use super::fixture::*;
+use crate::store::open::NAME;
 use crate::store::pool::connect_again;
 use crate::store::reports::selection::Runs;
 use crate::store::rows::TestFilter;
@@ -45,7 +46,7 @@ fn a_torn_file_is_moved_aside_each_time_to_another_name() {
 #[test]
 fn free_blocks_that_were_never_written_are_no_sign_of_a_file_that_was_cut() {
     let (place, opened) = with(&history());
-    let connection = connect_again(opened.writer.connection(), Some("results")).expect("clones");
+    let connection = connect_again(opened.writer.connection(), Some(NAME)).expect("clones");
     // A block that is taken and given back before the end of its transaction is counted.
     let sql =
         "BEGIN; CREATE TABLE big AS SELECT random() AS x FROM range(2000000); ROLLBACK; CHECKPOINT";
@@ -134,7 +135,7 @@ fn a_missing_database_is_said_and_not_created() {
 fn a_refused_batch_leaves_nothing_behind() {
     let (_place, mut opened) = with(&history()[..4]);
     let before = opened.store.tests(&TestFilter { limit: 100, ..TestFilter::default() });
-    let connection = connect_again(opened.writer.connection(), Some("results")).expect("clones");
+    let connection = connect_again(opened.writer.connection(), Some(NAME)).expect("clones");
     connection.execute_batch("ALTER TABLE attempts RENAME TO elsewhere").expect("renames");
     let refused = opened.writer.project(numbered(&history()));
     assert!(matches!(refused, Err(StoreError::Query { .. })), "{refused:?}");
@@ -169,7 +170,7 @@ const BLOCK_BYTES: usize = 256 * 1024;
 fn errors_of_the_database_have_their_cause() {
     let (place, mut opened) = with(&history());
     opened.writer.project((18..).zip(&large()).map(|(n, fact)| (n, [fact]))).expect("projects");
-    let connection = connect_again(opened.writer.connection(), Some("results")).expect("clones");
+    let connection = connect_again(opened.writer.connection(), Some(NAME)).expect("clones");
     let failing = |sql: &str| {
         let source = connection.execute_batch(sql).expect_err(sql).into();
         StoreError::Query { doing: "test", source }

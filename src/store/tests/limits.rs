@@ -7,6 +7,7 @@ use crate::domain::fact::{Fact, Next};
 use crate::domain::outcome::Outcome;
 use crate::store::Opened;
 use crate::store::error::Doing;
+use crate::store::open::NAME;
 use crate::store::pool::connect_again;
 use crate::store::reports::selection::Runs;
 use crate::store::rows::{AttemptFilter, TestFilter};
@@ -145,7 +146,7 @@ fn a_result_that_does_not_fit_alone_is_stored_without_its_detail_and_with_a_note
 #[test]
 fn a_result_waits_for_memory_that_others_use_before_a_part_of_it_is_left_out() {
     let (_place, mut opened) = small(1);
-    let connection = connect_again(opened.writer.connection(), Some("results")).expect("clones");
+    let connection = connect_again(opened.writer.connection(), Some(NAME)).expect("clones");
     connection.execute_batch("SET memory_limit = '1500KB'").expect("set");
     let (waits, mut count) = (Arc::new(AtomicU32::new(0)), 0);
     let counted = Arc::clone(&waits);
@@ -195,7 +196,7 @@ fn a_record_is_stored_in_several_transactions_and_continued_after_a_restart() {
     let (place, mut opened) = with(&[registered(1, "lab")]);
     opened.writer.limit_to(1_500_000);
     // The second result of the record is refused.
-    let connection = connect_again(opened.writer.connection(), Some("results")).expect("clones");
+    let connection = connect_again(opened.writer.connection(), Some(NAME)).expect("clones");
     let refusing = "CREATE UNIQUE INDEX one_test ON test_outcomes(run)";
     connection.execute_batch(refusing).expect("made");
     assert!(opened.writer.project([(2, &record)]).is_err());

@@ -9,6 +9,7 @@ mod limits;
 mod marks;
 mod migration;
 mod names;
+mod pairs;
 mod reports;
 mod rows;
 mod selection;
