@@ -5,21 +5,22 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 code=0
-# A release has DuckDB compiled in.
-duckdb="a library, which is loaded at each start"
-[[ ${DUCKDB:-} == bundled ]] && duckdb="compiled in"
 if [[ $# -gt 0 ]]; then
   exec scripts/cargo.sh bench --profile measured --bench end_to_end -- "$@"
 fi
 out=$PWD/docs/benchmarks.md
 scripts/cargo.sh bench --profile measured --no-run
+# A release has DuckDB compiled in.
+duckdb="compiled in"
+linked=$(ldd "${CARGO_TARGET_DIR:-target}/measured/dtf")
+[[ $linked != *libduckdb* ]] || duckdb="a library, which is loaded at each start"
 new=$(mktemp "$out.XXXXXX")
 trap 'rm -f "$new"' EXIT
 cat >"$new" <<END
 # Benchmarks
 
 Written by \`make bench\`, by hand, on an idle machine; no test depends on these figures. Each part
-starts real processes with the durable log and the results database on, built with the profile `measured`
+starts real processes with the durable log and the results database on, built with the profile \`measured\`
 of Cargo.toml, which optimises less than a release.
 
 - machine: $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores, $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo) memory

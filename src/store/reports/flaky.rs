@@ -162,8 +162,7 @@ impl Gathered {
         recovered: &HashSet<TestId>,
     ) -> Result<(), StoreError> {
         let [runs, tests, workers] = [0, 1, 3].map(|at| numbers::<UInt32Type>(batch, at));
-        let (numbers_of, times) =
-            (numbers::<UInt16Type>(batch, 2), numbers::<UInt64Type>(batch, 6));
+        let (attempts, times) = (numbers::<UInt16Type>(batch, 2), numbers::<UInt64Type>(batch, 6));
         let (outcomes, classes) = (texts(batch, 4), texts(batch, 5));
         let limit = self.limit;
         for row in 0..batch.num_rows() {
@@ -183,7 +182,7 @@ impl Gathered {
                 recovered: outcome == Outcome::Passed && recovered.contains(&test),
                 at: Timestamp(times.value(row)),
             };
-            newest.add(test.attempt(numbers_of.value(row)), attempt, limit);
+            newest.add(test.attempt(attempts.value(row)), attempt, limit);
         }
         Ok(())
     }

@@ -64,8 +64,9 @@ const OLDER: [u32; 2] = [30, u32::MAX];
 /// Tests that have ended. The conditions follow.
 const ENDED: &str = "FROM tests \
     JOIN test_outcomes AS ended ON ended.run = tests.run AND ended.test = tests.test";
-/// As [`is_weak`].
-const WEAK: &str = "('cancelled', 'skipped', 'expired', 'worker_lost')";
+/// A test that ended in one of these ways proves nothing about its case.
+const WEAK: [Outcome; 4] =
+    [Outcome::Cancelled, Outcome::Skipped, Outcome::Expired, Outcome::WorkerLost];
 
 impl Store {
     /// Pairs the tests of each case on both sides, in the order of their cases.
@@ -166,10 +167,8 @@ fn keep(kept: &mut Option<EndRow>, end: EndRow, is_better: impl FnOnce(&EndRow) 
     }
 }
 
-/// Whether a test that ended in this way proves nothing about its case.
 fn is_weak(outcome: Outcome) -> bool {
-    use Outcome::{Cancelled, Expired, Skipped, WorkerLost};
-    matches!(outcome, Cancelled | Skipped | Expired | WorkerLost)
+    WEAK.contains(&outcome)
 }
 
 /// The tests of the judged runs, and those of one other run.
@@ -234,7 +233,7 @@ fn add_older(connection: &Connection, cases: &mut Cases, mut end: u32) -> Result
     let select = format!(
         "SELECT tests.case_id, {}, {} {ENDED}",
         newest("true"),
-        newest(&format!("NOT ended.outcome IN {WEAK}"))
+        newest(&format!("ended.outcome NOT IN ('{}')", WEAK.map(Outcome::name).join("', '")))
     );
     for runs in OLDER {
         let is_missing = |(_, found): &(&CaseId, &Found)| found.strong.is_none();
